@@ -1,0 +1,150 @@
+import { readFileSync } from "node:fs";
+import Type, { type Static } from "typebox";
+import { Compile } from "typebox/compile";
+import { parse } from "yaml";
+import { UserError } from "#libs/units/invariant.ts";
+import { AddressText, Token } from "#proto/scalars.ts";
+
+const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
+const Url = Type.String({ pattern: "^(https?|wss?)://" });
+
+const ChainDefinition = Type.Object(
+  {
+    key: Token,
+    chainId: Type.Integer({ minimum: 1 }),
+    name: Type.String(),
+    nativeSymbol: Type.String(),
+    wrappedNative: AddressText,
+    multicall3: AddressText,
+    blockTimeMs: Type.Integer({ minimum: 1 }),
+    tokens: Type.Array(Type.Object({ address: AddressText, symbol: Type.String(), decimals: Type.Integer({ minimum: 0, maximum: 255 }) })),
+    dexes: Type.Array(
+      Type.Object({
+        id: Token,
+        family: Type.Union([Type.Literal("uniswap-v2"), Type.Literal("uniswap-v3")]),
+        factory: AddressText,
+        deployBlock: Type.Integer({ minimum: 0 }),
+        feeBps: Type.Optional(Type.Integer({ minimum: 0, maximum: 9_999 })),
+        source: Type.String(),
+      }),
+      { minItems: 1 },
+    ),
+    flashLenders: Type.Array(Type.Object({ id: Token, kind: Type.Literal("balancer-v2"), address: AddressText })),
+    relays: Type.Array(Type.Object({ name: Token, url: Url })),
+    executorContract: Type.Optional(AddressText),
+  },
+  { additionalProperties: false },
+);
+
+const ChainSection = Type.Object(
+  {
+    /** Endpoints of the chain, WebSocket ones first: heads come by subscription where they can. */
+    rpc: Type.Array(Url, { minItems: 1 }),
+    /** Facts of a chain that is not built in (libs/chains), or that replace the built-in ones. */
+    definition: Type.Optional(ChainDefinition),
+    mode: Type.Optional(Type.Union([Type.Literal("paper"), Type.Literal("simulate"), Type.Literal("live")])),
+    /** An encrypted keystore (Web3 secret storage) and the file that holds its password. Needed in simulate and live mode. */
+    wallet: Type.Optional(Type.Object({ keystoreFile: Type.String(), passwordFile: Type.String() }, { additionalProperties: false })),
+    executorContract: Type.Optional(AddressText),
+    relays: Type.Optional(Type.Array(Type.Object({ name: Token, url: Url }, { additionalProperties: false }))),
+    solver: Type.Optional(
+      Type.Object(
+        {
+          maxHops: Type.Optional(Type.Integer({ minimum: 2, maximum: 3 })),
+          maxCandidates: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
+          lateDexMs: Type.Optional(Type.Integer({ minimum: 1 })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    /** Opportunities below this net profit, in wei, are not executed. Decimal string. */
+    minNetProfitWei: Type.Optional(Type.String({ pattern: "^[0-9]+$" })),
+  },
+  { additionalProperties: false },
+);
+
+/** The one configuration file of a deployment, YAML or JSON. A string `env:NAME` anywhere is replaced by that environment variable. */
+export const SystemConfig = Type.Object(
+  {
+    nats: Type.Object(
+      { servers: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }), credentialsFile: Type.Optional(Type.String()) },
+      { additionalProperties: false },
+    ),
+    chains: Type.Record(Token, ChainSection),
+    /** Health and metrics of every process. Port 0 picks a free one. */
+    http: Type.Optional(Type.Object({ host: Type.Optional(Type.String()), port: Type.Optional(Port) }, { additionalProperties: false })),
+    gateway: Type.Optional(
+      Type.Object(
+        { host: Type.Optional(Type.String()), port: Type.Optional(Port), corsOrigins: Type.Optional(Type.Array(Type.String())) },
+        { additionalProperties: false },
+      ),
+    ),
+    dashboard: Type.Optional(
+      Type.Object(
+        { host: Type.Optional(Type.String()), port: Type.Optional(Port), apiUrl: Type.Optional(Type.String()) },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type SystemConfig = Static<typeof SystemConfig>;
+export type ChainSection = Static<typeof ChainSection>;
+
+const check = Compile(SystemConfig);
+
+function fillFromEnvironment(value: unknown, environment: Readonly<Record<string, string | undefined>>, path: string): unknown {
+  if (typeof value === "string" && value.startsWith("env:")) {
+    const name = value.slice(4);
+    const found = environment[name];
+    if (found === undefined || found === "")
+      throw new UserError(
+        `configuration ${path} wants environment variable ${name}, which is not set`,
+        `set ${name} or write the value into the file`,
+      );
+    return found;
+  }
+  if (Array.isArray(value)) return value.map((item, index) => fillFromEnvironment(item, environment, `${path}/${index}`));
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillFromEnvironment(item, environment, `${path}/${key}`)]));
+  }
+  return value;
+}
+
+/** Checks a parsed configuration. Throws `UserError` that names the first wrong field. */
+export function parseSystemConfig(raw: unknown, origin: string, environment: Readonly<Record<string, string | undefined>>): SystemConfig {
+  const filled = fillFromEnvironment(raw, environment, "");
+  if (check.Check(filled)) return filled;
+  const error = check.Errors(filled)[0];
+  const extra =
+    error?.params && "additionalProperties" in error.params
+      ? ` (${(error.params as { additionalProperties: string[] }).additionalProperties.join(", ")})`
+      : "";
+  throw new UserError(
+    `malformed configuration ${origin}: ${error?.instancePath || "/"} ${error?.message ?? "is wrong"}${extra}`,
+    "correct that field; docs/configuration.md lists all of them",
+  );
+}
+
+/** Reads a configuration file. Throws `UserError` for a file that is missing, not YAML, or malformed. */
+export function readSystemConfig(file: string, environment: Readonly<Record<string, string | undefined>> = process.env): SystemConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new UserError(`cannot read configuration ${file}: ${(cause as Error).message}`, "give an existing file with --config FILE", {
+      cause,
+    });
+  }
+  let raw: unknown;
+  try {
+    raw = parse(text);
+  } catch (cause) {
+    throw new UserError(
+      `configuration ${file} is not YAML: ${(cause as Error).message.split("\n")[0]}`,
+      "correct the syntax at that place",
+      { cause },
+    );
+  }
+  return parseSystemConfig(raw, file, environment);
+}

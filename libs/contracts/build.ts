@@ -95,8 +95,16 @@ function sourceHash(closure: ReadonlyMap<string, string>): string {
   return hash.digest("hex");
 }
 
-function compile(root: string): ContractArtifact {
-  const closure = importClosure(root);
+/** Whether the artifact on disk says it was made from these sources, by this compiler, with these settings: then writing need not compile again. */
+function claimsToBeCurrent(target: string, closure: ReadonlyMap<string, string>): boolean {
+  if (!existsSync(target)) return false;
+  const { compiler: version, settings, sourceSha256 } = JSON.parse(readFileSync(target, "utf8")) as ContractArtifact;
+  return version === compilerVersion() && sourceSha256 === sourceHash(closure) && JSON.stringify(settings) === JSON.stringify(SETTINGS);
+}
+
+const compilerVersion = (): string => solc().version().replace(".Emscripten.clang", "");
+
+function compile(root: string, closure: ReadonlyMap<string, string>): ContractArtifact {
   const contractName = path.posix.basename(root, ".sol");
   const input = {
     language: "Solidity",
@@ -120,7 +128,7 @@ function compile(root: string): ContractArtifact {
     abi: contract.abi,
     bytecode: `0x${creation}` as Hex,
     deployedBytecode: `0x${contract.evm.deployedBytecode.object}` as Hex,
-    compiler: solc().version().replace(".Emscripten.clang", ""),
+    compiler: compilerVersion(),
     settings: SETTINGS,
     sourceSha256: sourceHash(closure),
   };
@@ -133,7 +141,7 @@ export function staleArtifacts(): string[] {
   const problems: string[] = [];
   const expected = new Set<string>();
   for (const root of rootFiles()) {
-    const built = compile(root);
+    const built = compile(root, importClosure(root));
     const file = `${built.contractName}.json`;
     expected.add(file);
     const target = path.join(ARTIFACTS, file);
@@ -146,20 +154,20 @@ export function staleArtifacts(): string[] {
   return problems;
 }
 
-/** Writes every artifact that differs and removes those whose source is gone. Returns the names written. */
+/** Writes every artifact whose source, compiler or settings changed, and removes those whose source is gone. Returns the names written. */
 export function buildArtifacts(): string[] {
   mkdirSync(ARTIFACTS, { recursive: true });
   const written: string[] = [];
   const expected = new Set<string>();
   for (const root of rootFiles()) {
-    const built = compile(root);
-    const file = `${built.contractName}.json`;
-    invariant(!expected.has(file), `two contracts named ${built.contractName}: artifacts are keyed by name`);
+    const file = `${path.posix.basename(root, ".sol")}.json`;
+    invariant(!expected.has(file), `two contracts named ${file}: artifacts are keyed by name`);
     expected.add(file);
     const target = path.join(ARTIFACTS, file);
-    const text = render(built);
-    if (existsSync(target) && readFileSync(target, "utf8") === text) continue;
-    writeFileSync(target, text);
+    const closure = importClosure(root);
+    if (claimsToBeCurrent(target, closure)) continue;
+    const built = compile(root, closure);
+    writeFileSync(target, render(built));
     written.push(built.contractName);
   }
   for (const file of readdirSync(ARTIFACTS)) if (!expected.has(file)) rmSync(path.join(ARTIFACTS, file));

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IERC20, IV2Pair, IV3Pool, IVault, Protocols, TestToken} from "./Protocols.sol";
+import {IExecutor} from "../src/interfaces/IExecutor.sol";
+
+interface ICallbacks {
+    function receiveFlashLoan(address[] calldata, uint256[] calldata, uint256[] calldata, bytes calldata) external;
+    function uniswapV3SwapCallback(int256, int256, bytes calldata) external;
+    function pancakeV3SwapCallback(int256, int256, bytes calldata) external;
+    function algebraSwapCallback(int256, int256, bytes calldata) external;
+}
+
+/// Makes calls prepared by a test whenever it gets control, and remembers how they ended.
+abstract contract Reentrant {
+    struct Attempt {
+        address target;
+        bytes data;
+    }
+
+    Attempt[] internal attempts;
+    bool[] public outcomes;
+    bytes[] public reasons;
+
+    function prepare(address target, bytes calldata data) external {
+        attempts.push(Attempt(target, data));
+    }
+
+    function tried() external view returns (uint256) {
+        return outcomes.length;
+    }
+
+    function _attack() internal {
+        for (uint256 i; i < attempts.length; ++i) {
+            (bool ok, bytes memory reason) = attempts[i].target.call(attempts[i].data);
+            outcomes.push(ok);
+            reasons.push(reason);
+        }
+    }
+}
+
+/// Attacks from within every transfer.
+contract HookedToken is TestToken, Reentrant {
+    function transfer(address to, uint256 amount) external override returns (bool) {
+        _attack();
+        _move(msg.sender, to, amount);
+        return true;
+    }
+}
+
+/// Looks like a pair, attacks when swapped in, and passes on nothing.
+contract HostilePair is Reentrant {
+    address public token0;
+
+    function swap(uint256, uint256, address, bytes calldata) external {
+        _attack();
+    }
+}
+
+/// Looks like a V3 pool and claims what it likes.
+contract HostilePool is Reentrant {
+    address public token0;
+    int256 public claim0;
+    int256 public claim1;
+    uint256 public times;
+    bytes4 public selector = ICallbacks.uniswapV3SwapCallback.selector;
+
+    function setUp(int256 claim0_, int256 claim1_, uint256 times_, bytes4 selector_) external {
+        (claim0, claim1, times, selector) = (claim0_, claim1_, times_, selector_);
+    }
+
+    function swap(address, bool, int256, uint160, bytes calldata) external returns (int256, int256) {
+        _attack();
+        for (uint256 i; i < times; ++i) {
+            (bool ok, bytes memory reason) = msg.sender.call(abi.encodeWithSelector(selector, claim0, claim1, abi.encode(token0, type(uint256).max)));
+            if (!ok) {
+                assembly {
+                    revert(add(reason, 0x20), mload(reason))
+                }
+            }
+        }
+        return (type(int256).min + 1, type(int256).min + 1);
+    }
+}
+
+/// A lender without the real vault's own re-entrancy guard, to show that the executor does not depend on it.
+contract LooseVault {
+    enum Manner {
+        Honest,
+        Twice,
+        OtherPlan,
+        Never,
+        Nested
+    }
+
+    Manner public manner;
+    bytes public otherPlan;
+
+    function behave(Manner manner_, bytes calldata otherPlan_) external {
+        (manner, otherPlan) = (manner_, otherPlan_);
+    }
+
+    function flashLoan(address receiver, address[] calldata tokens, uint256[] calldata amounts, bytes calldata userData) external {
+        if (manner == Manner.Never) return;
+        uint256[] memory fees = new uint256[](1);
+        IERC20(tokens[0]).transfer(receiver, amounts[0]);
+        bytes memory handed = userData;
+        if (manner == Manner.OtherPlan) handed = otherPlan;
+        ICallbacks(receiver).receiveFlashLoan(tokens, amounts, fees, handed);
+        if (manner == Manner.Twice) ICallbacks(receiver).receiveFlashLoan(tokens, amounts, fees, userData);
+        if (manner == Manner.Nested) ICallbacks(receiver).receiveFlashLoan(tokens, amounts, fees, otherPlan);
+    }
+}
+
+/// Everything somebody else could try, with tokens in the contract that are worth stealing.
+contract ExecutorAttackTest is Protocols {
+    uint256 internal constant HELD = 500e18;
+
+    address internal usd;
+    address internal pairCheap;
+    address internal pairDear;
+    address internal poolCheap;
+
+    function setUp() public {
+        deployProtocols();
+        usd = address(new TestToken());
+        pairCheap = newPair(v2Factory, weth, 1_000e18, usd, 2_000_000e18);
+        pairDear = newPair(otherV2Factory, weth, 1_000e18, usd, 2_100_000e18);
+        poolCheap = newPool(weth, 1_000e18, usd, 2_000_000e18, 3000);
+        give(weth, address(vault), 10_000e18);
+        give(usd, address(vault), 10_000_000e18);
+        give(weth, address(executor), HELD);
+        give(usd, address(executor), HELD);
+    }
+
+    function untouched() internal view {
+        assertGe(IERC20(weth).balanceOf(address(executor)), HELD, "WETH held");
+        assertGe(IERC20(usd).balanceOf(address(executor)), HELD, "USD held");
+    }
+
+    function goodPlan() internal view returns (Plan memory plan) {
+        uint256 usdOut = quoteV2(pairDear, zeroForOneOf(pairDear, weth), 5e18);
+        uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), usdOut);
+        plan = newPlan(weth, 5e18);
+        plan.commands = bytes.concat(v2Pay(pairDear, weth, 0, 5e18, usdOut, FORWARD), v2Paid(pairCheap, usd, wethOut, 0));
+    }
+
+    /// A well-formed plan that would pay the contract's WETH to `thief` if anybody could get it run.
+    function thievingPlan(address thief) internal view returns (bytes memory) {
+        Plan memory plan = newPlan(weth, 1e18);
+        plan.commands = abi.encodePacked(PAY, thief, uint128(0), uint128(HELD));
+        return encode(plan);
+    }
+
+    function single(address token, uint256 amount) internal pure returns (address[] memory tokens, uint256[] memory amounts) {
+        tokens = new address[](1);
+        amounts = new uint256[](1);
+        tokens[0] = token;
+        amounts[0] = amount;
+    }
+
+    function loanCall(bytes memory plan) internal view returns (bytes memory) {
+        (address[] memory tokens, uint256[] memory amounts) = single(weth, 1e18);
+        return abi.encodeCall(IVault.flashLoan, (address(executor), tokens, amounts, plan));
+    }
+
+    // --------------------------------------------------------------------------------------------- stranger's loan
+
+    function test_stranger_cannot_lend_to_the_executor_with_a_plan_of_its_own() public {
+        HostilePair thief = new HostilePair();
+        bytes[4] memory plans = [thievingPlan(address(thief)), encode(goodPlan()), bytes(""), abi.encode(usd, HELD)];
+        for (uint256 i; i < plans.length; ++i) {
+            vm.prank(stranger);
+            (bool ok, bytes memory reason) = address(vault).call(loanCall(plans[i]));
+            assertFalse(ok);
+            assertEq(reason, abi.encodeWithSelector(IExecutor.UnexpectedLoan.selector, address(vault)));
+        }
+        // Nor can an operator or the owner, around `execute`.
+        vm.prank(operator);
+        (bool passed,) = address(vault).call(loanCall(encode(goodPlan())));
+        assertFalse(passed);
+        untouched();
+    }
+
+    function testFuzz_nobody_but_the_vault_delivers_a_loan(address caller, bytes calldata plan) public {
+        vm.assume(caller != address(vault));
+        (address[] memory tokens, uint256[] memory amounts) = single(weth, 1e18);
+        vm.prank(caller);
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.UnexpectedLoan.selector, caller));
+        ICallbacks(address(executor)).receiveFlashLoan(tokens, amounts, new uint256[](1), plan);
+    }
+
+    function testFuzz_the_vault_delivers_nothing_unasked(bytes calldata plan) public {
+        (address[] memory tokens, uint256[] memory amounts) = single(weth, 1e18);
+        vm.prank(address(vault));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.UnexpectedLoan.selector, address(vault)));
+        ICallbacks(address(executor)).receiveFlashLoan(tokens, amounts, new uint256[](1), plan);
+    }
+
+    function test_pair_that_starts_another_loan_while_ours_runs() public {
+        HostilePair pair = new HostilePair();
+        pair.prepare(address(vault), loanCall(thievingPlan(address(pair))));
+        pair.prepare(address(executor), abi.encodeCall(IExecutor.execute, (thievingPlan(address(pair)))));
+        vm.prank(owner);
+        executor.setOperator(address(pair), true); // even an operator must not nest
+
+        Plan memory plan = goodPlan();
+        bytes memory good = plan.commands;
+        plan.commands = bytes.concat(abi.encodePacked(uint8(0), pair, uint128(0)), good, abi.encodePacked(uint8(0), pair, uint128(0)));
+        run(plan);
+        assertEq(pair.tried(), 4);
+        for (uint256 i; i < 4; ++i) assertFalse(pair.outcomes(i));
+        assertEq(pair.reasons(1), abi.encodeWithSelector(IExecutor.ExecutionInProgress.selector));
+        untouched();
+    }
+
+    function test_token_that_reenters_before_during_and_after_the_loan() public {
+        // The hostile token is what gets borrowed, so it has control while the loan is still on its way, when it is swapped and when it is repaid.
+        HookedToken token = new HookedToken();
+        address cheap = newPair(v2Factory, address(token), 1_000e18, usd, 2_000_000e18);
+        address dear = newPair(otherV2Factory, address(token), 1_000e18, usd, 2_100_000e18);
+        token.mint(address(vault), 1_000e18);
+        bytes memory thieving = thievingPlan(address(token));
+        (address[] memory tokens, uint256[] memory amounts) = single(address(token), 5e18);
+        uint256 usdOut = quoteV2(dear, zeroForOneOf(dear, address(token)), 5e18);
+        Plan memory plan = newPlan(address(token), 5e18);
+        uint256 back = quoteV2(cheap, zeroForOneOf(cheap, usd), usdOut);
+        plan.commands = bytes.concat(v2Pay(dear, address(token), 0, 5e18, usdOut, FORWARD), v2Paid(cheap, usd, back, 0));
+
+        token.prepare(address(vault), loanCall(thieving));
+        token.prepare(address(executor), abi.encodeCall(IExecutor.execute, (thieving)));
+        token.prepare(address(executor), abi.encodeCall(ICallbacks.receiveFlashLoan, (tokens, amounts, new uint256[](1), encode(plan))));
+        token.prepare(address(executor), abi.encodeCall(ICallbacks.uniswapV3SwapCallback, (int256(HELD), int256(HELD), "")));
+        token.prepare(address(executor), abi.encodeCall(IExecutor.sweep, (usd, address(token), HELD)));
+        vm.startPrank(owner);
+        executor.setOperator(address(token), true);
+        executor.transferOwnership(address(token)); // the worst case: the token owns the executor
+        vm.stopPrank();
+        vm.prank(address(token));
+        executor.acceptOwnership();
+
+        run(plan);
+        assertEq(token.tried(), 4 * 5, "control on four transfers: loan, first pair, last pair, repayment");
+        for (uint256 i; i < token.tried(); ++i) assertFalse(token.outcomes(i));
+        assertEq(token.reasons(1), abi.encodeWithSelector(IExecutor.ExecutionInProgress.selector));
+        assertEq(token.reasons(2), abi.encodeWithSelector(IExecutor.UnexpectedLoan.selector, address(token)));
+        assertEq(token.reasons(3), abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(token)));
+        assertEq(token.reasons(4), abi.encodeWithSelector(IExecutor.ExecutionInProgress.selector));
+        assertEq(token.balanceOf(address(executor)), back - 5e18);
+        untouched();
+    }
+
+    function test_lender_without_a_guard_cannot_misuse_the_callback() public {
+        LooseVault loose = new LooseVault();
+        executor = newExecutor(address(loose));
+        give(weth, address(loose), 1_000e18);
+        give(weth, address(executor), HELD);
+        Plan memory plan = goodPlan();
+        HostilePair thief = new HostilePair();
+        bytes memory refused = abi.encodeWithSelector(IExecutor.UnexpectedLoan.selector, address(loose));
+
+        loose.behave(LooseVault.Manner.Twice, "");
+        vm.expectRevert(refused);
+        run(plan);
+        loose.behave(LooseVault.Manner.OtherPlan, thievingPlan(address(thief)));
+        vm.expectRevert(refused);
+        run(plan);
+        loose.behave(LooseVault.Manner.Nested, thievingPlan(address(thief)));
+        vm.expectRevert(refused);
+        run(plan);
+        loose.behave(LooseVault.Manner.Never, "");
+        vm.expectRevert(refused);
+        run(plan);
+        // During our own execution, started by a pair of the plan.
+        loose.behave(LooseVault.Manner.Honest, "");
+        thief.prepare(address(loose), loanCall(thievingPlan(address(thief))));
+        thief.prepare(address(loose), loanCall(encode(plan)));
+        plan.commands = bytes.concat(plan.commands, abi.encodePacked(uint8(0), thief, uint128(0)));
+        run(plan);
+        assertEq(thief.tried(), 2);
+        assertEq(thief.reasons(0), refused);
+        assertEq(thief.reasons(1), refused);
+        assertGt(IERC20(weth).balanceOf(address(executor)), HELD);
+
+        // Nothing is left over: the next plan runs, in the same transaction even.
+        run(goodPlan());
+    }
+
+    // ------------------------------------------------------------------------------------------------ V3 callbacks
+
+    function testFuzz_callbacks_out_of_the_blue(address caller, int256 amount0, int256 amount1, bytes calldata data) public {
+        bytes memory refused = abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, caller);
+        vm.startPrank(caller);
+        vm.expectRevert(refused);
+        ICallbacks(address(executor)).uniswapV3SwapCallback(amount0, amount1, data);
+        vm.expectRevert(refused);
+        ICallbacks(address(executor)).pancakeV3SwapCallback(amount0, amount1, data);
+        vm.expectRevert(refused);
+        ICallbacks(address(executor)).algebraSwapCallback(amount0, amount1, data);
+        vm.stopPrank();
+    }
+
+    function test_real_pool_cannot_be_made_to_claim_from_the_executor() public {
+        // Anyone may swap in the real pool with any recipient and data, but the pool calls back whoever swaps.
+        vm.prank(stranger);
+        vm.expectRevert();
+        IV3Pool(poolCheap).swap(address(executor), true, 1e18, MIN_LIMIT, abi.encode(weth, HELD));
+        untouched();
+    }
+
+    function test_another_contract_calls_back_in_the_pools_place() public {
+        HostilePool pool = new HostilePool();
+        HostilePair accomplice = new HostilePair();
+        accomplice.prepare(address(executor), abi.encodeCall(ICallbacks.uniswapV3SwapCallback, (int256(1e18), int256(0), "")));
+        pool.prepare(address(accomplice), abi.encodeCall(HostilePair.swap, (0, 0, address(0), "")));
+        pool.setUp(1, 0, 1, ICallbacks.uniswapV3SwapCallback.selector);
+        Plan memory plan = goodPlan();
+        plan.commands = bytes.concat(plan.commands, abi.encodePacked(V3, pool, uint128(1e18), uint128(0)));
+        run(plan);
+        assertEq(accomplice.tried(), 1);
+        assertEq(accomplice.reasons(0), abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(accomplice)));
+        assertEq(IERC20(weth).balanceOf(address(pool)), 1, "only the pool itself, only what it claimed");
+        untouched();
+    }
+
+    function test_pool_claims_more_than_its_command_allows() public {
+        HostilePool pool = new HostilePool();
+        Plan memory plan = goodPlan();
+        plan.commands = abi.encodePacked(V3, pool, uint128(7), uint128(0));
+        int256[5] memory claims = [int256(8), type(int256).max, 0, -1, type(int256).min];
+        for (uint256 i; i < claims.length; ++i) {
+            pool.setUp(0, claims[i], 1, ICallbacks.uniswapV3SwapCallback.selector);
+            vm.expectRevert(abi.encodeWithSelector(IExecutor.PaymentNotAllowed.selector, address(pool), claims[i], 7));
+            run(plan);
+        }
+    }
+
+    function testFuzz_allowance_keeps_all_128_bits(uint128 allowed, uint256 asked) public {
+        asked = bound(asked, uint256(allowed) + 1, uint256(type(int256).max));
+        HostilePool pool = new HostilePool();
+        pool.setUp(int256(asked), 0, 1, ICallbacks.uniswapV3SwapCallback.selector);
+        Plan memory plan = newPlan(weth, 1e18);
+        plan.commands = abi.encodePacked(V3, pool, allowed, uint128(0));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.PaymentNotAllowed.selector, address(pool), int256(asked), uint256(allowed)));
+        run(plan);
+    }
+
+    function test_pool_claims_twice() public {
+        HostilePool pool = new HostilePool();
+        pool.setUp(3, 0, 2, ICallbacks.uniswapV3SwapCallback.selector);
+        Plan memory plan = goodPlan();
+        plan.commands = abi.encodePacked(V3, pool, uint128(7), uint128(0));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(pool)));
+        run(plan);
+    }
+
+    function test_pool_that_does_not_claim_cannot_do_so_later() public {
+        HostilePool pool = new HostilePool();
+        Plan memory plan = goodPlan();
+        plan.commands = abi.encodePacked(V3, pool, uint128(7), uint128(0));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.SwapFailed.selector, address(pool)));
+        run(plan);
+    }
+
+    function test_hostile_pool_takes_nothing_that_was_held() public {
+        // It claims all it may, of every token it may name, and says it paid a fortune. The plan's own checks refuse.
+        HostilePool pool = new HostilePool();
+        pool.setUp(int256(HELD), 0, 1, ICallbacks.uniswapV3SwapCallback.selector);
+        Plan memory plan = newPlan(weth, 1e18);
+        alsoPays(plan, usd);
+        plan.commands = abi.encodePacked(V3, pool, uint128(HELD), uint128(1));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, HELD, 0, 0));
+        run(plan);
+        plan.commands = abi.encodePacked(uint8(V3 | (1 << 4)), pool, uint128(HELD), uint128(1));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceFell.selector, usd, HELD, 0));
+        run(plan);
+        plan.commands = abi.encodePacked(uint8(V3 | (2 << 4)), pool, uint128(HELD), uint128(1));
+        vm.expectRevert(IExecutor.MalformedPlan.selector);
+        run(plan);
+        untouched();
+    }
+
+    function test_forks_callbacks_pay_alike() public {
+        bytes4[3] memory selectors = [
+            ICallbacks.uniswapV3SwapCallback.selector, ICallbacks.pancakeV3SwapCallback.selector, ICallbacks.algebraSwapCallback.selector
+        ];
+        for (uint256 i; i < 3; ++i) {
+            uint256 snapshot = vm.snapshotState();
+            HostilePool pool = new HostilePool();
+            pool.setUp(-5, 7, 1, selectors[i]);
+            Plan memory plan = goodPlan();
+            plan.commands = bytes.concat(plan.commands, abi.encodePacked(V3, pool, uint128(7), uint128(0)));
+            run(plan);
+            assertEq(IERC20(weth).balanceOf(address(pool)), 7);
+            vm.revertToState(snapshot);
+        }
+    }
+
+    // ----------------------------------------------------------------------------------------------------- builder
+
+    function test_builder_that_reenters_gets_its_payment_and_nothing_else() public {
+        ReentrantBuilder builder = new ReentrantBuilder();
+        builder.prepare(address(executor), abi.encodeCall(IExecutor.execute, (thievingPlan(address(builder)))));
+        builder.prepare(address(vault), loanCall(thievingPlan(address(builder))));
+        vm.prank(owner);
+        executor.setOperator(address(builder), true);
+        vm.coinbase(address(builder));
+        Plan memory plan = goodPlan();
+        plan.builderPayment = 1e15;
+        run(plan);
+        assertEq(builder.tried(), 2);
+        assertEq(builder.reasons(0), abi.encodeWithSelector(IExecutor.ExecutionInProgress.selector));
+        assertFalse(builder.outcomes(1));
+        assertEq(address(builder).balance, 1e15);
+        untouched();
+    }
+
+    // ------------------------------------------------------------------------------------------------ random bytes
+
+    function testFuzz_random_plans_leave_the_contract_as_it_was(bytes calldata plan) public {
+        vm.prank(operator);
+        vm.expectRevert();
+        executor.execute(plan);
+    }
+
+    function testFuzz_random_selectors_do_nothing(bytes calldata data) public {
+        vm.assume(data.length >= 4);
+        vm.prank(stranger);
+        (bool ok,) = address(executor).call(data);
+        ok;
+        untouched();
+        assertEq(executor.owner(), owner);
+    }
+}
+
+contract ReentrantBuilder is Reentrant {
+    receive() external payable {
+        _attack();
+    }
+}

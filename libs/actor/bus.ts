@@ -1,0 +1,340 @@
+import { readFileSync } from "node:fs";
+import {
+  AckPolicy,
+  type ConsumerMessages,
+  DeliverPolicy,
+  DiscardPolicy,
+  type JetStreamClient,
+  type JetStreamManager,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from "@nats-io/jetstream";
+import { type KV, Kvm } from "@nats-io/kv";
+import { type ObjectStore, Objm } from "@nats-io/obj";
+import { connect, credsAuthenticator, headers, type NatsConnection, nanos } from "@nats-io/transport-node";
+import type { Meta } from "#libs/actor/actor.ts";
+import { formatTraceparent, parseTraceparent, type TraceContext } from "#libs/telemetry/trace.ts";
+import { RetryableError, UserError } from "#libs/units/invariant.ts";
+import { decode, encode } from "#proto/codec.ts";
+import {
+  type AnyBody,
+  type BodyOf,
+  filterOf,
+  LEASE_BUCKET,
+  LEASE_TTL_MS,
+  STREAMS,
+  type StreamKey,
+  SUBJECTS,
+  type SubjectKey,
+  snapshotBucket,
+  streamName,
+  streamSubjects,
+  subjectOf,
+} from "#proto/subjects.ts";
+
+/** Per-message TTL, `term` reasons and priority groups are silently ignored by older servers. */
+const OLDEST_SERVER = [2, 11] as const;
+
+/** Error code of the server for a failed expected-last-subject-sequence: another instance has written. */
+const WRONG_LAST_SEQUENCE = 10_071;
+
+/** Publishing is repeated with the same id for about 12 s in all: longer than a leader election (measured 4.1 s), far shorter than the duplicate window. */
+const PUBLISH_BACKOFF_MS = [20, 50, 100, 250, 500, 1_000, 2_000, 4_000, 4_000] as const;
+
+/** Someone else has written to a subject that this instance owned. */
+export class FencedError extends Error {
+  override name = "FencedError";
+}
+
+export interface StoredMessage<Key extends SubjectKey = SubjectKey> {
+  readonly key: Key;
+  readonly body: BodyOf<Key>;
+  readonly meta: Meta;
+}
+
+/** A raw delivery: decoded by the shell, so that what cannot be decoded is dealt with in one place. */
+export interface Delivery {
+  readonly message: JsMsg;
+  readonly meta: Meta;
+  readonly trace: TraceContext | null;
+}
+
+export interface BusOptions {
+  readonly servers: readonly string[];
+  readonly name: string;
+  readonly credentialsFile?: string | undefined;
+}
+
+export class Bus {
+  readonly #connection: NatsConnection;
+  readonly #js: JetStreamClient;
+  readonly #jsm: JetStreamManager;
+
+  private constructor(connection: NatsConnection, js: JetStreamClient, jsm: JetStreamManager) {
+    this.#connection = connection;
+    this.#js = js;
+    this.#jsm = jsm;
+  }
+
+  /** Connects and refuses what cannot carry the system: an unreachable server, one too old, one without JetStream. Throws `UserError`. */
+  static async connect(options: BusOptions): Promise<Bus> {
+    const where = options.servers.join(", ");
+    let connection: NatsConnection;
+    try {
+      connection = await connect({
+        servers: [...options.servers],
+        name: options.name,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 250,
+        timeout: 5_000,
+        ...(options.credentialsFile === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) }),
+      });
+    } catch (cause) {
+      throw new UserError(
+        `no NATS server answers at ${where}: ${(cause as Error).message}`,
+        "start one (nats-server -js) or correct nats.servers",
+        { cause },
+      );
+    }
+    const version = connection.info?.version ?? "0.0.0";
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    if (major < OLDEST_SERVER[0] || (major === OLDEST_SERVER[0] && minor < OLDEST_SERVER[1])) {
+      await connection.close();
+      throw new UserError(
+        `the NATS server at ${where} is version ${version}; ${OLDEST_SERVER.join(".")} or newer is needed`,
+        "upgrade it, or leave nats.servers out and let the local run bring its own",
+      );
+    }
+    if (connection.info?.jetstream !== true) {
+      await connection.close();
+      throw new UserError(
+        `the NATS server at ${where} runs without JetStream`,
+        "start it with -js, or enable jetstream in its configuration",
+      );
+    }
+    return new Bus(connection, jetstream(connection), await jetstreamManager(connection));
+  }
+
+  /** Creates the streams and buckets of these chains from the table, or brings existing ones up to it. Safe to run by many processes at once. */
+  async ensureStreams(chains: readonly string[]): Promise<void> {
+    const clustered = this.#connection.info?.cluster !== undefined;
+    for (const key of Object.keys(STREAMS) as StreamKey[]) {
+      const definition = STREAMS[key];
+      for (const chain of definition.scope === "chain" ? chains : [null]) {
+        const config: Partial<StreamConfig> & { name: string } = {
+          name: streamName(key, chain),
+          subjects: streamSubjects(key, chain),
+          retention: RetentionPolicy.Limits,
+          storage: StorageType.File,
+          discard: DiscardPolicy.Old,
+          max_age: nanos(definition.maxAgeMs),
+          max_bytes: definition.maxBytes,
+          max_msgs_per_subject: definition.maxPerSubject,
+          duplicate_window: nanos(definition.duplicateWindowMs),
+          num_replicas: clustered ? definition.replicas : 1,
+          allow_direct: true,
+        };
+        try {
+          await this.#jsm.streams.add(config);
+        } catch (cause) {
+          if (!String(cause).includes("already in use")) throw this.#streamError(config.name, cause);
+          await this.#jsm.streams.update(config.name, config);
+        }
+      }
+    }
+    for (const chain of chains) await new Objm(this.#connection).create(snapshotBucket(chain), { storage: StorageType.File });
+    await new Kvm(this.#connection).create(LEASE_BUCKET, { ttl: LEASE_TTL_MS, storage: StorageType.File });
+  }
+
+  #streamError(name: string, cause: unknown): UserError {
+    return new UserError(
+      `cannot create stream ${name}: ${(cause as Error).message}`,
+      "give the server more JetStream storage (max_file_store), or the user permission on $JS.API.STREAM.>",
+      { cause: cause as Error },
+    );
+  }
+
+  get connected(): boolean {
+    return !this.#connection.isClosed();
+  }
+
+  /** Stores a message. Repeats with the same id store once. Resolves to its stream sequence. Throws `FencedError` or, at the end of its retries, `RetryableError`. */
+  async publish<Key extends SubjectKey>(
+    key: Key,
+    tokens: Readonly<Record<string, string>>,
+    body: BodyOf<Key>,
+    options: { readonly messageId: string; readonly trace: TraceContext | null; readonly expectLastSequence?: number | undefined },
+  ): Promise<number> {
+    const subject = subjectOf(key, tokens);
+    const payload = encode(key, body);
+    const meta = headers();
+    if (options.trace !== null) meta.set("traceparent", formatTraceparent(options.trace));
+    const expect = options.expectLastSequence === undefined ? {} : { expect: { lastSubjectSequence: options.expectLastSequence } };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const ack = await this.#js.publish(subject, payload, { msgID: options.messageId, headers: meta, timeout: 5_000, ...expect });
+        return ack.seq;
+      } catch (cause) {
+        if ((cause as { code?: number }).code === WRONG_LAST_SEQUENCE)
+          throw new FencedError(`${subject}: another instance has published`, { cause });
+        const delay = PUBLISH_BACKOFF_MS[attempt];
+        if (delay === undefined)
+          throw new RetryableError("publish-failed", `${subject}: not stored after ${attempt + 1} attempts: ${(cause as Error).message}`, {
+            cause,
+          });
+        await new Promise((resolve) => setTimeout(resolve, delay));
+      }
+    }
+  }
+
+  /** The last message of a subject, decoded, or null. Throws `RetryableError` when it cannot be decoded. */
+  async lastOf<Key extends SubjectKey>(key: Key, tokens: Readonly<Record<string, string>>): Promise<StoredMessage<Key> | null> {
+    const stream = streamName(SUBJECTS[key].stream, tokens.chain ?? null);
+    const stored = await this.#jsm.streams.getMessage(stream, { last_by_subj: subjectOf(key, tokens) });
+    if (stored === null) return null;
+    const decoded = decode(stored.subject, stored.data);
+    if (!decoded.ok) throw new RetryableError("undecodable", `last message of ${stored.subject}: ${decoded.error.detail}`);
+    return {
+      key,
+      body: decoded.value.body as BodyOf<Key>,
+      meta: {
+        id: stored.header.get("Nats-Msg-Id"),
+        subject: stored.subject,
+        stream: SUBJECTS[key].stream,
+        sequence: stored.seq,
+        storedAtMs: stored.time.getTime(),
+      },
+    };
+  }
+
+  /** Sequence of the last message of a stream, 0 when it has none. */
+  async lastSequence(stream: StreamKey, chain: string | null): Promise<number> {
+    return (await this.#jsm.streams.info(streamName(stream, chain))).state.last_seq;
+  }
+
+  /**
+   * Follows rows of one stream in order from `startSequence` on, without acks: for actors whose state depends on order and is rebuilt by replay.
+   * The consumer resumes by itself after a gap or a reconnect. `pendingAtStart` is what lay there already.
+   */
+  async follow(options: {
+    readonly stream: StreamKey;
+    readonly chain: string | null;
+    readonly keys: readonly SubjectKey[];
+    readonly tokens: Readonly<Record<string, string>>;
+    readonly startSequence: number;
+    readonly onDelivery: (delivery: Delivery) => void;
+  }): Promise<{ readonly pendingAtStart: number; stop(): Promise<void> }> {
+    const consumer = await this.#js.consumers.get(streamName(options.stream, options.chain), {
+      filter_subjects: options.keys.map((key) => filterOf(key, options.tokens)),
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: Math.max(1, options.startSequence),
+    });
+    const pendingAtStart = (await consumer.info()).num_pending;
+    const messages = await consumer.consume({
+      max_messages: 1_000,
+      callback: (message) => options.onDelivery(this.#deliveryOf(options.stream, message)),
+    });
+    return { pendingAtStart, stop: () => stopConsuming(messages) };
+  }
+
+  /** Shares a durable consumer with the other replicas of an actor. Each delivery must be acked, nak'ed or terminated by the shell. */
+  async work(options: {
+    readonly durable: string;
+    readonly stream: StreamKey;
+    readonly chain: string | null;
+    readonly keys: readonly SubjectKey[];
+    readonly tokens: Readonly<Record<string, string>>;
+    readonly ackWaitMs: number;
+    readonly maxDeliver: number;
+    readonly onDelivery: (delivery: Delivery) => void;
+  }): Promise<{ stop(): Promise<void> }> {
+    const stream = streamName(options.stream, options.chain);
+    await this.#jsm.consumers.add(stream, {
+      durable_name: options.durable,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      filter_subjects: options.keys.map((key) => filterOf(key, options.tokens)),
+      ack_wait: nanos(options.ackWaitMs),
+      max_deliver: options.maxDeliver,
+      max_ack_pending: 256,
+    });
+    const consumer = await this.#js.consumers.get(stream, options.durable);
+    const messages = await consumer.consume({
+      max_messages: 64,
+      callback: (message) => options.onDelivery(this.#deliveryOf(options.stream, message)),
+    });
+    return { stop: () => stopConsuming(messages) };
+  }
+
+  #deliveryOf(stream: StreamKey, message: JsMsg): Delivery {
+    return {
+      message,
+      meta: {
+        id: message.headers?.get("Nats-Msg-Id") ?? "",
+        subject: message.subject,
+        stream,
+        sequence: message.seq,
+        storedAtMs: Math.floor(message.info.timestampNanos / 1e6),
+      },
+      trace: parseTraceparent(message.headers?.get("traceparent")),
+    };
+  }
+
+  /** Every message of a stream from `startSequence` to its present end, decoded, oldest first. Undecodable ones are given as null. */
+  async *read(
+    stream: StreamKey,
+    chain: string | null,
+    startSequence = 1,
+  ): AsyncGenerator<{ key: SubjectKey; body: AnyBody; meta: Meta } | null> {
+    const end = await this.lastSequence(stream, chain);
+    if (end < startSequence) return;
+    const consumer = await this.#js.consumers.get(streamName(stream, chain), {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: Math.max(1, startSequence),
+    });
+    if ((await consumer.info()).num_pending === 0) return;
+    const messages = await consumer.consume({ max_messages: 1_000 });
+    for await (const message of messages) {
+      const { meta } = this.#deliveryOf(stream, message);
+      const decoded = decode(message.subject, message.data);
+      yield decoded.ok ? { ...decoded.value, meta } : null;
+      if (message.seq >= end || message.info.pending === 0) break;
+    }
+    await messages.close();
+  }
+
+  /** Number of messages now in a stream, by row. */
+  async countMessages(stream: StreamKey, chain: string | null): Promise<number> {
+    return (await this.#jsm.streams.info(streamName(stream, chain))).state.messages;
+  }
+
+  /** Messages buried so far, over all actors. */
+  async countDeadLetters(): Promise<number> {
+    return this.countMessages("DEAD_LETTERS", null);
+  }
+
+  async openSnapshots(chain: string): Promise<ObjectStore> {
+    return new Objm(this.#connection).open(snapshotBucket(chain));
+  }
+
+  async openLeases(): Promise<KV> {
+    return new Kvm(this.#connection).open(LEASE_BUCKET);
+  }
+
+  async flush(): Promise<void> {
+    await this.#connection.flush();
+  }
+
+  /** Ends the connection once everything handed to it is out. */
+  async close(): Promise<void> {
+    if (!this.#connection.isClosed()) await this.#connection.drain();
+  }
+}
+
+async function stopConsuming(messages: ConsumerMessages): Promise<void> {
+  await messages.close();
+}

@@ -30,7 +30,7 @@ export function runForge(args: readonly string[]): number {
     // solc-wrapper.cjs is started through `env node`: it must find the Node that npm installed, not an older one.
     env: {
       ...process.env,
-      PATH: `${path.join(MODULES, ".bin")}${path.delimiter}${process.env["PATH"] ?? ""}`,
+      PATH: `${path.join(MODULES, ".bin")}${path.delimiter}${process.env.PATH ?? ""}`,
       FOUNDRY_DISABLE_NIGHTLY_WARNING: "1",
     },
   });

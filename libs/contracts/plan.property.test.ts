@@ -1,0 +1,74 @@
+import { fc, test } from "@fast-check/vitest";
+import { expect } from "vitest";
+import { type Address, asAddress } from "#libs/units/brand.ts";
+import { decodeExecute, type ExecutionPlan, encodeExecute, type SwapCommand } from "./plan.ts";
+
+const address: fc.Arbitrary<Address> = fc
+  .bigInt({ min: 1n, max: (1n << 160n) - 1n })
+  .map((value) => asAddress(`0x${value.toString(16).padStart(40, "0")}`));
+const amount = (bits: bigint) => fc.oneof(fc.bigInt({ min: 1n, max: (1n << bits) - 1n }), fc.constantFrom(1n, (1n << bits) - 1n));
+
+/** Routes as a solver makes them: each swap takes what the one before gave, all or part of it, through at most ten tokens. */
+const plan: fc.Arbitrary<ExecutionPlan> = fc
+  .record({
+    tokens: fc.uniqueArray(address, { minLength: 2, maxLength: 10 }),
+    steps: fc.array(fc.record({ v3: fc.boolean(), pool: address, to: fc.nat(), part: fc.boolean(), amountOut: amount(112n) }), {
+      minLength: 1,
+      maxLength: 12,
+    }),
+    loanAmount: amount(112n),
+    minProfit: fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }),
+    builderPayment: fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }),
+    validUntilBlock: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
+    executionId: fc.bigInt({ min: 0n, max: (1n << 256n) - 1n }),
+  })
+  .map(({ tokens, steps, executionId, ...rest }) => {
+    const loanToken = tokens[0] as Address;
+    let tokenIn = loanToken;
+    let have = rest.loanAmount;
+    const swaps: SwapCommand[] = steps.map((step) => {
+      const others = tokens.filter((token) => token !== tokenIn);
+      const tokenOut = others[step.to % others.length] as Address;
+      const command: SwapCommand = {
+        kind: step.v3 ? "uniswap-v3" : "uniswap-v2",
+        pool: step.pool,
+        zeroForOne: tokenIn < tokenOut,
+        tokenIn,
+        tokenOut,
+        amountIn: step.part ? have / 2n || 1n : have,
+        amountOut: step.amountOut,
+      };
+      [tokenIn, have] = [tokenOut, step.amountOut];
+      return command;
+    });
+    return { ...rest, executionId: `0x${executionId.toString(16).padStart(64, "0")}`, loanToken, swaps };
+  });
+
+test.prop([plan])("what was encoded is decoded, swap by swap", (original) => {
+  const { swaps, tokens, ...header } = decodeExecute(encodeExecute(original));
+  const { swaps: expected, ...expectedHeader } = original;
+  expect(header).toEqual(expectedHeader);
+  expect(tokens[0]).toBe(original.loanToken);
+  expect(new Set(tokens).size).toBe(tokens.length);
+  expect(swaps).toHaveLength(expected.length);
+  for (const [i, swap] of swaps.entries()) {
+    const { kind, pool, zeroForOne, amountIn, amountOut } = swap;
+    const { tokenIn, tokenOut: _, ...exact } = expected[i] as SwapCommand;
+    expect({ kind, pool, zeroForOne, amountIn, amountOut }).toEqual(exact);
+    // A swap is paid by the executor, out of the right token, or by the swap before it, never both and never neither.
+    const before = swaps[i - 1]?.forwards === true;
+    expect(swap.paidToken).toBe(before ? null : tokenIn);
+  }
+});
+
+test.prop([plan])("the same plan is the same bytes, a whole number of words behind the selector", (original) => {
+  const calldata = encodeExecute(original);
+  expect(encodeExecute(structuredClone(original))).toBe(calldata);
+  expect((calldata.length - 2 - 8) % 64).toBe(0);
+});
+
+test.prop([plan, fc.nat()])("a plan cut short is refused, not misread", (original, cut) => {
+  const calldata = encodeExecute(original);
+  const shorter = calldata.slice(0, 2 + 2 * (cut % 136));
+  expect(() => decodeExecute(shorter)).toThrow();
+});

@@ -1,0 +1,486 @@
+import { createHash } from "node:crypto";
+import type { ChainConfig } from "#libs/chains/chain.ts";
+import { asAddress } from "#libs/units/brand.ts";
+import { invariant } from "#libs/units/invariant.ts";
+import { LOG_COLUMNS } from "#proto/block/v1/observed.ts";
+import { decode, encode } from "#proto/codec.ts";
+import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
+import type { Mode } from "#proto/execution/v1/events.ts";
+import { type BodyOf, SUBJECTS, type SubjectKey, streamName, subjectOf } from "#proto/subjects.ts";
+import type { ReadMessage } from "#services/gateway/model.ts";
+
+/** A seeded market day for tests: the messages that the actors would send, through the real codec, with sequences as the streams would give them. */
+
+const hex = (text: string, digits: number): string => `0x${createHash("sha256").update(text).digest("hex").slice(0, digits)}`;
+const hashOf = (text: string): string => hex(text, 64);
+const addressOf = (text: string): string => hex(text, 40);
+
+const token = (address: string, symbol: string, decimals: number) => ({ address: asAddress(address), symbol, decimals });
+const WETH = token("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2", "WETH", 18);
+const TOKENS = [
+  WETH,
+  token("0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", "USDC", 6),
+  token("0xdac17f958d2ee523a2206206994597c13d831ec7", "USDT", 6),
+  token("0x6b175474e89094c44da98b954eedeac495271d0f", "DAI", 18),
+  token("0x2260fac5e5542a773aa44fbcfedf7c193bc2c599", "WBTC", 8),
+  token("0x514910771af9ca656af840dff83e8264ecf986ca", "LINK", 18),
+  token("0x1f9840a85d5af5bf1d1762f925bdaddc4201f984", "UNI", 18),
+];
+/** Whole tokens to one whole coin, for amounts that look like amounts. */
+const TOKENS_PER_COIN: Readonly<Record<string, number>> = {
+  WETH: 1,
+  USDC: 3_120,
+  USDT: 3_118,
+  DAI: 3_121,
+  WBTC: 0.0385,
+  LINK: 212,
+  UNI: 388,
+};
+const DEXES = [
+  { id: "uniswap-v2", family: "uniswap-v2", pools: 42 },
+  { id: "sushiswap", family: "uniswap-v2", pools: 27 },
+  { id: "uniswap-v3", family: "uniswap-v3", pools: 63 },
+  { id: "pancake-v3", family: "uniswap-v3", pools: 19 },
+] as const;
+
+export const TEST_CHAIN: ChainConfig = {
+  key: "local",
+  chainId: 31_337,
+  name: "Local chain",
+  nativeSymbol: "ETH",
+  wrappedNative: WETH.address,
+  multicall3: asAddress(addressOf("multicall3")),
+  blockTimeMs: 2_000,
+  tokens: TOKENS,
+  dexes: DEXES.map(({ id, family }) => ({ id, family, factory: asAddress(addressOf(`factory ${id}`)), deployBlock: 0, source: "test" })),
+  flashLenders: [{ id: "balancer-v2", kind: "balancer-v2", address: asAddress(addressOf("vault")) }],
+  relays: [],
+};
+
+export interface ScenarioOptions {
+  readonly seed: number;
+  readonly startMs: number;
+  readonly chain?: ChainConfig;
+  readonly mode?: Mode;
+  readonly startBlock?: number;
+  /** Share of blocks that are replaced by a sibling. */
+  readonly reorgShare?: number;
+}
+
+export interface Scenario {
+  readonly chain: ChainConfig;
+  /** The messages of one more block, in the order in which the actors would send them. */
+  nextBlock(): ReadMessage[];
+  /** Every actor's heartbeat as of a time. */
+  heartbeats(atMs: number): ReadMessage[];
+  /** Any one message, encoded, decoded and given the next sequence of its stream. */
+  message<Key extends SubjectKey>(key: Key, body: BodyOf<Key>, place: { id: string; atMs: number }): ReadMessage;
+}
+
+const GWEI = 10n ** 9n;
+const COIN = 10n ** 18n;
+
+export function createScenario(options: ScenarioOptions): Scenario {
+  const chain = options.chain ?? TEST_CHAIN;
+  const mode = options.mode ?? "live";
+  let state = options.seed >>> 0;
+  /** mulberry32 */
+  const random = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const between = (low: number, high: number): number => low + Math.floor(random() * (high - low + 1));
+  const pick = <Item>(items: readonly Item[]): Item => {
+    const item = items[between(0, items.length - 1)];
+    invariant(item !== undefined, "there is something to pick from");
+    return item;
+  };
+
+  const wallet = addressOf("wallet");
+  const contract = addressOf("executor");
+  const sequences = new Map<string, number>();
+  let blockNumber = (options.startBlock ?? 21_000_000) - 1;
+  let blockHash = hashOf(`${options.seed} genesis`);
+  let observedAtMs = options.startMs;
+  let epoch = 0;
+  let nonce = 0;
+  let blocks = 0;
+  let consumed = 0;
+  let inFlight: Execution[] = [];
+
+  const message: Scenario["message"] = (key, body, { id, atMs }) => {
+    const row = SUBJECTS[key];
+    const stream = streamName(row.stream, row.subject.includes("<chain>") ? chain.key : null);
+    const sequence = (sequences.get(stream) ?? 0) + 1;
+    sequences.set(stream, sequence);
+    const fields = body as { dex?: string; instance?: string; actor?: string };
+    const subject = subjectOf(key, {
+      chain: chain.key,
+      wallet,
+      dex: fields.dex ?? "",
+      instance: fields.instance ?? "",
+      actor: fields.actor ?? "",
+    });
+    const decoded = decode(subject, encode(key, body));
+    invariant(decoded.ok, "what was encoded decodes");
+    return { ...decoded.value, meta: { id, stream, sequence, subject, storedAtMs: atMs } };
+  };
+
+  const envelope = (causeId: string | null = null) => ({ chainId: chain.chainId, blockNumber, blockHash, observedAtMs, causeId });
+  const baseFee = (): bigint => 8n * GWEI + BigInt(between(0, 4_000_000)) * 1_000n;
+
+  const rawAmount = (coins: number, symbol: string, decimals: number): bigint =>
+    BigInt(Math.floor(coins * (TOKENS_PER_COIN[symbol] ?? 1) * 1e6)) * 10n ** BigInt(Math.max(0, decimals - 6)) + BigInt(between(0, 999));
+
+  const candidate = (): Candidate => {
+    const middle = [...TOKENS.slice(1)].sort(() => random() - 0.5).slice(0, between(1, 2));
+    const coins = 0.4 + random() ** 2 * 18;
+    const path = [WETH, ...middle, WETH];
+    const amountIn = rawAmount(coins, "WETH", 18);
+    const grossProfit = BigInt(Math.floor((0.002 + random() ** 4 * 0.09) * 1e9)) * GWEI + BigInt(between(0, 999_999_999));
+    const hops: Hop[] = [];
+    let amount = amountIn;
+    for (const [index, tokenIn] of path.slice(0, -1).entries()) {
+      const tokenOut = path[index + 1] ?? WETH;
+      const { id: dex, family } = pick(DEXES);
+      const pool = addressOf(`${dex} ${[tokenIn.symbol, tokenOut.symbol].sort().join(" ")}`);
+      const out: bigint = index === path.length - 2 ? amountIn + grossProfit : rawAmount(coins, tokenOut.symbol, tokenOut.decimals);
+      const zeroForOne = tokenIn.address < tokenOut.address;
+      const [tokenInAddress, tokenOutAddress] = [tokenIn.address as string, tokenOut.address as string];
+      hops.push({
+        dex,
+        family,
+        pool,
+        zeroForOne,
+        tokenIn: tokenInAddress,
+        tokenOut: tokenOutAddress,
+        amountIn: `${amount}`,
+        amountOut: `${out}`,
+      });
+      amount = out;
+    }
+    const cycleId = hex(hops.map(({ pool, zeroForOne }) => `${pool}${zeroForOne}`).join(), 16).slice(2);
+    return {
+      cycleId,
+      token: WETH.address,
+      amountIn: `${amountIn}`,
+      amountOut: `${amountIn + grossProfit}`,
+      grossProfit: `${grossProfit}`,
+      gasEstimate: 120_000 + hops.length * between(70_000, 110_000),
+      hops,
+    };
+  };
+
+  interface Execution {
+    readonly executionId: string;
+    readonly candidate: Candidate;
+    readonly cycleId: string;
+    readonly transactionHash: string;
+    readonly gasUsed: number;
+  }
+  const of = ({ executionId, cycleId }: Execution) => ({ executionId, cycleId, wallet });
+
+  /** Lands and settles what is in flight, or lets it expire, in the block just observed. */
+  const conclude = (executions: readonly Execution[], atMs: number, chance: number): ReadMessage[] => {
+    const messages: ReadMessage[] = [];
+    for (const execution of executions) {
+      const { executionId, transactionHash, gasUsed } = execution;
+      const place = `${executionId}@${blockHash}`;
+      if (mode === "paper" || random() > chance) {
+        const body = { kind: "execution-expired", v: 1, ...envelope(), ...of(execution), targetBlock: blockNumber } as const;
+        messages.push(message("executionExpired", body, { id: `expired:${place}`, atMs }));
+        continue;
+      }
+      const reverted = random() < 0.02;
+      const effectiveGasPrice = 9n * GWEI + BigInt(between(0, 2_000)) * 1_000_000n;
+      const gasCost = effectiveGasPrice * BigInt(gasUsed);
+      const builderPayment = reverted ? 0n : (BigInt(execution.candidate.grossProfit) * BigInt(between(5, 30))) / 100n;
+      const lost = random() < 0.2 ? BigInt(execution.candidate.grossProfit) / BigInt(between(20, 200)) : 0n;
+      const profit = reverted ? 0n : BigInt(execution.candidate.grossProfit) - builderPayment - lost;
+      const landed = { transactionHash, transactionIndex: between(0, 12), gasUsed, effectiveGasPrice: `${effectiveGasPrice}` };
+      messages.push(
+        message(
+          "executionLanded",
+          { kind: "execution-landed", v: 1, ...envelope(), ...of(execution), ...landed, status: reverted ? 0 : 1 },
+          { id: `landed:${place}:${epoch}`, atMs },
+        ),
+        message(
+          "tradeSettled",
+          {
+            kind: "trade-settled",
+            v: 1,
+            ...envelope(),
+            ...of(execution),
+            contract,
+            transactionHash,
+            token: WETH.address,
+            loanAmount: execution.candidate.amountIn,
+            profit: `${profit}`,
+            gasUsed,
+            effectiveGasPrice: `${effectiveGasPrice}`,
+            gasCost: `${gasCost}`,
+            builderPayment: `${builderPayment}`,
+            netProfit: `${profit - gasCost}`,
+            transfers: [[WETH.address, `${profit}`]],
+            candidate: execution.candidate,
+          },
+          { id: `settled:${place}:${epoch}`, atMs: atMs + 1 },
+        ),
+      );
+    }
+    return messages;
+  };
+
+  const observe = (): ReadMessage => {
+    const parentHash = blockHash;
+    blockNumber += 1;
+    blockHash = hashOf(`${options.seed} ${blockNumber} ${epoch}`);
+    const body: BodyOf<"blockObserved"> = {
+      kind: "block-observed",
+      v: 1,
+      ...envelope(),
+      parentHash,
+      epoch,
+      timestamp: Math.floor(observedAtMs / 1_000),
+      baseFeePerGas: `${baseFee()}`,
+      gasUsed: between(8_000_000, 28_000_000),
+      gasLimit: 30_000_000,
+      logColumns: [...LOG_COLUMNS] as unknown as BodyOf<"blockObserved">["logColumns"],
+      logs: [],
+    };
+    return message("blockObserved", body, { id: `block:${blockHash}:${epoch}`, atMs: observedAtMs });
+  };
+
+  const discover = (): ReadMessage[] =>
+    DEXES.flatMap(({ id: dex, family, pools }) => {
+      const rows = Array.from({ length: pools }, (_, index): [string, string, string, number, number] => [
+        addressOf(`${dex} ${index}`),
+        TOKENS[index % TOKENS.length]?.address ?? WETH.address,
+        TOKENS[(index + 1) % TOKENS.length]?.address ?? WETH.address,
+        3_000,
+        family === "uniswap-v3" ? 60 : 0,
+      ]);
+      const discovered = message(
+        "poolDiscovered",
+        { kind: "pool-discovered", v: 1, ...envelope(), dex, family, epoch, rows },
+        { id: `discovered:${dex}:${blockHash}`, atMs: observedAtMs + 5 },
+      );
+      const snapshotted = message(
+        "poolSnapshotted",
+        { kind: "pool-snapshotted", v: 1, ...envelope(), dex, epoch, object: `${dex}/1`, pools, bytes: pools * 300, causeSequence: 1 },
+        { id: `snapshot:${dex}:${blockHash}`, atMs: observedAtMs + 6 },
+      );
+      return [discovered, snapshotted];
+    });
+
+  const heartbeats: Scenario["heartbeats"] = (atMs) => {
+    const posts = [
+      { actor: "watcher", instance: `watcher-${chain.key}-main-4121` },
+      ...DEXES.map(({ id }) => ({ actor: "fetcher", instance: `fetcher-${chain.key}-${id}-4121` })),
+      { actor: "solver", instance: `solver-${chain.key}-0-4121` },
+      { actor: "scorer", instance: `scorer-${chain.key}-0-4121` },
+      { actor: "executor", instance: `executor-${chain.key}-0-4121` },
+      { actor: "gateway", instance: "gateway-all-0-4121" },
+    ];
+    return posts.map(({ actor, instance }, index) =>
+      message(
+        "actorHeartbeat",
+        {
+          kind: "actor-heartbeat",
+          v: 1,
+          actor,
+          instance,
+          chain: actor === "gateway" ? null : chain.key,
+          state: "ready",
+          version: "0.1.0",
+          pid: 4_121,
+          startedAtMs: options.startMs,
+          atMs,
+          intervalMs: 5_000,
+          headBlock: blockNumber < 0 ? null : blockNumber,
+          messagesConsumed: consumed + index,
+          messagesPublished: Math.floor(consumed / 2),
+          deadLetters: 0,
+        },
+        { id: `heartbeat:${instance}:${atMs}`, atMs },
+      ),
+    );
+  };
+
+  const nextBlock = (): ReadMessage[] => {
+    const messages: ReadMessage[] = [];
+    observedAtMs += chain.blockTimeMs + between(-40, 60);
+
+    const reorgs = blocks > 2 && random() < (options.reorgShare ?? 0.02);
+    if (reorgs && lastLanded.length > 0) {
+      const dropped: [number, string] = [blockNumber, blockHash];
+      for (const execution of lastLanded) {
+        const body = { kind: "execution-reorged", v: 1, ...envelope(), ...of(execution) } as const;
+        messages.push(
+          message(
+            "executionReorged",
+            { ...body, transactionHash: execution.transactionHash, epoch: epoch + 1 },
+            { id: `reorged:${execution.executionId}@${blockHash}:${epoch + 1}`, atMs: observedAtMs },
+          ),
+        );
+      }
+      epoch += 1;
+      blockNumber -= 1;
+      blockHash = parentOfLast;
+      messages.push(
+        message(
+          "blockReorged",
+          { kind: "block-reorged", v: 1, ...envelope(), epoch, dropped: [dropped] },
+          { id: `reorg:${epoch}`, atMs: observedAtMs },
+        ),
+      );
+      inFlight = [...lastLanded, ...inFlight];
+    }
+    parentOfLast = blockHash;
+    messages.push(observe());
+    if (blocks === 0) messages.push(...discover());
+    blocks += 1;
+    const concluded = conclude(inFlight, observedAtMs + between(8, 30), 0.8);
+    const landedIds = new Set(concluded.flatMap(({ body }) => (body.kind === "trade-settled" ? [body.executionId] : [])));
+    lastLanded = inFlight.filter(({ executionId }) => landedIds.has(executionId));
+    messages.push(...concluded);
+    inFlight = [];
+
+    const candidates = Array.from({ length: between(0, 5) }, candidate);
+    candidates.sort((a, b) => (BigInt(b.grossProfit) > BigInt(a.grossProfit) ? 1 : -1));
+    const unique = candidates.filter(({ cycleId }, index) => candidates.findIndex((other) => other.cycleId === cycleId) === index);
+    const dexes = DEXES.map(({ id }) => id as string);
+    const nextBaseFee = baseFee();
+    const cycleAtMs = observedAtMs + between(3, 14) + (random() < 0.03 ? 40 : 0);
+    const cycleId = `cycles:${blockHash}`;
+    messages.push(
+      message(
+        "cycleFound",
+        {
+          kind: "cycle-found",
+          v: 1,
+          ...envelope(),
+          epoch,
+          timestamp: Math.floor(observedAtMs / 1_000),
+          baseFeePerGas: `${nextBaseFee}`,
+          dexes,
+          lateDexes: [],
+          cyclesFound: unique.length + between(0, 9),
+          candidates: unique,
+        },
+        { id: cycleId, atMs: cycleAtMs },
+      ),
+    );
+    const scored = unique.map((each) => {
+      const gasCost = (nextBaseFee + GWEI / 10n) * BigInt(each.gasEstimate);
+      return { candidate: each, gasCost, netProfit: BigInt(each.grossProfit) - gasCost };
+    });
+    scored.sort((a, b) => (b.netProfit > a.netProfit ? 1 : -1));
+    const worth = scored.filter(({ netProfit }) => netProfit > COIN / 2_000n);
+    messages.push(
+      message(
+        "opportunityScored",
+        {
+          kind: "opportunity-scored",
+          v: 1,
+          ...envelope(cycleId),
+          epoch,
+          ranking: "net-profit",
+          maxNextBaseFeePerGas: `${nextBaseFee}`,
+          opportunities: worth.map(({ candidate: each, gasCost, netProfit }, rank) => ({
+            candidate: each,
+            gasCost: `${gasCost}`,
+            netProfit: `${netProfit}`,
+            rank,
+          })),
+          rejected: scored
+            .filter((each) => !worth.includes(each))
+            .map(({ candidate: each, netProfit }) => ({ cycleId: each.cycleId, reason: "below-minimum", netProfit: `${netProfit}` })),
+        },
+        { id: `scored:${blockHash}`, atMs: cycleAtMs + 2 },
+      ),
+    );
+
+    let atMs = cycleAtMs + 3;
+    for (const { candidate: each, netProfit } of worth.slice(0, 2)) {
+      const executionId = hashOf(`${each.cycleId} ${blockHash} execution`);
+      const transactionHash = hashOf(`${executionId} transaction`);
+      const execution = {
+        executionId,
+        candidate: each,
+        cycleId: each.cycleId,
+        transactionHash,
+        gasUsed: each.gasEstimate - between(1_000, 30_000),
+      };
+      const target = { targetBlock: blockNumber + 1 };
+      nonce += 1;
+      atMs += 1;
+      messages.push(
+        message(
+          "executionPlanned",
+          {
+            kind: "execution-planned",
+            v: 1,
+            ...envelope(),
+            ...of(execution),
+            ...target,
+            mode,
+            leaseEpoch: 1,
+            contract,
+            calldata: "0x00",
+            nonce,
+            gasLimit: each.gasEstimate * 2,
+            maxFeePerGas: `${nextBaseFee * 2n}`,
+            maxPriorityFeePerGas: "0",
+            expectedNetProfit: `${netProfit}`,
+            candidate: each,
+          },
+          { id: `planned:${executionId}`, atMs },
+        ),
+      );
+      if (random() < 0.12) {
+        const code = pick(["simulation-reverted", "unprofitable-after-simulation", "stale"] as const);
+        const body = { kind: "execution-failed", v: 1, ...envelope(), ...of(execution), code, detail: "" } as const;
+        messages.push(message("executionFailed", body, { id: `failed:${executionId}`, atMs: atMs + 2 }));
+        continue;
+      }
+      const simulated = { gasUsed: execution.gasUsed, nonce, transactionHash: mode === "paper" ? null : transactionHash };
+      messages.push(
+        message(
+          "executionSimulated",
+          { kind: "execution-simulated", v: 1, ...envelope(), ...of(execution), ...target, ...simulated },
+          { id: `simulated:${executionId}`, atMs: atMs + 4 },
+        ),
+      );
+      inFlight.push(execution);
+      if (mode !== "live") continue;
+      const submittedAtMs = atMs + between(5, 16);
+      messages.push(
+        message(
+          "executionSubmitted",
+          {
+            kind: "execution-submitted",
+            v: 1,
+            ...envelope(),
+            ...of(execution),
+            ...target,
+            transactionHash,
+            relay: "local",
+            bundleHash: hashOf(`${executionId} bundle`),
+            submittedAtMs,
+          },
+          { id: `submitted:${executionId}`, atMs: submittedAtMs },
+        ),
+      );
+    }
+    consumed += messages.length;
+    return messages;
+  };
+  let lastLanded: Execution[] = [];
+  let parentOfLast = blockHash;
+
+  return { chain, nextBlock, heartbeats, message };
+}

@@ -1,0 +1,199 @@
+/**
+ * Whole Uniswap V3 pools, every initialised tick included, through the deployless lens (src/V3TickLens.sol).
+ *
+ * An answer holds at most some 690 ticks and stops early when the node grants little gas, so reading is paged; `readTicks` does the paging. Fixed-layout
+ * decoding: a general ABI decoder takes seconds for what takes this one milliseconds.
+ */
+
+import { type Address, asAddress } from "#libs/units/brand.ts";
+import { invariant } from "#libs/units/invariant.ts";
+import { artifact, type Hex } from "./artifact.ts";
+
+export interface InitialisedTick {
+  readonly tick: number;
+  /** Added to active liquidity when the price crosses upwards, taken from it downwards. */
+  readonly liquidityNet: bigint;
+  readonly liquidityGross: bigint;
+}
+
+export interface V3PoolTicks {
+  readonly pool: Address;
+  readonly token0: Address;
+  readonly token1: Address;
+  readonly feePips: number;
+  readonly tickSpacing: number;
+  /** Zero when the address is no initialised V3 pool; then everything else is zero and empty as well. */
+  readonly sqrtPriceX96: bigint;
+  readonly tick: number;
+  readonly liquidity: bigint;
+  /** Ascending. */
+  readonly ticks: readonly InitialisedTick[];
+}
+
+/** Where the next call continues: the list's pools from `pool` on, the first of them from `compressedTick` (tick / spacing) on. */
+export interface TickLensCursor {
+  readonly pool: number;
+  readonly compressedTick: number;
+}
+
+export interface TickLensAnswer {
+  readonly pools: V3PoolTicks[];
+  /** Null when the last pool reported is complete. Otherwise the tick / spacing from which it continues. */
+  readonly nextCompressedTick: number | null;
+}
+
+/** type(int24).min: below every tick, so the lens begins at the start of the range. */
+const FROM_START = -(2 ** 23);
+
+const VERSION = 1;
+const HEAD_BYTES = 7;
+const POOL_BYTES = 107;
+const TICK_BYTES = 35;
+
+/**
+ * Creation code is limited to 49,152 bytes (EIP-3860), which the lens and 32 bytes a pool share. Far fewer fit an answer: it holds about 690 ticks, and a
+ * pool has at least two.
+ */
+export const MAX_POOLS_PER_CALL = 300;
+
+/** One page a pool is the usual case; a pool of spacing 1 with ticks all over, under a node's gas cap, needs the most. */
+const MAX_PAGES_PER_POOL = 3_000;
+
+const word = (value: bigint): string => BigInt.asUintN(256, value).toString(16).padStart(64, "0");
+
+/** Data of an `eth_call` without `to`. The lens reads as many of the pools as fit, in order; see `decodeTickLensAnswer`. */
+export function encodeTickLensCall(pools: readonly Address[], firstCompressedTick: number = FROM_START): Hex {
+  invariant(pools.length > 0 && pools.length <= MAX_POOLS_PER_CALL, `${pools.length} pools in a call, allowed 1 to ${MAX_POOLS_PER_CALL}`);
+  invariant(
+    Number.isInteger(firstCompressedTick) && firstCompressedTick >= FROM_START && firstCompressedTick < -FROM_START,
+    `not an int24: ${firstCompressedTick}`,
+  );
+  let args = word(0x40n) + word(BigInt(firstCompressedTick)) + word(BigInt(pools.length));
+  for (const pool of pools) args += pool.slice(2).padStart(64, "0");
+  return `${artifact("V3TickLens").bytecode}${args}`;
+}
+
+const readUint128 = (view: DataView, at: number): bigint => (view.getBigUint64(at) << 64n) | view.getBigUint64(at + 8);
+const readInt128 = (view: DataView, at: number): bigint => (view.getBigInt64(at) << 64n) | view.getBigUint64(at + 8);
+const readUint160 = (view: DataView, at: number): bigint => (readUint128(view, at) << 32n) | BigInt(view.getUint32(at + 16));
+const readUint24 = (view: DataView, at: number): number => (view.getUint16(at) << 8) | view.getUint8(at + 2);
+const readInt24 = (view: DataView, at: number): number => (view.getInt16(at) << 8) | view.getUint8(at + 2);
+
+/** One answer with its continuation. Throws `InvariantError` when the bytes are not exactly what the lens writes. */
+export function decodeTickLensAnswer(hex: string): TickLensAnswer {
+  const bytes = Buffer.from(hex.slice(2), "hex");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = view.byteLength;
+  invariant(hex.startsWith("0x") && size === (hex.length - 2) / 2, "tick lens: not hex");
+  invariant(size >= HEAD_BYTES && view.getUint8(0) === VERSION, `tick lens: no answer of version ${VERSION} (${size} bytes)`);
+
+  const address = (at: number): Address => asAddress(`0x${hex.slice(2 + at * 2, 42 + at * 2)}`);
+  const count = view.getUint16(1);
+  const pools: V3PoolTicks[] = [];
+  let at = HEAD_BYTES;
+  for (let i = 0; i < count; i++) {
+    invariant(at + POOL_BYTES <= size, "tick lens: truncated in a pool");
+    const tickCount = view.getUint16(at + 105);
+    const end = at + POOL_BYTES + tickCount * TICK_BYTES;
+    invariant(end <= size, "tick lens: truncated in ticks");
+    const ticks: InitialisedTick[] = [];
+    for (let tickAt = at + POOL_BYTES; tickAt < end; tickAt += TICK_BYTES) {
+      ticks.push({
+        tick: readInt24(view, tickAt),
+        liquidityNet: readInt128(view, tickAt + 3),
+        liquidityGross: readUint128(view, tickAt + 19),
+      });
+    }
+    pools.push({
+      pool: address(at),
+      token0: address(at + 20),
+      token1: address(at + 40),
+      feePips: readUint24(view, at + 60),
+      tickSpacing: readInt24(view, at + 63),
+      sqrtPriceX96: readUint160(view, at + 66),
+      tick: readInt24(view, at + 86),
+      liquidity: readUint128(view, at + 89),
+      ticks,
+    });
+    at = end;
+  }
+  invariant(at === size, `tick lens: ${size - at} bytes too many`);
+  return { pools, nextCompressedTick: view.getUint8(3) === 1 ? null : readInt24(view, 4) };
+}
+
+/** An answer that is known to be whole: throws `InvariantError` when it ends within a pool. Otherwise use `readTicks`. */
+export function decodeTickLensResult(hex: string): V3PoolTicks[] {
+  const { pools, nextCompressedTick } = decodeTickLensAnswer(hex);
+  invariant(nextCompressedTick === null, "tick lens: the answer ends within a pool; read it in pages (readTicks)");
+  return pools;
+}
+
+/**
+ * All pools with all their ticks, in as many calls as it takes, in the order given.
+ *
+ * `call` performs an `eth_call` without `to`. It must name one block, the same for every page: pages of different blocks would make a pool that never was.
+ * (A pool that changed between two pages is recognised and refused, but a block hash in `call` is what prevents it.)
+ */
+export async function readTicks(pools: readonly Address[], call: (data: Hex) => Promise<string>): Promise<V3PoolTicks[]> {
+  const complete: V3PoolTicks[] = [];
+  let partial: V3PoolTicks | null = null;
+  let cursor: TickLensCursor = { pool: 0, compressedTick: FROM_START };
+  const mostPages = pools.length * MAX_PAGES_PER_POOL;
+  for (let page = 0; cursor.pool < pools.length; page++) {
+    invariant(page < mostPages, `tick lens: no end after ${page} pages`);
+    const asked = pools.slice(cursor.pool, cursor.pool + MAX_POOLS_PER_CALL);
+    const answer = decodeTickLensAnswer(await call(encodeTickLensCall(asked, cursor.compressedTick)));
+    invariant(answer.pools.length > 0, "tick lens: no pool read, the node grants too little gas");
+    for (const [i, read] of answer.pools.entries()) {
+      invariant(read.pool === asked[i], `tick lens: asked for ${asked[i]}, answered ${read.pool}`);
+      const whole: V3PoolTicks = i === 0 && partial !== null ? joinPages(partial, read) : read;
+      if (i === answer.pools.length - 1 && answer.nextCompressedTick !== null) partial = whole;
+      else complete.push(whole);
+    }
+    const next: TickLensCursor =
+      answer.nextCompressedTick === null
+        ? { pool: cursor.pool + answer.pools.length, compressedTick: FROM_START }
+        : { pool: cursor.pool + answer.pools.length - 1, compressedTick: answer.nextCompressedTick };
+    invariant(
+      next.pool > cursor.pool || next.compressedTick > cursor.compressedTick,
+      "tick lens: no tick read, the node grants too little gas",
+    );
+    if (answer.nextCompressedTick === null) partial = null;
+    cursor = next;
+  }
+  return complete;
+}
+
+function joinPages(earlier: V3PoolTicks, later: V3PoolTicks): V3PoolTicks {
+  invariant(
+    earlier.sqrtPriceX96 === later.sqrtPriceX96 && earlier.liquidity === later.liquidity,
+    `tick lens: ${earlier.pool} changed between two pages: they must read one block`,
+  );
+  return { ...earlier, ticks: [...earlier.ticks, ...later.ticks] };
+}
+
+/**
+ * What contradicts itself in a pool's state, or null. A pool that fails is a fork with other rules, a broken or hostile contract, or was read wrongly: in
+ * every case its quotes would be wrong.
+ *
+ * Source: UniswapV3Pool._updatePosition and Tick.cross (v3-core): active liquidity is the sum of liquidityNet at and below the current tick, and each
+ * position adds at its lower what it takes at its upper tick.
+ */
+export function tickStateProblem(state: V3PoolTicks): string | null {
+  if (state.sqrtPriceX96 === 0n) return "not an initialised V3 pool";
+  let active = 0n;
+  let total = 0n;
+  let previous = Number.NEGATIVE_INFINITY;
+  for (const { tick, liquidityNet, liquidityGross } of state.ticks) {
+    if (tick <= previous) return `tick ${tick} out of order`;
+    if (tick % state.tickSpacing !== 0) return `tick ${tick} off its spacing`;
+    if (liquidityGross === 0n) return `tick ${tick} marked as initialised, but empty`;
+    if ((liquidityNet < 0n ? -liquidityNet : liquidityNet) > liquidityGross) return `tick ${tick}: net liquidity exceeds gross`;
+    total += liquidityNet;
+    if (tick <= state.tick) active += liquidityNet;
+    previous = tick;
+  }
+  if (total !== 0n) return `liquidityNet sums to ${total}, not to zero`;
+  if (active !== state.liquidity) return `ticks say ${active} is active, the pool says ${state.liquidity}`;
+  return null;
+}

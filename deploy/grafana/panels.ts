@@ -1,0 +1,421 @@
+/** What the overview shows, as data: overview.ts makes Grafana's JSON of it, check-dashboards.ts asks a live Prometheus every question in it. */
+
+export interface Query {
+  readonly expr: string;
+  readonly legend: string;
+}
+
+export interface PanelSpec {
+  readonly title: string;
+  readonly description: string;
+  readonly kind: "lines" | "stat" | "bars";
+  /** Grafana's unit id. */
+  readonly unit: string;
+  /** Of 24. */
+  readonly width: number;
+  readonly queries: readonly Query[];
+  readonly stacked?: boolean;
+  readonly logarithmic?: boolean;
+  /** Value from which a stat turns red. */
+  readonly redFrom?: number;
+  /** Why it is no fault when this panel has no data: the check then accepts it. */
+  readonly emptyBecause?: string;
+}
+
+export interface RowSpec {
+  readonly title: string;
+  readonly panels: readonly PanelSpec[];
+}
+
+const CHAIN = 'chain=~"$chain"';
+/** Over the shown range, for totals; over the rate interval, for curves. */
+const total = (metric: string, labels = CHAIN, by = "chain"): string => `sum by (${by}) (increase(${metric}{${labels}}[$__range]))`;
+const rate = (metric: string, by: string, labels = CHAIN): string => `sum by (${by}) (rate(${metric}{${labels}}[$__rate_interval]))`;
+const quantile = (q: number, histogram: string, by: string, labels = CHAIN): string =>
+  `histogram_quantile(${q}, ${rate(`${histogram}_bucket`, `${by}, le`, labels)})`;
+const event = (name: string): string => `${CHAIN}, event="${name}"`;
+
+const FUNNEL: readonly Query[] = [
+  { expr: total("hs_cycles_found_total"), legend: "{{chain}} 1 cycles found" },
+  { expr: total("hs_candidates_total"), legend: "{{chain}} 2 candidates, exact" },
+  { expr: total("hs_opportunities_total"), legend: "{{chain}} 3 opportunities" },
+  { expr: total("hs_executions_total", event("planned")), legend: "{{chain}} 4 planned" },
+  { expr: total("hs_executions_total", event("simulated")), legend: "{{chain}} 5 simulated" },
+  { expr: total("hs_executions_total", event("submitted")), legend: "{{chain}} 6 submitted" },
+  { expr: total("hs_executions_total", event("landed")), legend: "{{chain}} 7 landed" },
+  { expr: total("hs_trades_settled_total"), legend: "{{chain}} 8 settled" },
+];
+
+const quantiles = (kind: string): readonly Query[] =>
+  [0.5, 0.9, 0.99].map((q) => ({
+    expr: quantile(q, "hs_actor_block_age_seconds", "chain", `${CHAIN}, kind="${kind}"`),
+    legend: `{{chain}} p${q * 100}`,
+  }));
+
+export const ROWS: readonly RowSpec[] = [
+  {
+    title: "At a glance",
+    panels: [
+      {
+        title: "Net profit",
+        description: "Settled net profit since the executor's start, whole native coins.",
+        kind: "stat",
+        unit: "none",
+        width: 5,
+        queries: [{ expr: `max by (chain) (hs_net_profit_native{${CHAIN}})`, legend: "{{chain}}" }],
+      },
+      {
+        title: "Landed",
+        description: "Executions in a block, over the shown range.",
+        kind: "stat",
+        unit: "short",
+        width: 4,
+        queries: [{ expr: total("hs_executions_total", event("landed")), legend: "{{chain}}" }],
+      },
+      {
+        title: "Submitted that landed",
+        description: "Of the bundles handed to relays in the shown range.",
+        kind: "stat",
+        unit: "percentunit",
+        width: 5,
+        queries: [
+          {
+            expr: `${total("hs_executions_total", event("landed"))} / ${total("hs_executions_total", event("submitted"))}`,
+            legend: "{{chain}}",
+          },
+        ],
+      },
+      {
+        title: "Actors not ready",
+        description: "Catching up, draining, or stuck.",
+        kind: "stat",
+        unit: "short",
+        width: 3,
+        redFrom: 1,
+        queries: [{ expr: `sum(1 - hs_actor_ready{${CHAIN}})`, legend: "not ready" }],
+      },
+      {
+        title: "Dead letters",
+        description: "Messages buried in the shown range.",
+        kind: "stat",
+        unit: "short",
+        width: 3,
+        redFrom: 1,
+        queries: [{ expr: `sum(increase(hs_actor_dead_letters_total{${CHAIN}}[$__range]))`, legend: "buried" }],
+        emptyBecause: "a healthy run buries nothing, and the counter appears with its first message",
+      },
+      {
+        title: "Versions running",
+        description: "Processes by version; more than one line is a rollout under way.",
+        kind: "stat",
+        unit: "short",
+        width: 4,
+        queries: [{ expr: "count by (version) (hs_build_info)", legend: "{{version}}" }],
+      },
+    ],
+  },
+  {
+    title: "Chain head",
+    panels: [
+      {
+        title: "Head by actor",
+        description: "Latest block each actor has finished with.",
+        kind: "lines",
+        unit: "none",
+        width: 8,
+        queries: [{ expr: `max by (actor, chain) (hs_actor_head_block{${CHAIN}})`, legend: "{{chain}} {{actor}}" }],
+      },
+      {
+        title: "Blocks behind the watcher",
+        description: "An actor that stays above 0 works on old state.",
+        kind: "lines",
+        unit: "short",
+        width: 8,
+        queries: [
+          {
+            expr: `max by (chain) (hs_actor_head_block{${CHAIN}, actor="watcher"}) - on (chain) group_right () max by (chain, actor) (hs_actor_head_block{${CHAIN}, actor!="watcher"})`,
+            legend: "{{chain}} {{actor}}",
+          },
+        ],
+      },
+      {
+        title: "Blocks per minute",
+        description: "As the watchers publish them.",
+        kind: "lines",
+        unit: "short",
+        width: 8,
+        queries: [
+          {
+            expr: `60 * max by (chain) (rate(hs_actor_messages_published_total{${CHAIN}, actor="watcher", kind="block-observed"}[$__rate_interval]))`,
+            legend: "{{chain}}",
+          },
+        ],
+      },
+      {
+        title: "Age of the block when a message goes out (median)",
+        description: "From the block's observation to the stored message, by kind: which hop takes the time.",
+        kind: "lines",
+        unit: "s",
+        width: 12,
+        logarithmic: true,
+        queries: [{ expr: quantile(0.5, "hs_actor_block_age_seconds", "chain, actor, kind"), legend: "{{chain}} {{actor}} {{kind}}" }],
+      },
+      {
+        title: "Reorganisations",
+        description: "Per rate interval, and how many blocks they dropped.",
+        kind: "lines",
+        unit: "short",
+        width: 12,
+        queries: [
+          { expr: `max by (chain) (increase(hs_reorgs_total{${CHAIN}}[$__rate_interval]))`, legend: "{{chain}} reorganisations" },
+          { expr: quantile(0.9, "hs_reorg_depth_blocks", "chain"), legend: "{{chain}} depth p90" },
+        ],
+        emptyBecause: "a chain without reorganisations: the counter appears with the first one",
+      },
+    ],
+  },
+  {
+    title: "Funnel",
+    panels: [
+      {
+        title: "From cycle to settled trade",
+        description: "Totals of the shown range. Where the bars shrink most is where candidates are lost.",
+        kind: "bars",
+        unit: "short",
+        width: 12,
+        queries: FUNNEL,
+      },
+      {
+        title: "Rates",
+        description: "The same steps per second.",
+        kind: "lines",
+        unit: "ops",
+        width: 12,
+        logarithmic: true,
+        queries: [
+          { expr: rate("hs_cycles_found_total", "chain"), legend: "{{chain}} cycles" },
+          { expr: rate("hs_candidates_total", "chain"), legend: "{{chain}} candidates" },
+          { expr: rate("hs_opportunities_total", "chain"), legend: "{{chain}} opportunities" },
+          { expr: rate("hs_executions_total", "chain, event"), legend: "{{chain}} {{event}}" },
+          { expr: rate("hs_trades_settled_total", "chain"), legend: "{{chain}} settled" },
+        ],
+      },
+      {
+        title: "Candidates rejected by the scorer",
+        description: "By reason.",
+        kind: "lines",
+        unit: "ops",
+        width: 12,
+        stacked: true,
+        queries: [{ expr: rate("hs_candidates_rejected_total", "chain, reason"), legend: "{{chain}} {{reason}}" }],
+        emptyBecause: "no candidate was rejected yet: the counter appears with the first one",
+      },
+      {
+        title: "Executions that failed before they were sent",
+        description: "By code.",
+        kind: "lines",
+        unit: "ops",
+        width: 12,
+        stacked: true,
+        queries: [{ expr: rate("hs_executions_total", "chain, code", event("failed")), legend: "{{chain}} {{code}}" }],
+        emptyBecause: "no execution failed yet: the counter appears with the first one",
+      },
+    ],
+  },
+  {
+    title: "Profit",
+    panels: [
+      {
+        title: "Net profit since start",
+        description: "Whole native coins, after gas and builder payment, as settled from the receipts.",
+        kind: "lines",
+        unit: "none",
+        width: 12,
+        queries: [{ expr: `max by (chain) (hs_net_profit_native{${CHAIN}})`, legend: "{{chain}}" }],
+      },
+      {
+        title: "Trades settled per minute",
+        description: "Landed transactions whose Transfer logs have been added up.",
+        kind: "lines",
+        unit: "short",
+        width: 12,
+        queries: [{ expr: `60 * ${rate("hs_trades_settled_total", "chain")}`, legend: "{{chain}}" }],
+      },
+    ],
+  },
+  {
+    title: "Latency",
+    panels: [
+      {
+        title: "Block to cycle",
+        description: "From the block's observation to the solver's stored cycle-found.",
+        kind: "lines",
+        unit: "s",
+        width: 12,
+        queries: quantiles("cycle-found"),
+      },
+      {
+        title: "Block to bundle",
+        description: "From the block's observation to the executor's stored execution-submitted.",
+        kind: "lines",
+        unit: "s",
+        width: 12,
+        queries: quantiles("execution-submitted"),
+      },
+      {
+        title: "Decide (p99)",
+        description: "Time in the pure core, by actor and kind of input.",
+        kind: "lines",
+        unit: "s",
+        width: 12,
+        logarithmic: true,
+        queries: [{ expr: quantile(0.99, "hs_actor_decide_seconds", "chain, actor, kind"), legend: "{{chain}} {{actor}} {{kind}}" }],
+      },
+      {
+        title: "Calls to the outside (p99)",
+        description: "RPC, relays, object store: by actor and call.",
+        kind: "lines",
+        unit: "s",
+        width: 12,
+        logarithmic: true,
+        queries: [{ expr: quantile(0.99, "hs_actor_call_seconds", "chain, actor, call"), legend: "{{chain}} {{actor}} {{call}}" }],
+      },
+    ],
+  },
+  {
+    title: "Pools and RPC",
+    panels: [
+      {
+        title: "Pools per DEX",
+        description: "Followed by the fetchers.",
+        kind: "lines",
+        unit: "short",
+        width: 6,
+        queries: [{ expr: `max by (chain, dex) (hs_pools{${CHAIN}})`, legend: "{{chain}} {{dex}}" }],
+      },
+      {
+        title: "RPC requests",
+        description: "By method.",
+        kind: "lines",
+        unit: "reqps",
+        width: 6,
+        stacked: true,
+        queries: [{ expr: rate("hs_rpc_requests_total", "chain, method"), legend: "{{chain}} {{method}}" }],
+      },
+      {
+        title: "RPC requests without an answer",
+        description: "By method and outcome; refused ones include calls that revert.",
+        kind: "lines",
+        unit: "reqps",
+        width: 6,
+        stacked: true,
+        queries: [
+          {
+            expr: rate("hs_rpc_requests_total", "chain, method, outcome", `${CHAIN}, outcome!="ok"`),
+            legend: "{{chain}} {{method}} {{outcome}}",
+          },
+        ],
+        emptyBecause: "every request was answered: the counter appears with the first that was not",
+      },
+      {
+        title: "RPC time (p95)",
+        description: "By method.",
+        kind: "lines",
+        unit: "s",
+        width: 6,
+        logarithmic: true,
+        queries: [{ expr: quantile(0.95, "hs_rpc_request_seconds", "chain, method"), legend: "{{chain}} {{method}}" }],
+      },
+    ],
+  },
+  {
+    title: "Actors",
+    panels: [
+      {
+        title: "Ready",
+        description: "1: caught up and not draining. Instances of an actor are added up.",
+        kind: "lines",
+        unit: "short",
+        width: 6,
+        queries: [{ expr: `sum by (chain, actor) (hs_actor_ready{${CHAIN}})`, legend: "{{chain}} {{actor}}" }],
+      },
+      {
+        title: "Messages consumed",
+        description: "Finished with, by actor and kind.",
+        kind: "lines",
+        unit: "ops",
+        width: 6,
+        queries: [{ expr: rate("hs_actor_messages_consumed_total", "chain, actor, kind"), legend: "{{chain}} {{actor}} {{kind}}" }],
+      },
+      {
+        title: "Messages published",
+        description: "Stored by the broker, by actor and kind.",
+        kind: "lines",
+        unit: "ops",
+        width: 6,
+        queries: [{ expr: rate("hs_actor_messages_published_total", "chain, actor, kind"), legend: "{{chain}} {{actor}} {{kind}}" }],
+      },
+      {
+        title: "Dead letters by reason",
+        description: "Undecodable, or deliveries exhausted. Their stream is HS_DEAD_LETTERS.",
+        kind: "lines",
+        unit: "short",
+        width: 6,
+        queries: [
+          { expr: `sum by (chain, actor, reason) (hs_actor_dead_letters_total{${CHAIN}})`, legend: "{{chain}} {{actor}} {{reason}}" },
+        ],
+        emptyBecause: "a healthy run buries nothing, and the counter appears with its first message",
+      },
+    ],
+  },
+  {
+    title: "Node runtime",
+    panels: [
+      {
+        title: "CPU",
+        description: "Cores in use, by process.",
+        kind: "lines",
+        unit: "short",
+        width: 6,
+        queries: [{ expr: 'rate(process_cpu_seconds_total{job="hyperspeed"}[$__rate_interval])', legend: "{{instance}} {{pod}}" }],
+      },
+      {
+        title: "Memory",
+        description: "Resident set, and the part of it that is JavaScript heap in use.",
+        kind: "lines",
+        unit: "bytes",
+        width: 6,
+        queries: [
+          { expr: 'process_resident_memory_bytes{job="hyperspeed"}', legend: "{{instance}} {{pod}} resident" },
+          { expr: 'nodejs_heap_size_used_bytes{job="hyperspeed"}', legend: "{{instance}} {{pod}} heap" },
+        ],
+      },
+      {
+        title: "Event loop lag (p99)",
+        description: "Above some 50 ms, heartbeats and leases suffer too.",
+        kind: "lines",
+        unit: "s",
+        width: 6,
+        queries: [{ expr: 'nodejs_eventloop_lag_p99_seconds{job="hyperspeed"}', legend: "{{instance}} {{pod}}" }],
+      },
+      {
+        title: "Garbage collection",
+        description: "Share of the time spent in it.",
+        kind: "lines",
+        unit: "percentunit",
+        width: 6,
+        queries: [
+          {
+            expr: 'sum by (instance, pod) (rate(nodejs_gc_duration_seconds_sum{job="hyperspeed"}[$__rate_interval]))',
+            legend: "{{instance}} {{pod}}",
+          },
+        ],
+      },
+    ],
+  },
+];
+
+/** The template variables: name → the query of its values. */
+export const VARIABLES: readonly { readonly name: string; readonly label: string; readonly metric: string; readonly from: string }[] = [
+  { name: "chain", label: "Chain", metric: "hs_actor_ready", from: "chain" },
+];

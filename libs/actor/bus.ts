@@ -284,15 +284,17 @@ export class Bus {
     };
   }
 
-  /** Every message of a stream from `startSequence` to its present end, decoded, oldest first. Undecodable ones are given as null. */
+  /** Every message of a stream (or of some rows of it) from `startSequence` to its present end, decoded, oldest first. Undecodable ones are given as null. */
   async *read(
     stream: StreamKey,
     chain: string | null,
     startSequence = 1,
+    keys?: readonly SubjectKey[],
   ): AsyncGenerator<{ key: SubjectKey; body: AnyBody; meta: Meta } | null> {
     const end = await this.lastSequence(stream, chain);
     if (end < startSequence) return;
     const consumer = await this.#js.consumers.get(streamName(stream, chain), {
+      ...(keys === undefined ? {} : { filter_subjects: keys.map((key) => filterOf(key, chain === null ? {} : { chain })) }),
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(1, startSequence),
     });

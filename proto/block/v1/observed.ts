@@ -20,7 +20,14 @@ export const BlockObserved = messageSchema("block-observed", {
   baseFeePerGas: Uint,
   gasUsed: Count,
   gasLimit: Count,
-  logColumns: Type.Tuple(LOG_COLUMNS.map((name) => Type.Literal(name))),
+  logColumns: Type.Tuple([
+    Type.Literal("address"),
+    Type.Literal("topics"),
+    Type.Literal("data"),
+    Type.Literal("logIndex"),
+    Type.Literal("transactionIndex"),
+    Type.Literal("transactionHash"),
+  ]),
   logs: Type.Array(LogRow),
 });
 export type BlockObserved = Static<typeof BlockObserved>;

@@ -1,0 +1,21 @@
+import type { Family, FamilyId } from "#libs/dex/family.ts";
+import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
+import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
+
+/** A line per family. */
+export const FAMILIES = {
+  "uniswap-v2": uniswapV2,
+  "uniswap-v3": uniswapV3,
+} as const;
+
+/** A family whose kind is only known at run time. Its states and rows must come from the same family: callers keep them together per DEX or pool. */
+export type AnyFamily = Family<FamilyId, object>;
+
+export function familyOf(id: FamilyId): AnyFamily {
+  return FAMILIES[id] as unknown as AnyFamily;
+}
+
+/** The topics whose logs a watcher asks for: every event that creates a pool or moves one. */
+export function followedTopics(families: readonly FamilyId[]): string[] {
+  return [...new Set(families.flatMap((id) => [FAMILIES[id].topics.poolCreated, ...FAMILIES[id].topics.state]))];
+}

@@ -1,0 +1,122 @@
+import { getSqrtRatioAtTick, MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK } from "#libs/dex/uniswap-v3/tick-math.ts";
+
+const Q96 = 1n << 96n;
+const PIPS = 1_000_000n;
+
+const divRoundingUp = (numerator: bigint, denominator: bigint): bigint => (numerator + denominator - 1n) / denominator;
+
+/** Source: SqrtPriceMath.getAmount0Delta (v3-core), liquidity unsigned. */
+function getAmount0Delta(sqrtRatioLower: bigint, sqrtRatioUpper: bigint, liquidity: bigint, roundUp: boolean): bigint {
+  const numerator = (liquidity << 96n) * (sqrtRatioUpper - sqrtRatioLower);
+  return roundUp ? divRoundingUp(divRoundingUp(numerator, sqrtRatioUpper), sqrtRatioLower) : numerator / sqrtRatioUpper / sqrtRatioLower;
+}
+
+/** Source: SqrtPriceMath.getAmount1Delta (v3-core), liquidity unsigned. */
+function getAmount1Delta(sqrtRatioLower: bigint, sqrtRatioUpper: bigint, liquidity: bigint, roundUp: boolean): bigint {
+  const product = liquidity * (sqrtRatioUpper - sqrtRatioLower);
+  return roundUp ? divRoundingUp(product, Q96) : product / Q96;
+}
+
+/** Source: SqrtPriceMath.getNextSqrtPriceFromInput (v3-core). Rounds so that the price never moves further than the input pays for. */
+function getNextSqrtPriceFromInput(sqrtPriceX96: bigint, liquidity: bigint, amountIn: bigint, zeroForOne: boolean): bigint {
+  if (!zeroForOne) return sqrtPriceX96 + (amountIn << 96n) / liquidity;
+  const numerator = liquidity << 96n;
+  const product = amountIn * sqrtPriceX96;
+  // Above 2^256 the contract takes its other branch, which rounds differently.
+  if (product < 1n << 256n && numerator + product < 1n << 256n) return divRoundingUp(numerator * sqrtPriceX96, numerator + product);
+  return divRoundingUp(numerator, numerator / sqrtPriceX96 + amountIn);
+}
+
+/** What a quote needs of a pool. Ticks sorted ascending, with `liquidityNet` beside them. */
+export interface TickedPool {
+  readonly sqrtPriceX96: bigint;
+  readonly tick: number;
+  readonly liquidity: bigint;
+  readonly sortedTicks: readonly number[];
+  readonly liquidityNet: readonly bigint[];
+}
+
+/** Index of the last tick ≤ `tick`, -1 if none. */
+function lastAtOrBelow(ticks: readonly number[], tick: number): number {
+  let low = 0;
+  let high = ticks.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ticks[middle] as number) <= tick) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+export interface SwapResult {
+  readonly amountOut: bigint;
+  /** Less than the amount given when the pool ran out of liquidity before taking all. */
+  readonly amountInUsed: bigint;
+  readonly sqrtPriceX96: bigint;
+  readonly liquidity: bigint;
+}
+
+/**
+ * An exact-input swap up to the end of the price range, step by step as UniswapV3Pool.swap does it, amounts equal to the unit.
+ *
+ * The contract ends a step at the border of each 256-bit word of its tick bitmap also where no tick is initialised; amounts are rounded per step, so
+ * the same borders are walked here. Sources: v3-core UniswapV3Pool.swap, SwapMath.computeSwapStep, TickBitmap.nextInitializedTickWithinOneWord.
+ */
+export function swapExactIn(
+  pool: TickedPool,
+  input: { readonly amountIn: bigint; readonly zeroForOne: boolean; readonly feePips: number; readonly tickSpacing: number },
+): SwapResult {
+  const { zeroForOne, tickSpacing } = input;
+  const feePips = BigInt(input.feePips);
+  const limit = zeroForOne ? MIN_SQRT_RATIO + 1n : MAX_SQRT_RATIO - 1n;
+  const { sortedTicks, liquidityNet } = pool;
+  let remaining = input.amountIn;
+  let amountOut = 0n;
+  let sqrtPrice = pool.sqrtPriceX96;
+  let liquidity = pool.liquidity;
+  let tick = pool.tick;
+  let below = lastAtOrBelow(sortedTicks, tick);
+
+  while (remaining !== 0n && sqrtPrice !== limit) {
+    const compressed = Math.floor(tick / tickSpacing);
+    let tickNext: number;
+    let initialized = false;
+    if (zeroForOne) {
+      const wordStart = (compressed >> 8) * 256 * tickSpacing;
+      const candidate = sortedTicks[below];
+      initialized = candidate !== undefined && candidate >= wordStart;
+      tickNext = initialized ? (candidate as number) : wordStart;
+    } else {
+      const wordEnd = (((compressed + 1) >> 8) * 256 + 255) * tickSpacing;
+      const candidate = sortedTicks[below + 1];
+      initialized = candidate !== undefined && candidate <= wordEnd;
+      tickNext = initialized ? (candidate as number) : wordEnd;
+    }
+    if (tickNext < MIN_TICK) tickNext = MIN_TICK;
+    else if (tickNext > MAX_TICK) tickNext = MAX_TICK;
+
+    const sqrtPriceNext = getSqrtRatioAtTick(tickNext);
+    const target = zeroForOne ? (sqrtPriceNext < limit ? limit : sqrtPriceNext) : sqrtPriceNext > limit ? limit : sqrtPriceNext;
+
+    const remainingLessFee = (remaining * (PIPS - feePips)) / PIPS;
+    const amountInToTarget = zeroForOne
+      ? getAmount0Delta(target, sqrtPrice, liquidity, true)
+      : getAmount1Delta(sqrtPrice, target, liquidity, true);
+    const reached =
+      remainingLessFee >= amountInToTarget ? target : getNextSqrtPriceFromInput(sqrtPrice, liquidity, remainingLessFee, zeroForOne);
+    amountOut += zeroForOne ? getAmount1Delta(reached, sqrtPrice, liquidity, false) : getAmount0Delta(sqrtPrice, reached, liquidity, false);
+    // A step that does not reach its target keeps all that is left as fee.
+    remaining = reached === target ? remaining - amountInToTarget - divRoundingUp(amountInToTarget * feePips, PIPS - feePips) : 0n;
+    sqrtPrice = reached;
+
+    if (sqrtPrice === sqrtPriceNext) {
+      if (initialized) {
+        const net = liquidityNet[zeroForOne ? below : below + 1] as bigint;
+        liquidity += zeroForOne ? -net : net;
+        below += zeroForOne ? -1 : 1;
+      }
+      tick = zeroForOne ? tickNext - 1 : tickNext;
+    }
+  }
+  return { amountOut, amountInUsed: input.amountIn - remaining, sqrtPriceX96: sqrtPrice, liquidity };
+}

@@ -1,0 +1,228 @@
+import WebSocket from "ws";
+import { metrics } from "#libs/telemetry/metrics.ts";
+import { RetryableError, UserError } from "#libs/units/invariant.ts";
+
+/** An answer later than this belongs to a block that has passed. */
+const REQUEST_MS = 10_000;
+const RECONNECT_MS = [100, 250, 500, 1_000, 2_000, 5_000] as const;
+
+/** The node understood the request and refused it: reverted calls, unknown blocks, bad parameters. */
+export class RpcError extends Error {
+  override name = "RpcError";
+  readonly code: number;
+  readonly data: unknown;
+  constructor(method: string, error: { code: number; message: string; data?: unknown }) {
+    super(`${method}: ${error.message}`);
+    this.code = error.code;
+    this.data = error.data;
+  }
+}
+
+interface Answer {
+  id?: number;
+  result?: unknown;
+  error?: { code: number; message: string; data?: unknown };
+  method?: string;
+  params?: { subscription: string; result: unknown };
+}
+
+/**
+ * A JSON-RPC client of one endpoint, over HTTP or WebSocket by its scheme. Answers come back as the node wrote them: hot paths have their own
+ * codecs. Transport faults throw `RetryableError`, refusals throw `RpcError`. Every request is counted by method and outcome.
+ */
+export class RpcClient {
+  readonly url: string;
+  readonly #chain: string;
+  #socket: WebSocket | null = null;
+  #opening: Promise<WebSocket> | null = null;
+  #nextId = 1;
+  #closed = false;
+  readonly #waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (cause: Error) => void }>();
+  readonly #listeners = new Map<string, (result: unknown) => void>();
+
+  constructor(url: string, chain: string) {
+    this.url = url;
+    this.#chain = chain;
+  }
+
+  async send<Result>(method: string, params: readonly unknown[] = [], signal?: AbortSignal): Promise<Result> {
+    const labels = { chain: this.#chain, method };
+    const end = metrics.rpcSeconds.startTimer(labels);
+    let outcome = "fault";
+    try {
+      const answer = await this.#exchange(method, params, signal);
+      if (answer.error !== undefined) {
+        outcome = "refused";
+        throw new RpcError(method, answer.error);
+      }
+      outcome = "ok";
+      return answer.result as Result;
+    } finally {
+      end();
+      metrics.rpcRequests.inc({ ...labels, outcome });
+    }
+  }
+
+  async #exchange(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<Answer> {
+    const id = this.#nextId++;
+    const request = JSON.stringify({ jsonrpc: "2.0", id, method, params });
+    return this.url.startsWith("ws") ? this.#overSocket(id, method, request) : this.#overHttp(method, request, signal);
+  }
+
+  async #overHttp(method: string, body: string, signal?: AbortSignal): Promise<Answer> {
+    const timeout = AbortSignal.timeout(REQUEST_MS);
+    try {
+      const response = await fetch(this.url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      });
+      const text = await response.text();
+      if (!response.ok && !text.startsWith("{"))
+        throw new RetryableError("rpc-http-status", `${method}: HTTP ${response.status} from ${originOf(this.url)}`);
+      return JSON.parse(text) as Answer;
+    } catch (cause) {
+      if (cause instanceof RetryableError) throw cause;
+      throw new RetryableError("rpc-unreachable", `${method}: no answer from ${originOf(this.url)}: ${reasonOf(cause)}`, { cause });
+    }
+  }
+
+  async #overSocket(id: number, method: string, body: string): Promise<Answer> {
+    const socket = await this.#open();
+    return new Promise<Answer>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new RetryableError("rpc-timeout", `${method}: no answer from ${originOf(this.url)} within ${REQUEST_MS} ms`));
+      }, REQUEST_MS);
+      const settle = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(id);
+      };
+      this.#waiting.set(id, {
+        resolve: (answer) => {
+          settle();
+          resolve(answer);
+        },
+        reject: (cause) => {
+          settle();
+          reject(cause);
+        },
+      });
+      socket.send(body);
+    });
+  }
+
+  #open(): Promise<WebSocket> {
+    if (this.#socket?.readyState === WebSocket.OPEN) return Promise.resolve(this.#socket);
+    this.#opening ??= new Promise<WebSocket>((resolve, reject) => {
+      const socket = new WebSocket(this.url, { handshakeTimeout: REQUEST_MS, maxPayload: 256 * 1024 * 1024 });
+      socket.once("open", () => {
+        this.#socket = socket;
+        this.#opening = null;
+        resolve(socket);
+      });
+      socket.on("message", (text) => this.#onMessage(JSON.parse(String(text)) as Answer));
+      socket.once("error", (cause) => {
+        this.#opening = null;
+        reject(new RetryableError("rpc-unreachable", `no connection to ${originOf(this.url)}: ${reasonOf(cause)}`, { cause }));
+      });
+      socket.once("close", () => {
+        this.#opening = null;
+        const fault = new RetryableError("rpc-closed", `${originOf(this.url)} closed the connection`);
+        for (const waiter of [...this.#waiting.values()]) waiter.reject(fault);
+      });
+    });
+    return this.#opening;
+  }
+
+  #onMessage(answer: Answer): void {
+    if (answer.method === "eth_subscription" && answer.params !== undefined)
+      this.#listeners.get(answer.params.subscription)?.(answer.params.result);
+    else if (answer.id !== undefined) this.#waiting.get(answer.id)?.resolve(answer);
+  }
+
+  /**
+   * Calls back with each new head's header as the node announces it: by subscription over WebSocket, by polling over HTTP. Comes back by itself
+   * after a lost connection, and then calls back with the present head. Heads may be announced twice or skipped: the caller walks parents.
+   */
+  followHeads(
+    onHead: (header: unknown) => void,
+    options: { readonly pollMs: number; readonly onFault: (cause: Error) => void },
+  ): () => void {
+    let stopped = false;
+    let timer: NodeJS.Timeout | undefined;
+    let faults = 0;
+    const again = (delayMs: number) => {
+      if (!stopped) timer = setTimeout(run, delayMs);
+    };
+    const run = async () => {
+      try {
+        onHead(await this.send("eth_getBlockByNumber", ["latest", false]));
+        faults = 0;
+        if (!this.url.startsWith("ws")) return again(options.pollMs);
+        const subscription = await this.send<string>("eth_subscribe", ["newHeads"]);
+        this.#listeners.set(subscription, onHead);
+        this.#socket?.once("close", () => {
+          this.#listeners.delete(subscription);
+          again(RECONNECT_MS[0]);
+        });
+        // A head that came between the first answer and the subscription is caught by asking once more.
+        onHead(await this.send("eth_getBlockByNumber", ["latest", false]));
+      } catch (cause) {
+        if (stopped) return;
+        options.onFault(cause as Error);
+        again(RECONNECT_MS[Math.min(faults++, RECONNECT_MS.length - 1)] ?? 5_000);
+      }
+    };
+    void run();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#socket?.close();
+    this.#socket = null;
+  }
+}
+
+/** Where an endpoint is, without the key that its path often carries. */
+export function originOf(url: string): string {
+  try {
+    return new URL(url).origin;
+  } catch {
+    return "an endpoint that is no URL";
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  const error = cause as Error & { cause?: { code?: string; message?: string }; code?: string };
+  return error.cause?.code ?? error.code ?? error.cause?.message ?? error.message;
+}
+
+/** Asks an endpoint who it is. Throws `UserError` for one that cannot be reached or serves another chain. */
+export async function checkEndpoint(client: RpcClient, chain: { readonly key: string; readonly chainId: number }): Promise<void> {
+  let answer: string;
+  try {
+    answer = await client.send<string>("eth_chainId");
+  } catch (cause) {
+    throw new UserError(
+      `chain ${chain.key}: ${(cause as Error).message}`,
+      "start the node or correct the RPC URL (--rpc, or chains.<key>.rpc in the configuration)",
+      { cause },
+    );
+  }
+  if (Number(answer) !== chain.chainId) {
+    throw new UserError(
+      `chain ${chain.key} has chain id ${chain.chainId}, but ${originOf(client.url)} serves chain id ${Number(answer)}`,
+      "give an endpoint of the right chain, or choose another --chain",
+    );
+  }
+}

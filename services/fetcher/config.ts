@@ -1,0 +1,26 @@
+import type { ChainConfig, DexDeployment } from "#libs/chains/chain.ts";
+import type { Config } from "#services/fetcher/actor.ts";
+
+export interface FetcherSettings {
+  readonly chain: ChainConfig;
+  readonly deployment: DexDeployment;
+  readonly rpc: string;
+}
+
+/** Deeper reorganisations are read again from the chain. No chain of ours has reorganised deeper. */
+const JOURNAL_BLOCKS = 128;
+/** A restart replays at most so many blocks (some milliseconds each); a snapshot costs tens of milliseconds off the hot path. */
+const SNAPSHOT_EVERY_BLOCKS = 64;
+
+export function fetcherConfig({ chain, deployment }: FetcherSettings): Config {
+  const listed = new Set<string>(chain.tokens.map(({ address }) => address));
+  return {
+    chain: chain.key,
+    chainId: chain.chainId,
+    deployment,
+    journalBlocks: JOURNAL_BLOCKS,
+    snapshotEveryBlocks: SNAPSHOT_EVERY_BLOCKS,
+    // Tokens outside the chain's list may tax, rebase or pause: without a check of their behaviour they are kept out.
+    admits: ({ token0, token1 }) => listed.has(token0) && listed.has(token1),
+  };
+}

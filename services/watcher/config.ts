@@ -1,0 +1,14 @@
+import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { Config } from "#services/watcher/actor.ts";
+
+export interface WatcherSettings {
+  readonly chain: ChainConfig;
+  readonly rpc: string;
+}
+
+/** As many blocks as fetchers can undo from their journals, and more than any of our chains has reorganised. */
+const REMEMBERED_BLOCKS = 128;
+
+export function watcherConfig({ chain }: WatcherSettings): Config {
+  return { chain: chain.key, chainId: chain.chainId, rememberedBlocks: REMEMBERED_BLOCKS };
+}

@@ -1,0 +1,40 @@
+import type { ActorSpec } from "#libs/actor/run.ts";
+import { followedTopics } from "#libs/dex/registry.ts";
+import { checkEndpoint, RpcClient } from "#libs/evm/rpc.ts";
+import { type Config, initialState, type Reply, type Request, remember, type State, watcher } from "#services/watcher/actor.ts";
+import { fetchBranch, parseHeader } from "#services/watcher/chain-port.ts";
+import { type WatcherSettings, watcherConfig } from "#services/watcher/config.ts";
+
+/** Stream messages to look back over for the last published blocks: a block has one of the watcher's and one per DEX. */
+const LOOK_BACK = 4_096;
+
+export function watcherSpec(settings: WatcherSettings): ActorSpec<State, Config, never, Request, Reply> {
+  const config = watcherConfig(settings);
+  const client = new RpcClient(settings.rpc, settings.chain.key);
+  const topics = followedTopics([...new Set(settings.chain.dexes.map(({ family }) => family))]);
+  return {
+    actor: watcher,
+    config,
+    chain: config.chain,
+    instance: `watcher-${config.chain}`,
+    async boot({ bus }) {
+      await checkEndpoint(client, settings.chain);
+      let state = initialState;
+      const start = Math.max(1, (await bus.lastSequence("MARKET", config.chain)) - LOOK_BACK);
+      for await (const message of bus.read("MARKET", config.chain, start, ["blockObserved", "blockReorged"])) {
+        if (message?.key === "blockObserved" || message?.key === "blockReorged")
+          state = remember(state, message.body as Parameters<typeof remember>[1], config);
+      }
+      return { state, inputs: [] };
+    },
+    call: (request) => fetchBranch(client, request, { topics, maxBlocks: config.rememberedBlocks }),
+    async source(emit, log) {
+      const stop = client.followHeads((raw) => emit({ kind: "head-announced", header: parseHeader(raw), atMs: Date.now() }), {
+        pollMs: Math.max(100, settings.chain.blockTimeMs / 4),
+        onFault: (cause) => log.warn({ cause: cause.message }, "heads lost, connecting again"),
+      });
+      return async () => stop();
+    },
+    close: () => client.close(),
+  };
+}

@@ -13,6 +13,12 @@ const START_TIMEOUT_MS = 10_000;
 /** A node that has not ended by then hangs; killing it earlier would leave its temporary files behind. */
 const STOP_TIMEOUT_MS = 3_000;
 
+/**
+ * States of past blocks that can still be read or rolled back to. Each is a copy of some 15 MB with all pools loaded: without a bound an hour of one-second
+ * blocks would take 50 GB. Blocks, receipts and logs are kept for all.
+ */
+const STATES_KEPT = 32;
+
 export interface Anvil {
   readonly httpUrl: string;
   readonly wsUrl: string;
@@ -67,15 +73,23 @@ export async function startAnvil(options: {
     [
       ...["--init", genesisFile, "--cache-path", path.join(folder, "states")],
       ...["--host", "127.0.0.1", "--port", String(options.port), "--chain-id", String(options.chainId), "--accounts", "0"],
-      ...["--no-mining", "--order", "fifo", "--hardfork", "prague"],
+      ...["--no-mining", "--order", "fifo", "--hardfork", "prague", "--prune-history", String(STATES_KEPT)],
       ...["--block-base-fee-per-gas", String(options.baseFeePerGas), "--gas-limit", String(options.gasLimit), "--no-request-size-limit"],
     ],
-    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } },
+    // Its own process group: an interrupt typed at a terminal reaches us, and we end it in our order.
+    { detached: true, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } },
   );
+  const endWithUs = (): void => {
+    child.kill("SIGTERM");
+  };
+  process.once("exit", endWithUs);
   const exited = new Promise<void>((resolve) => {
     child.once("close", () => resolve());
     child.once("error", () => resolve());
-  }).then(() => rm(folder, { recursive: true, force: true }));
+  }).then(() => {
+    process.off("exit", endWithUs);
+    return rm(folder, { recursive: true, force: true });
+  });
 
   let port: number;
   try {

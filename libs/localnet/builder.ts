@@ -33,7 +33,9 @@ const BUNDLES_PER_BLOCK_MAX = 64;
 /** Bundles for blocks further ahead are refused. The Flashbots relay's limit is of the same order. */
 export const BUNDLE_BLOCKS_AHEAD_MAX = 25;
 /** Blocks that a reorg can reach back, and whose transactions are therefore remembered. */
-const REORG_DEPTH_MAX = 32;
+const REORG_DEPTH_MAX = 16;
+/** Filling takes some 15 ms, so a stranger's transaction in the middle of it is rare and one in the middle of every attempt a flood: then it goes as it is. */
+const POOL_FILLS_MAX = 3;
 /** Bundle fates are remembered for this many blocks, for flashbots_getBundleStatsV2. */
 const FATES_KEPT_BLOCKS = 256;
 
@@ -51,11 +53,11 @@ const REST_OVERHEAD_GAS = 24_000n;
 const TRADE_GAS = 150_000n;
 
 /**
- * How likely a removed bundle, and any other removed transaction, is in the new branch again. Bundles less: another builder had not been sent all of them. A
- * dropped transaction takes its sender's later ones with it, so most must be kept for some to be left after a few blocks.
+ * How likely a removed bundle, and a removed trade, is in the new branch again. Bundles less: another builder had not been sent all of them. A dropped trade
+ * takes its sender's later ones with it, so most must be kept for some to be left after a few blocks.
  */
 const REORG_KEEP_BUNDLE = 0.6;
-const REORG_KEEP_TRANSACTION = 0.9;
+const REORG_KEEP_TRADE = 0.9;
 
 export type BundleFate = "waiting" | "included" | "reverts" | "not-executable" | "out-of-time" | "conflicts";
 
@@ -94,6 +96,16 @@ interface Ingredients {
   readonly bundles: readonly Bundle[];
   readonly publicTransactions: readonly string[];
   readonly trades: readonly string[];
+}
+
+/** What was sent to the node for a block. */
+interface FilledPool {
+  /** In order. */
+  readonly placed: readonly Hash[];
+  readonly sent: ReadonlySet<string>;
+  readonly included: readonly BundleRecord[];
+  readonly payments: ReadonlyMap<Hash, Simulation>;
+  readonly accepted: { readonly publicTransactions: readonly string[]; readonly trades: readonly string[] };
 }
 
 export class Builder {
@@ -191,8 +203,8 @@ export class Builder {
   }
 
   /**
-   * Replaces the last `depth` blocks by as many others. Some of the removed bundles and transactions are in the new blocks, at the same heights and in the
-   * same order, others are not; a sender's transaction never returns without those before it. Nobody announces this to anyone: subscribers see new heads of
+   * Replaces the last `depth` blocks by as many others. Some of the removed bundles and trades are in the new blocks, at the same heights and in the same
+   * order, others are not; a sender's transaction never returns without those before it. What came from the public pool returns. Nobody announces this to anyone: subscribers see new heads of
    * known heights with other parents, as on any chain.
    */
   reorg(depth: number): Promise<readonly BuiltBlock[]> {
@@ -201,7 +213,7 @@ export class Builder {
       invariant(depth >= 1 && removed.length === depth, `cannot replace ${depth} blocks: ${this.#history.length} are remembered`);
       this.#branch += 1;
       this.#history = this.#history.slice(0, -depth);
-      await this.#takePublicPool();
+      const waiting = await this.#takePublicPool();
       await this.#rpc.request("anvil_rollback", [depth]);
       this.#head = await readHead(this.#rpc);
       this.#crowdNonce = Number(await this.#rpc.request<string>("eth_getTransactionCount", [CROWD.address, "latest"]));
@@ -213,7 +225,7 @@ export class Builder {
       const keep = (raw: string): boolean => {
         const from = parseTransaction(raw)?.from;
         if (from === undefined || blocked.has(from)) return false;
-        if (random.chance(REORG_KEEP_TRANSACTION)) return true;
+        if (random.chance(REORG_KEEP_TRADE)) return true;
         blocked.add(from);
         return false;
       };
@@ -225,7 +237,8 @@ export class Builder {
           return record !== undefined && random.chance(REORG_KEEP_BUNDLE) ? [record] : [];
         });
         for (const record of records?.values() ?? []) record.fate = "waiting";
-        const publicTransactions = ingredients.publicTransactions.filter(keep);
+        // What stood in the public pool stands there again.
+        const publicTransactions = built.length === 0 ? [...ingredients.publicTransactions, ...waiting] : ingredients.publicTransactions;
         const trades = ingredients.trades.filter(keep);
         const marks = built.length === 0 ? { reorgDepth: depth } : {};
         built.push(await this.#assemble({ number: ingredients.number, candidates, publicTransactions, trades, ...marks }));
@@ -252,42 +265,44 @@ export class Builder {
     trades: readonly string[];
     reorgDepth?: number;
   }): Promise<BuiltBlock> {
-    const { number, candidates, publicTransactions, trades } = input;
+    const { number, trades } = input;
     const context = await this.contextFor(number);
-    const { included, payments } = await this.#selectBundles(candidates, context);
-    const bundleTransactions = included.flatMap(({ bundle }) => bundle.transactions);
-    const bundleGas = [...payments.values()].reduce((sum, simulation) => sum + simulation.gasUsed, 0n);
-
-    // One by one: anvil keeps the order of arrival (--order fifo), and executes the calls of a batch in any order.
-    const placed: Hash[] = [];
-    for (const { raw } of bundleTransactions) placed.push(asHash(await this.#rpc.request<string>("eth_sendRawTransaction", [raw])));
-    const accepted = { publicTransactions: await this.#offer(publicTransactions, placed), trades: await this.#offer(trades, placed) };
-    const othersGas = bundleGas + TRADE_GAS * BigInt(accepted.publicTransactions.length + accepted.trades.length);
-    const rest = this.#restOfBlock(number, context.baseFeePerGas, othersGas);
-    placed.push(asHash(await this.#rpc.request<string>("eth_sendRawTransaction", [rest])));
-    this.#crowdNonce += 1;
+    let { candidates, publicTransactions } = input;
+    let filled = await this.#fillPool({ candidates, publicTransactions, trades, context });
+    // Who sends to the public pool just now would be above or between our transactions: put in order once more, with theirs below the bundles. Whoever comes
+    // after the last look is at the bottom, where it does no harm.
+    for (let attempt = 1; attempt < POOL_FILLS_MAX && filled.placed.length !== (await this.#poolSize()); attempt++) {
+      const strangers = (await this.#takePublicPool()).filter((raw) => !filled.sent.has(raw));
+      candidates = candidates.filter((record) => record.fate !== "not-executable");
+      publicTransactions = [...publicTransactions, ...strangers];
+      filled = await this.#fillPool({ candidates, publicTransactions, trades, context });
+    }
+    const { placed, included, payments, accepted } = filled;
 
     await this.#rpc.request("evm_setNextBlockTimestamp", [context.timestamp]);
     await this.#rpc.request("evm_mine");
     const mined = await this.#rpc.request<RawBlock>("eth_getBlockByNumber", ["latest", false]);
     this.#head = headOf(mined);
     invariant(this.#head.number === number, `block ${number} was built, but the chain is at ${this.#head.number}`);
-    for (const [index, hash] of placed.slice(0, bundleTransactions.length).entries()) {
-      invariant(mined.transactions[index] === hash, `block ${number}: transaction ${index} is not the bundle's`);
+    this.#crowdNonce += 1;
+    if (!placed.every((hash) => mined.transactions.includes(hash))) {
+      // Whatever did not fit is gone: nothing is left behind that could surprise a later block.
+      await this.#rpc.request("anvil_dropAllTransactions");
+      this.#crowdNonce = Number(await this.#rpc.request<string>("eth_getTransactionCount", [CROWD.address, "latest"]));
     }
-    // Whatever did not fit is gone: a chain of ours leaves nothing behind that could surprise a later block.
-    if (mined.transactions.length < placed.length) await this.#rpc.request("anvil_dropAllTransactions");
 
     const sealedAt = new Date();
     for (const record of included) {
-      record.sealedAt = sealedAt;
-      record.fate = "included";
+      // Another transaction of the same sender and nonce may have taken a place at the last moment.
+      const isMined = record.bundle.transactions.every(({ hash }) => mined.transactions.includes(hash));
+      record.fate = isMined ? "included" : "conflicts";
+      if (isMined) record.sealedAt = sealedAt;
     }
-    this.#remember({ number, bundles: candidates.map(({ bundle }) => bundle), ...accepted });
+    this.#remember({ number, bundles: input.candidates.map(({ bundle }) => bundle), ...accepted });
     const block: BuiltBlock = {
       ...this.#head,
       transactionCount: mined.transactions.length,
-      bundles: [...included, ...candidates.filter((record) => !included.includes(record))].map(({ bundle: { bundleHash }, fate }) => {
+      bundles: [...included, ...input.candidates.filter((record) => !included.includes(record))].map(({ bundle: { bundleHash }, fate }) => {
         return { bundleHash, fate, coinbaseDiff: payments.get(bundleHash)?.coinbaseDiff ?? 0n };
       }),
       tradeCount: accepted.trades.length,
@@ -295,6 +310,44 @@ export class Builder {
     };
     for (const listener of this.#listeners) listener(block);
     return block;
+  }
+
+  /** Selects the bundles and sends everything to the node in the order in which it shall be mined. */
+  async #fillPool(input: {
+    candidates: readonly BundleRecord[];
+    publicTransactions: readonly string[];
+    trades: readonly string[];
+    context: BlockContext;
+  }): Promise<FilledPool> {
+    const { context } = input;
+    const { included, payments } = await this.#selectBundles(input.candidates, context);
+    const placed: Hash[] = [];
+    const sent = new Set<string>();
+    for (const record of included) {
+      // One by one: anvil keeps the order of arrival (--order fifo), and executes the calls of a batch in any order.
+      const raws = record.bundle.transactions.map(({ raw }) => raw);
+      if ((await this.#offer(raws, placed)).length === raws.length) for (const raw of raws) sent.add(raw);
+      else {
+        // The node sees a fault that the simulation does not (say, a gas limit it never allows): the others are placed again without this one.
+        record.fate = "not-executable";
+        await this.#rpc.request("anvil_dropAllTransactions");
+        return this.#fillPool({ ...input, candidates: input.candidates.filter((candidate) => candidate !== record) });
+      }
+    }
+    const bundleGas = [...payments.values()].reduce((sum, simulation) => sum + simulation.gasUsed, 0n);
+    const accepted = {
+      publicTransactions: await this.#offer(input.publicTransactions, placed),
+      trades: await this.#offer(input.trades, placed),
+    };
+    const othersGas = bundleGas + TRADE_GAS * BigInt(accepted.publicTransactions.length + accepted.trades.length);
+    const rest = this.#restOfBlock(context.number, context.baseFeePerGas, othersGas);
+    placed.push(asHash(await this.#rpc.request<string>("eth_sendRawTransaction", [rest])));
+    for (const raw of [...accepted.publicTransactions, ...accepted.trades, rest]) sent.add(raw);
+    return { placed, sent, included, payments, accepted };
+  }
+
+  async #poolSize(): Promise<number> {
+    return Number((await this.#rpc.request<{ pending: string }>("txpool_status")).pending);
   }
 
   /** Each alone first, to learn what it pays; then on top of the better ones, dropping what no longer works there. */
@@ -340,7 +393,11 @@ export class Builder {
       if (!simulation.ok) continue;
       const own = simulation.value.transactions.slice(onTop.length);
       // Half the block is enough for bundles; the rest keeps room for everybody else.
-      if (hasForbiddenRevert(record.bundle, own) || simulation.value.gasUsed > BLOCK_GAS_LIMIT / ELASTICITY) continue;
+      const fits = transactions.every(({ parsed }, index) => {
+        const before = simulation.value.transactions.slice(0, index).reduce((sum, { gasUsed }) => sum + gasUsed, 0n);
+        return before + parsed.gasLimit <= BLOCK_GAS_LIMIT;
+      });
+      if (!fits || hasForbiddenRevert(record.bundle, own) || simulation.value.gasUsed > BLOCK_GAS_LIMIT / ELASTICITY) continue;
       const sum = (of: (result: (typeof own)[number]) => bigint): bigint => own.reduce((total, result) => total + of(result), 0n);
       payments.set(record.bundle.bundleHash, {
         transactions: own,
@@ -371,8 +428,7 @@ export class Builder {
 
   /** Empties the node's pool of what others sent to it, so that bundles can go first. Unsigned (impersonated) transactions cannot be sent again: none are used. */
   async #takePublicPool(): Promise<string[]> {
-    const status = await this.#rpc.request<{ pending: string; queued: string }>("txpool_status");
-    if (BigInt(status.pending) === 0n) return [];
+    if ((await this.#poolSize()) === 0) return [];
     const content = await this.#rpc.request<{ pending: Record<string, Record<string, { hash: string }>> }>("txpool_content");
     const hashes = Object.values(content.pending).flatMap((byNonce) => {
       const entries = Object.entries(byNonce).sort(([a], [b]) => Number(a) - Number(b));

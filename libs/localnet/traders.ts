@@ -19,22 +19,26 @@ import type { RpcClient } from "./rpc.ts";
 const TRADES_PER_BLOCK = { from: 10, to: 14 };
 /** Pools with less on one side are traded by nobody: what would move them is not worth its gas. */
 const DEPTH_MIN_WEI = 5e18;
-/** How much more often deep pools are traded: volume grows with depth, but less than in proportion. */
+/**
+ * How much more often deep pools are traded: more, but less than in proportion, and no more beyond a depth at which single trades move nothing. Concentrated
+ * pools of pegged tokens have virtual reserves of millions and would otherwise get all the trades.
+ */
 const DEPTH_EXPONENT = 0.5;
+const DEPTH_WEIGHT_MAX_WEI = 3_000e18;
 /**
  * Size of a swap as a share of the pool's depth on the selling side, log-normal. A share s moves the price by about 2 s. The median is small against any fee;
  * about one swap in six moves its price by more than two pools' fees together, which is what leaves a gap.
  */
 const SHARE_MEDIAN = 0.003;
 const SHARE_SIGMA = 1;
-const SHARE_MAX = 0.03;
+const SHARE_MAX = 0.02;
 /** The largest swap, in wei: deep pools are not moved by single trades. */
-const TRADE_MAX_WEI = 250e18;
+const TRADE_MAX_WEI = 60e18;
 /**
- * How strongly a displaced price turns the flow: at a log-distance d from where the pool started, selling back is 1 / (1 + exp(-2 k d)) likely. At k = 20 a pool
- * 5 % off sees seven sales in eight go back; it wanders, but not away.
+ * How strongly a displaced price turns the flow: at a log-distance d from where the pool started, selling back is 1 / (1 + exp(-2 k d)) likely. At k = 50 a pool
+ * 2 % off sees seven sales in eight go back; it wanders, but not away.
  */
-const PULL = 20;
+const PULL = 50;
 /** A swap in a concentrated pool stops after this relative move of the square-root price: beyond it there may be no liquidity. */
 const SQRT_PRICE_MOVE_MAX = { numerator: 985n, denominator: 1000n };
 
@@ -75,7 +79,7 @@ export interface Trade {
 
 /** Which pools are traded in a block: chosen before any state is read, so that only theirs has to be. */
 export function choosePools(random: Random, pools: readonly TradedPool[]): TradedPool[] {
-  const weights = pools.map((pool) => pool.depthWeiApprox ** DEPTH_EXPONENT);
+  const weights = pools.map((pool) => Math.min(pool.depthWeiApprox, DEPTH_WEIGHT_MAX_WEI) ** DEPTH_EXPONENT);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return Array.from({ length: random.integer(TRADES_PER_BLOCK.from, TRADES_PER_BLOCK.to) }, () => {
     let point = random.unit() * total;

@@ -1,0 +1,261 @@
+/** One chain with the whole market, shared by all cases of this file: they run in order and each leaves it usable. */
+
+import { id, keccak256, toUtf8Bytes, Wallet } from "ethers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { localAccount, sign, type UnsignedTransaction } from "./accounts.ts";
+import { type BuiltBlock, baseFeeAfter, COINBASE } from "./builder.ts";
+import { decodeWords, marketInterface } from "./deploy.ts";
+import { CHAIN_ID } from "./genesis.ts";
+import { type InProcessLocalnet, startLocalnet } from "./index.ts";
+import { planMarket, recordedMarket } from "./market.ts";
+import { toQuantity } from "./rpc.ts";
+
+const SYNC = id("Sync(uint112,uint112)");
+const MINT_V3 = id("Mint(address,address,int24,int24,uint128,uint256,uint256)");
+const ETHER = 10n ** 18n;
+
+let net: InProcessLocalnet;
+
+beforeAll(async () => {
+  net = await startLocalnet({ seed: 11, blockTimeMs: 1000 });
+}, 60_000);
+
+afterAll(async () => {
+  await net?.stop();
+});
+
+const call = (to: string, data: string): Promise<string> => net.rpc.request<string>("eth_call", [{ to, data }, "latest"]);
+
+describe("the loaded chain", () => {
+  it("has the recorded reserves in every pair", async () => {
+    const { pairs } = planMarket(recordedMarket());
+    expect(net.loaded.pairs).toHaveLength(pairs.length);
+    const getReserves = { data: "0x0902f1ac" };
+    const answers = await net.rpc.batch<string>(
+      net.loaded.pairs.map(({ address }) => ({
+        method: "eth_call",
+        params: [{ to: address, ...getReserves }, toQuantity(net.loadedBlock)],
+      })),
+    );
+    for (const [index, answer] of answers.entries()) {
+      const recorded = net.loaded.pairs[index]?.recorded;
+      expect([BigInt(answer.slice(0, 66)).toString(), BigInt(`0x${answer.slice(66, 130)}`).toString()]).toEqual([
+        recorded?.reserve0,
+        recorded?.reserve1,
+      ]);
+    }
+  });
+
+  it("has the recorded price, tick and every net liquidity in a sample of concentrated pools", async () => {
+    const abi = marketInterface();
+    for (const pool of net.loaded.pools.filter((_, index) => index % 12 === 0)) {
+      const [sqrtPriceX96, tick] = (await call(pool.address, "0x3850c7bd")).slice(2).match(/.{64}/g) ?? [];
+      expect(BigInt(`0x${sqrtPriceX96}`).toString()).toBe(pool.recorded.sqrtPriceX96);
+      expect(Number(BigInt.asIntN(24, BigInt(`0x${tick}`)))).toBe(pool.recorded.tick);
+      const recorded = pool.recorded.ticks.filter(([, net]) => net !== "0");
+      const ticks = recorded.map(([index]) => index);
+      const nets = decodeWords(await call(net.marketContract, abi.encodeFunctionData("liquidityNets", [pool.address, ticks])));
+      expect(nets.map((word) => BigInt.asIntN(256, word).toString())).toEqual(recorded.map(([, net]) => net));
+    }
+  });
+
+  it("was loaded by transactions whose logs can be found", async () => {
+    const logs = (topic: string) =>
+      net.rpc.request<unknown[]>("eth_getLogs", [{ fromBlock: "0x0", toBlock: toQuantity(net.loadedBlock), topics: [topic] }]);
+    expect(await logs(SYNC)).toHaveLength(net.loaded.pairs.length);
+    expect(await logs(MINT_V3)).toHaveLength(net.loaded.pools.reduce((sum, pool) => sum + pool.positions.length, 0));
+  });
+
+  it("lends from a vault that holds the main tokens", async () => {
+    const weth = await call(net.chain.wrappedNative, `0x70a08231${net.loaded.contracts.vault.slice(2).padStart(64, "0")}`);
+    expect(BigInt(weth) > 10_000n * ETHER).toBe(true);
+  });
+
+  it("answers a Multicall3 at its usual address", async () => {
+    expect(BigInt(await call(net.chain.multicall3, "0x42cbb15c"))).toBe(BigInt(net.builder.head.number));
+  });
+});
+
+describe("blocks", () => {
+  it("follow EIP-1559 exactly, and the base fee stays near the recorded one", async () => {
+    let parent = await net.mineBlock();
+    expect(parent.tradeCount).toBeGreaterThanOrEqual(9);
+    for (let count = 0; count < 3; count++) {
+      const block = await net.mineBlock();
+      expect(block.baseFeePerGas).toBe(baseFeeAfter(parent));
+      expect(Math.abs(Number(block.baseFeePerGas) / 15_189_175_884 - 1)).toBeLessThan(0.2);
+      expect(block.timestamp).toBe(parent.timestamp + 1);
+      parent = block;
+    }
+  });
+});
+
+const searcher = localAccount("test searcher");
+const rival = localAccount("test rival");
+const auth = new Wallet(localAccount("test relay signer").privateKey);
+
+const nonceOf = async (address: string): Promise<number> =>
+  Number(await net.rpc.request<string>("eth_getTransactionCount", [address, "latest"]));
+
+/** Pays the block producer by a transfer. */
+const payment = (nonce: number, valueWei: bigint): UnsignedTransaction => ({ nonce, gasLimit: 21_000n, to: COINBASE, value: valueWei });
+/** Reverts: there is no pair at that address. */
+const reverting = (nonce: number): UnsignedTransaction => {
+  const data = marketInterface().encodeFunctionData("swapV2", [COINBASE, true, 1n, 30n]);
+  return { nonce, gasLimit: 100_000n, to: net.marketContract, data };
+};
+
+async function post(
+  body: string,
+  header?: string,
+): Promise<{ status: number; answer: { result?: Record<string, unknown>; error?: { message: string } } }> {
+  const headers = { "content-type": "application/json", ...(header === undefined ? {} : { "x-flashbots-signature": header }) };
+  const response = await fetch(net.relayUrl, { method: "POST", headers, body });
+  return { status: response.status, answer: (await response.json()) as { result?: Record<string, unknown>; error?: { message: string } } };
+}
+
+async function relay(method: string, parameters: object): Promise<{ result?: Record<string, unknown>; error?: { message: string } }> {
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: [parameters] });
+  const signature = await auth.signMessage(keccak256(toUtf8Bytes(body)));
+  return (await post(body, `${auth.address}:${signature}`)).answer;
+}
+
+const nextBlock = (): string => toQuantity(net.builder.head.number + 1);
+const transactionsOf = async (block: BuiltBlock): Promise<string[]> =>
+  (await net.rpc.request<{ transactions: string[] }>("eth_getBlockByNumber", [toQuantity(block.number), false])).transactions;
+
+describe("the relay", () => {
+  beforeAll(async () => {
+    await net.fund(searcher.address, 100n * ETHER);
+    await net.fund(rival.address, 100n * ETHER);
+  });
+
+  it("refuses requests without a signature, with another's, and with one over another body", async () => {
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_sendBundle", params: [{}] });
+    const signature = await auth.signMessage(keccak256(toUtf8Bytes(body)));
+    expect((await post(body)).status).toBe(401);
+    expect((await post(body, `${COINBASE}:${signature}`)).status).toBe(401);
+    expect((await post(`${body} `, `${auth.address}:${signature}`)).status).toBe(401);
+    expect((await post(body, "nonsense")).status).toBe(401);
+    expect((await post(body, `${auth.address}:${signature}`)).answer.error?.message).toMatch(/txs/);
+  });
+
+  it("says what is wrong with a bundle", async () => {
+    const nonce = await nonceOf(searcher.address);
+    const good = sign(searcher, CHAIN_ID, payment(nonce, 1n)).raw;
+    const message = async (parameters: object) =>
+      (await relay("eth_sendBundle", { txs: [good], blockNumber: nextBlock(), ...parameters })).error?.message;
+    expect(await message({ blockNumber: toQuantity(net.builder.head.number) })).toMatch(/in the past/);
+    expect(await message({ blockNumber: "0xffffff" })).toMatch(/ahead/);
+    expect(await message({ txs: ["0x1234"] })).toMatch(/not a signed transaction/);
+    expect(await message({ txs: [] })).toMatch(/non-empty/);
+    expect(await message({ txs: [sign(searcher, 1, payment(nonce, 1n)).raw] })).toMatch(/signed for chain 1/);
+    await relay("eth_sendBundle", { txs: [good], blockNumber: nextBlock() });
+    await net.mineBlock();
+    expect(await message({})).toMatch(/nonce too low/);
+  });
+
+  it("simulates a bundle: gas, payment, and a revert with its reason", async () => {
+    const nonce = await nonceOf(searcher.address);
+    const paying = { ...payment(nonce, 12_345n), maxPriorityFeePerGas: 1_000_000_000n };
+    const txs = [sign(searcher, CHAIN_ID, paying).raw, sign(searcher, CHAIN_ID, reverting(nonce + 1)).raw];
+    const { result } = await relay("eth_callBundle", { txs, blockNumber: nextBlock(), stateBlockNumber: "latest" });
+    expect(result).toMatchObject({
+      ethSentToCoinbase: "12345",
+      gasFees: (21_000n * 1_000_000_000n).toString(),
+      coinbaseDiff: "21000000012345",
+    });
+    const results = result?.results as Record<string, unknown>[];
+    expect(results[0]).toMatchObject({ gasUsed: 21_000, value: "0x", gasPrice: "1000000000", ethSentToCoinbase: "12345" });
+    expect(results[1]).toMatchObject({ error: "execution reverted" });
+    const stale = await relay("eth_callBundle", { txs: [sign(searcher, CHAIN_ID, payment(nonce + 5, 1n)).raw], blockNumber: nextBlock() });
+    expect(stale.error?.message).toMatch(/nonce too high/);
+  });
+
+  it("puts bundles at the top, the better payer first, above what came by the public pool", async () => {
+    const nonce = await nonceOf(searcher.address);
+    const poor = sign(searcher, CHAIN_ID, payment(nonce, ETHER / 100n));
+    const rivalNonce = await nonceOf(rival.address);
+    const first = sign(rival, CHAIN_ID, payment(rivalNonce, ETHER));
+    const second = sign(rival, CHAIN_ID, payment(rivalNonce + 1, ETHER));
+    const outsider = sign(localAccount("owner"), CHAIN_ID, payment(await nonceOf(net.owner.address), 1n));
+    await net.rpc.request("eth_sendRawTransaction", [outsider.raw]);
+    await relay("eth_sendBundle", { txs: [poor.raw], blockNumber: nextBlock() });
+    await relay("eth_sendBundle", { txs: [first.raw, second.raw], blockNumber: nextBlock() });
+    const block = await net.mineBlock();
+    expect((await transactionsOf(block)).slice(0, 4)).toEqual([first.hash, second.hash, poor.hash, outsider.hash]);
+    expect(block.bundles.map(({ fate }) => fate)).toEqual(["included", "included"]);
+    expect(block.bundles[0]?.coinbaseDiff).toBe(2n * ETHER);
+  });
+
+  it("leaves a reverting bundle out, unless it said that it may revert", async () => {
+    const nonce = await nonceOf(searcher.address);
+    const bundle = [sign(searcher, CHAIN_ID, payment(nonce, ETHER)), sign(searcher, CHAIN_ID, reverting(nonce + 1))];
+    const txs = bundle.map(({ raw }) => raw);
+    const blockNumber = nextBlock();
+    const { result } = await relay("eth_sendBundle", { txs, blockNumber });
+    const without = await net.mineBlock();
+    expect(without.bundles).toMatchObject([{ fate: "reverts" }]);
+    expect(await transactionsOf(without)).not.toContain(bundle[0]?.hash);
+    expect(await nonceOf(searcher.address)).toBe(nonce);
+    const stats = await relay("flashbots_getBundleStatsV2", { bundleHash: result?.bundleHash, blockNumber });
+    expect(stats.result).toMatchObject({ isSimulated: true, sealedByBuildersAt: [] });
+
+    await relay("eth_sendBundle", { txs, blockNumber: nextBlock(), revertingTxHashes: [bundle[1]?.hash] });
+    const withRevert = await net.mineBlock();
+    expect((await transactionsOf(withRevert)).slice(0, 2)).toEqual(bundle.map(({ hash }) => hash));
+  });
+
+  it("takes the same bundle twice as one, and the worse of two that exclude each other not at all", async () => {
+    const nonce = await nonceOf(searcher.address);
+    const better = sign(searcher, CHAIN_ID, payment(nonce, ETHER));
+    const worse = sign(searcher, CHAIN_ID, payment(nonce, ETHER / 2n));
+    const blockNumber = nextBlock();
+    const sent = [];
+    for (const { raw } of [worse, better, better])
+      sent.push((await relay("eth_sendBundle", { txs: [raw], blockNumber })).result?.bundleHash);
+    expect(sent[1]).toBe(sent[2]);
+    // One transaction: the hash of its hash.
+    expect(sent[1]).toBe(keccak256(better.hash));
+    const block = await net.mineBlock();
+    expect(block.bundles).toMatchObject([
+      { bundleHash: sent[1], fate: "included" },
+      { bundleHash: sent[0], fate: "conflicts" },
+    ]);
+    expect((await transactionsOf(block))[0]).toBe(better.hash);
+  });
+});
+
+describe("a reorg", () => {
+  it("of depth 3 replaces three blocks by three others on the same ancestor, with other state", async () => {
+    const nonce = await nonceOf(searcher.address);
+    const bundleTransaction = sign(searcher, CHAIN_ID, payment(nonce, ETHER / 10n));
+    await relay("eth_sendBundle", { txs: [bundleTransaction.raw], blockNumber: nextBlock() });
+    const before: { hash: string; stateRoot: string; transactions: string[] }[] = [];
+    const ancestor = net.builder.head;
+    for (let count = 0; count < 3; count++) {
+      const { number } = await net.mineBlock();
+      before.push(await net.rpc.request("eth_getBlockByNumber", [toQuantity(number), false]));
+    }
+    const seen: number[] = [];
+    const unsubscribe = net.onBlock(({ number }) => seen.push(number));
+    const replaced = await net.reorg(3);
+    unsubscribe();
+    expect(seen).toEqual([1, 2, 3].map((offset) => ancestor.number + offset));
+    expect(replaced.map(({ reorgDepth }) => reorgDepth)).toEqual([3, undefined, undefined]);
+
+    const after: { hash: string; parentHash: string; stateRoot: string; transactions: string[] }[] = [];
+    for (const { number } of replaced) after.push(await net.rpc.request("eth_getBlockByNumber", [toQuantity(number), false]));
+    expect(after[0]?.parentHash).toBe(ancestor.hash);
+    for (const [index, block] of after.entries()) {
+      expect(block.hash).not.toBe(before[index]?.hash);
+      expect(block.stateRoot).not.toBe(before[index]?.stateRoot);
+    }
+    const old = before.flatMap(({ transactions }) => transactions);
+    const back = after.flatMap(({ transactions }) => transactions).filter((hash) => old.includes(hash));
+    expect(back.length).toBeGreaterThan(0);
+    expect(back.length).toBeLessThan(old.length);
+    // The chain goes on: nonces were read anew.
+    expect((await net.mineBlock()).tradeCount).toBeGreaterThanOrEqual(9);
+  });
+});

@@ -330,6 +330,13 @@ test("a redelivered settlement does not undo its voiding", () => {
   expect(totalProfit(model)).toBe("0");
 });
 
+test("a settlement that overtook its own repeat stays the later one", () => {
+  const { model, messages, apply } = bench();
+  const [first, reorged, again] = [messages.settled(11, "1300"), messages.reorged(11, 1), messages.settled(11, "1300")];
+  apply(again, reorged, first);
+  expect(totalProfit(model)).toBe("1300");
+});
+
 test("a reverted transaction is a trade that failed and cost its gas", () => {
   const { model, messages, apply } = bench();
   apply(messages.landed(11, 0), messages.settled(11, "-200000"));

@@ -1,0 +1,76 @@
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { ActorGrid } from "./components/actor-grid.tsx";
+import { Funnel } from "./components/funnel.tsx";
+import { Header } from "./components/header.tsx";
+import { Kpis } from "./components/kpis.tsx";
+import { OpportunityTable } from "./components/opportunity-table.tsx";
+import { Panel } from "./components/panel.tsx";
+import { PoolsByDex } from "./components/pools-by-dex.tsx";
+import { ProfitPanel } from "./components/profit-panel.tsx";
+import { StreamStrip } from "./components/stream-strip.tsx";
+import { TradeTable } from "./components/trade-table.tsx";
+import { useNow } from "./components/use-now.ts";
+import type { Connection, Feed } from "./feed.ts";
+import { age, clockTime } from "./format.ts";
+import { statsOf } from "./state.ts";
+
+export function App({ feed }: { feed: Feed }) {
+  const { connection, state } = useSyncExternalStore(feed.subscribe, feed.snapshot);
+  useEffect(() => feed.start(), [feed]);
+  const [selected, setSelected] = useState<string | null>(null);
+  const chains = state?.health.chains ?? [];
+  // With one chain there is nothing to choose; with several, all of them until one is chosen.
+  const chain = chains.length === 1 ? (chains[0]?.chain ?? null) : chains.some((each) => each.chain === selected) ? selected : null;
+
+  const opportunities = useMemo(
+    () => state?.opportunities.filter((each) => chain === null || each.chain === chain) ?? [],
+    [state?.opportunities, chain],
+  );
+  const trades = useMemo(() => state?.trades.filter((each) => chain === null || each.chain === chain) ?? [], [state?.trades, chain]);
+
+  if (state === null) return <Waiting connection={connection} />;
+  const stats = statsOf(state, chain);
+  const paper = chains.length > 0 && chains.every(({ mode }) => mode === "paper");
+  return (
+    <div className={connection.kind === "live" ? "page" : "page stale"}>
+      <Header state={state} connection={connection} chain={chain} onSelect={setSelected} />
+      <DisconnectedBanner connection={connection} />
+      <main>
+        <Kpis stats={stats} paper={paper} />
+        <ProfitPanel curves={state.profitCurve} heads={state.heads} chain={chain} paper={paper} />
+        <Funnel funnel={stats.funnel} />
+        <OpportunityTable opportunities={opportunities} heads={state.heads} />
+        <TradeTable trades={trades} paper={paper} />
+        <ActorGrid actors={state.health.actors} nowMs={state.health.timestamp} />
+        <PoolsByDex pools={stats.pools} />
+      </main>
+      <StreamStrip stats={stats} all={state.stats} />
+    </div>
+  );
+}
+
+function DisconnectedBanner({ connection }: { connection: Connection }) {
+  const nowMs = useNow(500);
+  if (connection.kind !== "disconnected") return null;
+  return (
+    <div className="banner" role="alert" data-testid="disconnected">
+      <strong>Disconnected</strong> — {connection.reason}. Figures are as of {clockTime(connection.sinceMs)}.{" "}
+      {connection.retryAtMs > nowMs ? `Trying again in ${age(connection.retryAtMs - nowMs)}.` : "Trying again…"}
+    </div>
+  );
+}
+
+function Waiting({ connection }: { connection: Connection }) {
+  return (
+    <div className="page">
+      <DisconnectedBanner connection={connection} />
+      <main className="waiting">
+        <Panel title="Hyperspeed" area="waiting">
+          <p className="empty" role="status">
+            {connection.kind === "disconnected" ? "Waiting for the gateway. Is it running?" : "Connecting to the gateway…"}
+          </p>
+        </Panel>
+      </main>
+    </div>
+  );
+}

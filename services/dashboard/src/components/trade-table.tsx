@@ -1,0 +1,104 @@
+import { useState } from "react";
+import type { TradeView } from "#services/gateway/api.ts";
+import { clockTime, count, milliseconds, percent, shortHash } from "../format.ts";
+import { CoinAmount, TokenAmount } from "./amount.tsx";
+import { Panel } from "./panel.tsx";
+import { Route } from "./route.tsx";
+import { Status } from "./status.tsx";
+
+export function TradeTable({ trades, paper }: { trades: readonly TradeView[]; paper: boolean }) {
+  return (
+    <Panel title="Trades" area="trades" note={<span className="muted">newest first · the last {count(trades.length)}</span>}>
+      {trades.length === 0 ? (
+        <p className="empty">{paper ? "Paper mode plans and simulates, but sends nothing." : "No trade has settled yet."}</p>
+      ) : (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard (WCAG 2.1.1)
+        <section className="scroll" tabIndex={0} aria-label="Trades, scrollable">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Transaction</th>
+                <th scope="col" className="right">
+                  Block
+                </th>
+                <th scope="col">Route</th>
+                <th scope="col" className="right" title="What stayed in our contract, before gas">
+                  Profit
+                </th>
+                <th scope="col" className="right">
+                  Gas
+                </th>
+                <th scope="col" className="right" title="After gas">
+                  Net
+                </th>
+                <th scope="col" className="right" title="From the block seen to the bundle sent">
+                  ms
+                </th>
+                <th scope="col">Status</th>
+              </tr>
+            </thead>
+            <tbody>
+              {trades.map((each) => (
+                <tr key={each.id} className={each.voided ? "faded struck" : ""}>
+                  <td>
+                    <TransactionHash hash={each.transactionHash} />
+                  </td>
+                  <td className="number right" title={`${each.blockHash}, ${clockTime(each.timestamp)}`}>
+                    {count(each.blockNumber)}
+                  </td>
+                  <td>
+                    <Route hops={each.hops} />
+                  </td>
+                  <td
+                    className="number right amount"
+                    title={each.actualSlippage === null ? undefined : `${percent(each.actualSlippage, 4)} less than expected`}
+                  >
+                    <TokenAmount amount={each.profit} token={each.token} sign />
+                  </td>
+                  <td className="number right muted amount" title={`${count(each.gasUsed)} gas`}>
+                    <CoinAmount wei={each.gasCost} symbol="" />
+                  </td>
+                  <td className="number right strong amount">
+                    <CoinAmount wei={each.netProfitWei} symbol="" sign />
+                  </td>
+                  <td className="number right">{milliseconds(each.executionTime)}</td>
+                  <td>
+                    <Status status={each.voided ? "voided" : each.success ? "settled" : "reverted"} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+    </Panel>
+  );
+}
+
+function TransactionHash({ hash }: { hash: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(hash);
+      setCopied(true);
+      setTimeout(() => setCopied(false), 1_200);
+    } catch {
+      // Browsers give pages no clipboard outside https and localhost: the hash can still be taken from the title.
+      setCopied(false);
+    }
+  };
+  return (
+    <span className="hash" title={hash}>
+      <code>{shortHash(hash)}</code>
+      <button type="button" onClick={() => void copy()} aria-label={`Copy transaction hash ${hash}`} data-testid="copy-hash">
+        {copied ? "✓" : <CopyIcon />}
+      </button>
+    </span>
+  );
+}
+
+const CopyIcon = () => (
+  <svg viewBox="0 0 16 16" aria-hidden="true">
+    <path d="M5.500 5.500v-3h8v8h-3m-8-5h8v8h-8z" fill="none" stroke="currentColor" strokeWidth="1.300" strokeLinejoin="round" />
+  </svg>
+);

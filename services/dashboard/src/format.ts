@@ -1,0 +1,66 @@
+/** Amounts stay bigint to the last digit: what is cut for display is cut in decimal text, and the full number is there to show beside it. */
+
+/** `1234567`, 6 → `1.234567`: exact, without trailing zeros. */
+export function exactUnits(amount: string, decimals: number): string {
+  const value = BigInt(amount);
+  const digits = (value < 0n ? -value : value).toString().padStart(decimals + 1, "0");
+  const whole = digits.slice(0, digits.length - decimals);
+  const fraction = digits.slice(digits.length - decimals).replace(/0+$/, "");
+  return `${value < 0n ? "−" : ""}${grouped(whole)}${fraction === "" ? "" : `.${fraction}`}`;
+}
+
+const grouped = (whole: string): string => whole.replace(/\B(?=(\d{3})+$)/g, ",");
+
+/**
+ * Cut to so many decimals, toward zero, so that no profit is shown that is not there. What is not zero but smaller than the last decimal shown
+ * says so: `<0.0001`.
+ */
+export function shortUnits(amount: string, decimals: number, shown: number): string {
+  const value = BigInt(amount);
+  const magnitude = value < 0n ? -value : value;
+  const places = Math.min(shown, decimals);
+  const cut = magnitude / 10n ** BigInt(decimals - places);
+  const sign = value < 0n ? "−" : "";
+  if (cut === 0n && magnitude > 0n) return `${sign}<0.${"0".repeat(Math.max(0, places - 1))}1`;
+  const digits = cut.toString().padStart(places + 1, "0");
+  const whole = grouped(digits.slice(0, digits.length - places));
+  return `${sign}${whole}${places === 0 ? "" : `.${digits.slice(digits.length - places)}`}`;
+}
+
+/** About five significant digits, whatever the size: 3 decimals of thousands, 8 of dust. */
+export function compactUnits(amount: string, decimals: number): string {
+  const magnitude = BigInt(amount.replace("-", ""));
+  const wholeDigits = (magnitude / 10n ** BigInt(decimals)).toString().length;
+  return shortUnits(amount, decimals, magnitude >= 10n ** BigInt(decimals) ? Math.max(0, 5 - wholeDigits) : 5);
+}
+
+/** With its sign always, for profit and loss. */
+export const signed = (text: string, amount: string): string => (BigInt(amount) > 0n ? `+${text}` : text);
+
+export const WEI_DECIMALS = 18;
+const GWEI_DECIMALS = 9;
+export const gwei = (wei: string): string => shortUnits(wei, GWEI_DECIMALS, 2);
+
+/** For drawing only: a pixel is coarser than a double. */
+export const approximateCoins = (wei: string): number => Number(BigInt(wei) / 10n ** 9n) / 1e9;
+
+export const count = (value: number): string => grouped(value.toString());
+
+export const shortHash = (hash: string): string => `${hash.slice(0, 8)}…${hash.slice(-4)}`;
+
+/** `0.4 s`, `12 s`, `3 min`, `2 h`. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, ms) / 1_000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3_600)} h`;
+}
+
+export const milliseconds = (ms: number | null): string =>
+  ms === null ? "–" : ms < 10_000 ? `${Math.round(ms)}` : `${Math.round(ms / 1_000)}k`;
+
+export const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)} %`;
+
+export const clockTime = (ms: number): string =>
+  new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });

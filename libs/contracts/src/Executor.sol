@@ -100,9 +100,9 @@ contract Executor is IExecutor {
     ///     V2       flags 1 | pair 20 | amountOut 16 [ | amountIn 16 when PAY ]
     ///     V3       flags 1 | pool 20 | amountIn 16 | amountOutMin 16
     ///
-    /// The first token of the table is the borrowed one; at least it must be there, and every other one that a command pays with. Flags: bit 0 V3, bit 1
-    /// zeroForOne, bit 2 FORWARD (the output goes to the next command's pool, not here), bit 3 PAY (V2: transfer amountIn first; without it the previous command
-    /// forwarded), bits 4 to 7 the table index of the token paid. Several cycles of the same token are simply more commands.
+    /// The table holds the borrowed token first, then every other token that a command pays with. Flags: bit 0 V3, bit 1 zeroForOne, bit 2 FORWARD (the
+    /// output goes to the next command's pool, not here), bit 3 PAY (V2: transfer amountIn first; without it the previous command forwarded), bits 4 to 7 the
+    /// table index of the token paid. Several cycles of the same token are simply more commands.
     ///
     /// The builder is paid before profit is measured, so `minProfit` is what remains.
     function execute(bytes calldata plan) external override {
@@ -124,7 +124,7 @@ contract Executor is IExecutor {
 
         progress = keccak256(plan);
         _borrow(loanToken, loanAmount, plan);
-        // The vault must have called back: without this check a vault that does nothing would let a plan of nothing but a builder payment through to the checks.
+        // A lender that did not call back has run nothing: said here, where it happened, rather than by the checks below.
         if (progress != RUNNING) revert UnexpectedLoan(vault);
 
         uint256 builderPayment = _uint128(start + BUILDER_PAYMENT_AT);

@@ -232,6 +232,8 @@ contract ExecutorAttackTest is Protocols {
         token.prepare(address(executor), abi.encodeCall(ICallbacks.receiveFlashLoan, (tokens, amounts, new uint256[](1), encode(plan))));
         token.prepare(address(executor), abi.encodeCall(ICallbacks.uniswapV3SwapCallback, (int256(HELD), int256(HELD), "")));
         token.prepare(address(executor), abi.encodeCall(IExecutor.sweep, (usd, address(token), HELD)));
+        token.prepare(address(executor), abi.encodeCall(IExecutor.sweepNative, (payable(stranger), 1)));
+        vm.deal(address(executor), 1);
         vm.startPrank(owner);
         executor.setOperator(address(token), true);
         executor.transferOwnership(address(token)); // the worst case: the token owns the executor
@@ -240,12 +242,13 @@ contract ExecutorAttackTest is Protocols {
         executor.acceptOwnership();
 
         run(plan);
-        assertEq(token.tried(), 4 * 5, "control on four transfers: loan, first pair, last pair, repayment");
+        assertEq(token.tried(), 4 * 6, "control on four transfers: loan, first pair, last pair, repayment");
         for (uint256 i; i < token.tried(); ++i) assertFalse(token.outcomes(i));
         assertEq(token.reasons(1), abi.encodeWithSelector(IExecutor.ExecutionInProgress.selector));
         assertEq(token.reasons(2), abi.encodeWithSelector(IExecutor.UnexpectedLoan.selector, address(token)));
         assertEq(token.reasons(3), abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(token)));
         assertEq(token.reasons(4), abi.encodeWithSelector(IExecutor.ExecutionInProgress.selector));
+        assertEq(token.reasons(5), abi.encodeWithSelector(IExecutor.ExecutionInProgress.selector));
         assertEq(token.balanceOf(address(executor)), back - 5e18);
         untouched();
     }
@@ -298,6 +301,13 @@ contract ExecutorAttackTest is Protocols {
         vm.expectRevert(refused);
         ICallbacks(address(executor)).algebraSwapCallback(amount0, amount1, data);
         vm.stopPrank();
+    }
+
+    /// While no payment is due the slot is empty, which must not read as "address zero may claim".
+    function test_callback_from_address_zero() public {
+        vm.prank(address(0));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(0)));
+        ICallbacks(address(executor)).uniswapV3SwapCallback(1, 0, "");
     }
 
     function test_real_pool_cannot_be_made_to_claim_from_the_executor() public {

@@ -75,7 +75,7 @@ contract Handler is Protocols {
         for (uint256 hop; hop < 3; ++hop) {
             seed = uint256(keccak256(abi.encode(seed)));
             address pool = pools[seed % pools.length];
-            for (uint256 i; i < pools.length && !(has(pool, token) && (hop == 0 || has(pool, loanToken))); ++i) pool = pools[(seed + i) % pools.length];
+            for (uint256 i; i < pools.length && !(has(pool, token) && (hop == 0 || has(pool, loanToken))); ++i) pool = pools[(seed % pools.length + i) % pools.length];
             bool isPair = false;
             for (uint256 i; i < pairCount; ++i) isPair = isPair || pools[i] == pool;
             uint8 index = 0;
@@ -94,8 +94,8 @@ contract Handler is Protocols {
     /// Any commands at all over real and hostile pools, with any flags, paying from anything.
     function chaos(uint256 seed, uint8 count, uint128 amount) external {
         Plan memory plan = newPlan(tokens[seed % 3], bound(amount, 1, 100e18));
-        if (seed & 8 != 0) alsoPays(plan, tokens[(seed + 1) % 3]);
-        if (seed & 16 != 0) alsoPays(plan, tokens[(seed + 2) % 3]);
+        if (seed & 8 != 0) alsoPays(plan, tokens[(seed % 3 + 1) % 3]);
+        if (seed & 16 != 0) alsoPays(plan, tokens[(seed % 3 + 2) % 3]);
         hostilePool.setUp(
             int256(bound(amount, 0, 50e18)), int256(int128(uint128(seed))), seed % 3, ICallbacks.uniswapV3SwapCallback.selector
         );

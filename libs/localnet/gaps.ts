@@ -3,10 +3,11 @@
  *
  *   node libs/localnet/gaps.ts [blocks] [seed]
  *
- * Once with nobody closing the gaps, once with somebody who closes every worthwhile one in the next block. Sizes and profits are approximate: a concentrated
- * pool counts as its virtual reserves, which is exact until the next tick.
+ * Once with nobody closing the gaps, once with somebody who closes every worthwhile one in the next block. Candidates are found by approximation (a
+ * concentrated pool counts as its virtual reserves, which is right until the next tick); what counts is what the two swaps earn when simulated on the chain.
  */
 
+import { id } from "ethers";
 import type { Address } from "#libs/units/brand.ts";
 import { localAccount, sign } from "./accounts.ts";
 import { marketInterface } from "./deploy.ts";
@@ -17,8 +18,8 @@ import { readPoolStates, type TradedPool, type TradedPoolState } from "./traders
 
 /** What a two-pool arbitrage with a flash loan costs. */
 const ARBITRAGE_GAS = 250_000;
-/** Most that one block's arbitrageurs close: the rest stays for the next block. */
-const CLOSED_PER_BLOCK_MAX = 10;
+/** Most that are looked for in a block. */
+const GAPS_PER_BLOCK_MAX = 10;
 
 export interface Gap {
   readonly buy: TradedPool;
@@ -76,39 +77,89 @@ export function gapsOf(pools: readonly TradedPool[], states: readonly TradedPool
   return gaps.sort((a, b) => b.profitWeiApprox - a.profitWeiApprox);
 }
 
-async function readGaps(net: InProcessLocalnet): Promise<Gap[]> {
-  const pools = net.traders.pools;
-  const states = await readPoolStates(net.rpc, net.loaded.contracts.market, pools);
+const CLOSER = localAccount("gap closer");
+const [SQRT_PRICE_LOWEST, SQRT_PRICE_HIGHEST] = [4_295_128_740n, 1_461_446_703_485_210_103_287_273_052_203_988_822_378_723_970_341n];
+const TRANSFER = id("Transfer(address,address,uint256)");
+
+/** Call data of `Market` for one swap. */
+function swapData(pool: TradedPool, zeroForOne: boolean, amountIn: bigint): string {
+  return pool.kind === "v2"
+    ? marketInterface().encodeFunctionData("swapV2", [pool.address, zeroForOne, amountIn, pool.feePips / 100])
+    : marketInterface().encodeFunctionData("swapV3", [
+        pool.address,
+        zeroForOne,
+        amountIn,
+        zeroForOne ? SQRT_PRICE_LOWEST : SQRT_PRICE_HIGHEST,
+      ]);
+}
+
+interface SimulatedLog {
+  readonly address: string;
+  readonly topics: readonly string[];
+  readonly data: string;
+}
+
+/** What a gap earns when its two swaps are simulated on the head, the second selling exactly what the first bought. Undefined: one of them reverts. */
+async function realise(net: InProcessLocalnet, gap: Gap, prices: ReadonlyMap<Address, number>): Promise<RealGap | undefined> {
+  const simulate = async (datas: readonly string[]): Promise<SimulatedLog[][]> => {
+    const calls = datas.map((data) => ({ from: CLOSER.address, to: net.marketContract, data, gas: "0x1e8480" }));
+    const answers = await net.rpc.request<{ calls: { status: string; logs: SimulatedLog[] }[] }[]>("eth_simulateV1", [
+      { blockStateCalls: [{ calls }] },
+      "latest",
+    ]);
+    return (answers[0]?.calls ?? []).map(({ status, logs }) => (status === "0x1" ? logs : []));
+  };
+  const moved = (logs: readonly SimulatedLog[] | undefined, token: Address, pool: Address, direction: "to" | "from"): bigint => {
+    const party = direction === "from" ? 1 : 2;
+    const transfer = logs?.find(
+      ({ address, topics }) => address === token && topics[0] === TRANSFER && topics[party]?.endsWith(pool.slice(2)),
+    );
+    return BigInt(transfer?.data ?? 0);
+  };
+  const { buy, sell } = gap;
+  const first = swapData(buy, true, BigInt(Math.floor(gap.amountIn)));
+  const [bought] = await simulate([first]);
+  const amountBetween = moved(bought, buy.token1, buy.address, "from");
+  if (amountBetween === 0n) return undefined;
+  const second = swapData(sell, false, amountBetween);
+  const [, sold] = await simulate([first, second]);
+  const earned = moved(sold, sell.token0, sell.address, "from") - moved(bought, buy.token0, buy.address, "to");
+  return { gap, datas: [first, second], profitWei: Number(earned) * (prices.get(buy.token0) ?? 0) };
+}
+
+interface RealGap {
+  readonly gap: Gap;
+  readonly datas: readonly [string, string];
+  readonly profitWei: number;
+}
+
+/** The gaps of the head that earn more than `gasCost`, each pool in one only: a second gap of a pool is another one once the first is closed. */
+async function worthwhileGaps(net: InProcessLocalnet, gasCost: number): Promise<RealGap[]> {
+  const { pools } = net.traders;
+  const states = await readPoolStates(net.rpc, net.marketContract, pools);
   const sides = pools.map((pool, index) => {
     const { reserve0 = 0n, reserve1 = 0n } = states[index] ?? {};
     return { token0: pool.token0, token1: pool.token1, reserve0: Number(reserve0), reserve1: Number(reserve1) };
   });
   const prices = nativePricesApprox(net.chain.wrappedNative, sides);
-  return gapsOf(pools, states, prices);
+  const found: RealGap[] = [];
+  const touched = new Set<Address>();
+  for (const gap of gapsOf(pools, states, prices)) {
+    if (gap.profitWeiApprox <= gasCost || found.length === GAPS_PER_BLOCK_MAX) break;
+    if (touched.has(gap.buy.address) || touched.has(gap.sell.address)) continue;
+    const real = await realise(net, gap, prices);
+    if (real === undefined || real.profitWei <= gasCost) continue;
+    found.push(real);
+    touched.add(gap.buy.address).add(gap.sell.address);
+  }
+  return found;
 }
 
-const CLOSER = localAccount("gap closer");
-const [TICK_LIMIT_LOW, TICK_LIMIT_HIGH] = [4_295_128_740n, 1_461_446_703_485_210_103_287_273_052_203_988_822_378_723_970_341n];
-
-async function close(net: InProcessLocalnet, gaps: readonly Gap[]): Promise<void> {
-  const abi = marketInterface();
+async function close(net: InProcessLocalnet, gaps: readonly RealGap[]): Promise<void> {
   let nonce = Number(await net.rpc.request<string>("eth_getTransactionCount", [CLOSER.address, "latest"]));
-  const swap = async (pool: TradedPool, zeroForOne: boolean, amount: number): Promise<void> => {
-    const amountIn = BigInt(Math.floor(amount));
-    const data =
-      pool.kind === "v2"
-        ? abi.encodeFunctionData("swapV2", [pool.address, zeroForOne, amountIn, pool.feePips / 100])
-        : abi.encodeFunctionData("swapV3", [pool.address, zeroForOne, amountIn, zeroForOne ? TICK_LIMIT_LOW : TICK_LIMIT_HIGH]);
+  for (const data of gaps.flatMap(({ datas }) => datas)) {
     const { raw } = sign(CLOSER, CHAIN_ID, { nonce: nonce++, to: net.marketContract, data, gasLimit: 900_000n });
     await net.rpc.request("eth_sendRawTransaction", [raw]);
-  };
-  const touched = new Set<Address>();
-  for (const gap of gaps) {
-    // A pool is used once a block: the second gap was computed from a state that the first swap has changed.
-    if (touched.has(gap.buy.address) || touched.has(gap.sell.address) || touched.size >= 2 * CLOSED_PER_BLOCK_MAX) continue;
-    touched.add(gap.buy.address).add(gap.sell.address);
-    await swap(gap.buy, true, gap.amountIn);
-    await swap(gap.sell, false, gap.amountBetween);
   }
 }
 
@@ -116,17 +167,17 @@ async function measure(options: { blocks: number; seed: number; closing: boolean
   const net = await startLocalnet({ seed: options.seed, blockTimeMs: 1000 });
   try {
     await net.fund(CLOSER.address, 10n ** 21n);
-    const atStart = await readGaps(net);
+    const recorded = await worthwhileGaps(net, ARBITRAGE_GAS * Number(net.builder.head.baseFeePerGas));
     let blocksWithGap = 0;
     let worthwhile = 0;
     const best: number[] = [];
     for (let block = 0; block < options.blocks; block++) {
       const { baseFeePerGas } = await net.mineBlock();
-      const gas = ARBITRAGE_GAS * Number(baseFeePerGas);
-      const gaps = (await readGaps(net)).filter((gap) => gap.profitWeiApprox > gas);
+      const gasCost = ARBITRAGE_GAS * Number(baseFeePerGas);
+      const gaps = await worthwhileGaps(net, gasCost);
       if (gaps.length > 0) blocksWithGap += 1;
       worthwhile += gaps.length;
-      if (gaps[0] !== undefined) best.push((gaps[0].profitWeiApprox - gas) / 1e18);
+      if (gaps.length > 0) best.push((Math.max(...gaps.map(({ profitWei }) => profitWei)) - gasCost) / 1e18);
       if (options.closing) await close(net, gaps);
     }
     best.sort((a, b) => a - b);
@@ -134,7 +185,7 @@ async function measure(options: { blocks: number; seed: number; closing: boolean
     console.log(
       `${options.closing ? "closed every block" : "left alone"}: ${blocksWithGap} of ${options.blocks} blocks with a worthwhile gap, ` +
         `${(worthwhile / options.blocks).toFixed(1)} gaps a block, best of a block ${quantile(0.5)} ETH after gas in the median, ${quantile(1)} at most; ` +
-        `${atStart.filter((gap) => gap.profitWeiApprox > ARBITRAGE_GAS * 15.189e9).length} worthwhile gaps in the recorded market itself`,
+        `${recorded.length} worthwhile gaps in the recorded market itself`,
     );
   } finally {
     await net.stop();

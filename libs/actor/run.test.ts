@@ -66,6 +66,7 @@ const opportunity = (found: BodyOf<"cycleFound">, causeId: string): BodyOf<"oppo
   epoch: 0,
   ranking: "net-profit",
   maxNextBaseFeePerGas: "1",
+  priorityFeePerGas: "0",
   opportunities: [],
   rejected: [],
 });

@@ -4,7 +4,7 @@ import { Count, Int, messageSchema, Uint } from "#proto/scalars.ts";
 
 export const Scored = Type.Object({
   candidate: Candidate,
-  /** gasEstimate times the expected base fee of the next block plus the priority fee, wei. */
+  /** gasEstimate times the most that the next base fee can be, plus the priority fee, wei. */
   gasCost: Uint,
   /** grossProfit less gasCost, wei. */
   netProfit: Int,
@@ -20,6 +20,8 @@ export const OpportunityScored = messageSchema("opportunity-scored", {
   ranking: Type.Literal("net-profit"),
   /** Base fee per gas that the next block may have at most (EIP-1559: 12.5 % above this one's), wei. */
   maxNextBaseFeePerGas: Uint,
+  /** Paid to the builder above the base fee, wei per gas: the executor sends what was counted on. */
+  priorityFeePerGas: Uint,
   opportunities: Type.Array(Scored),
   /** Candidates that did not pass, with the gate that stopped them. */
   rejected: Type.Array(Type.Object({ cycleId: Type.String(), reason: Type.Literal("below-minimum"), netProfit: Int })),

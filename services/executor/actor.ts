@@ -1,0 +1,415 @@
+import { createHash } from "node:crypto";
+import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
+import { encodeExecute } from "#libs/contracts/plan.ts";
+import { balanceChanges, executedEvent, type ReceiptLog } from "#libs/ledger/settlement.ts";
+import { type Address, asAddress } from "#libs/units/brand.ts";
+import type { Candidate } from "#proto/cycle/v1/found.ts";
+import type { Mode } from "#proto/execution/v1/events.ts";
+import type { AnyBody, BodyOf, SubjectKey } from "#proto/subjects.ts";
+
+type Planned = BodyOf<"executionPlanned">;
+
+/** An execution whose end is not known yet. */
+export interface Open {
+  readonly planned: Planned;
+  /** Null until simulated, and for good in paper mode. */
+  readonly transactionHash: string | null;
+  readonly stage: "planned" | "simulated" | "submitted";
+  /** The block with which it is given up: its target, or later for one that a reorganisation threw out and that may come back. */
+  readonly watchedUntil: number;
+}
+
+/** An execution in a block that may still be dropped. */
+export interface Landed {
+  readonly planned: Planned;
+  readonly transactionHash: string;
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly observedAtMs: number;
+}
+
+export interface State {
+  readonly head: { readonly blockNumber: number; readonly blockHash: string; readonly observedAtMs: number } | null;
+  /** Next nonce of the wallet; null while the chain is being asked. */
+  readonly nonce: number | null;
+  readonly open: ReadonlyMap<string, Open>;
+  readonly landed: ReadonlyMap<string, Landed>;
+  /** Settled since the stream began, wei. */
+  readonly netProfit: bigint;
+}
+
+export interface Config {
+  readonly chain: string;
+  readonly chainId: number;
+  readonly mode: Mode;
+  readonly wallet: Address;
+  readonly contract: Address;
+  readonly wrappedNative: Address;
+  readonly leaseEpoch: number;
+  /** As long as a landed transaction can be dropped again, and a dropped one come back. */
+  readonly reorgBlocks: number;
+}
+
+export interface Receipt {
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly transactionIndex: number;
+  readonly status: 0 | 1;
+  readonly gasUsed: number;
+  readonly effectiveGasPrice: string;
+  readonly logs: readonly ReceiptLog[];
+}
+
+export type Keys = "blockObserved" | "blockReorged" | "opportunityScored";
+export type Request =
+  | { readonly call: "simulate"; readonly planned: Planned }
+  | { readonly call: "submit"; readonly executionId: string; readonly targetBlock: number }
+  | {
+      readonly call: "read-receipt";
+      readonly executionId: string;
+      readonly transactionHash: string;
+      readonly at: { readonly blockNumber: number; readonly blockHash: string; readonly observedAtMs: number };
+    }
+  | { readonly call: "read-nonce" };
+export type Reply =
+  | {
+      readonly kind: "simulated";
+      readonly executionId: string;
+      readonly ok: true;
+      readonly gasUsed: number;
+      readonly transactionHash: string | null;
+    }
+  | { readonly kind: "simulated"; readonly executionId: string; readonly ok: false; readonly detail: string }
+  | {
+      readonly kind: "submitted";
+      readonly executionId: string;
+      readonly accepted: readonly { readonly relay: string; readonly bundleHash: string; readonly atMs: number }[];
+      readonly refused: readonly string[];
+    }
+  | {
+      readonly kind: "receipt-read";
+      readonly executionId: string;
+      readonly receipt: Receipt | null;
+      readonly at: { readonly blockNumber: number; readonly blockHash: string; readonly observedAtMs: number };
+    }
+  | { readonly kind: "nonce-read"; readonly nonce: number };
+
+/** Above the gas estimate, so that an estimate that is short does not revert a good trade; unused gas costs nothing. */
+const GAS_LIMIT_PERCENT = 160n;
+
+export function initialState(nonce: number | null): State {
+  return { head: null, nonce, open: new Map(), landed: new Map(), netProfit: 0n };
+}
+
+/** One attempt at one opportunity: the same block, cycle and wallet give the same id, so a repeat is recognised everywhere. */
+export function executionIdOf(wallet: string, blockHash: string, cycleId: string): string {
+  return `0x${createHash("sha256").update(`${wallet}:${blockHash}:${cycleId}`).digest("hex")}`;
+}
+
+/** What an event of this wallet's own stream does to its state: the only way in which the state changes, live or in a replay. */
+export function fold(state: State, body: AnyBody, config: Pick<Config, "reorgBlocks">): State {
+  const open = new Map(state.open);
+  const landed = new Map(state.landed);
+  switch (body.kind) {
+    case "execution-planned":
+      open.set(body.executionId, { planned: body, transactionHash: null, stage: "planned", watchedUntil: body.targetBlock });
+      return { ...state, open };
+    case "execution-simulated":
+    case "execution-submitted": {
+      const known = open.get(body.executionId);
+      if (known === undefined) return state;
+      open.set(body.executionId, {
+        ...known,
+        stage: body.kind === "execution-simulated" ? "simulated" : "submitted",
+        transactionHash: body.transactionHash,
+      });
+      return { ...state, open };
+    }
+    case "execution-failed":
+    case "execution-expired":
+      open.delete(body.executionId);
+      return { ...state, open };
+    case "execution-landed": {
+      const known = open.get(body.executionId);
+      if (known === undefined) return state;
+      open.delete(body.executionId);
+      const { blockNumber, blockHash, observedAtMs, transactionHash } = body;
+      landed.set(body.executionId, { planned: known.planned, transactionHash, blockNumber, blockHash, observedAtMs });
+      for (const [id, entry] of landed) if (entry.blockNumber < blockNumber - config.reorgBlocks) landed.delete(id);
+      return { ...state, open, landed, nonce: state.nonce === null ? null : Math.max(state.nonce, known.planned.nonce + 1) };
+    }
+    case "execution-reorged": {
+      const known = landed.get(body.executionId);
+      if (known === undefined || known.blockHash !== body.blockHash) return state;
+      landed.delete(body.executionId);
+      open.set(body.executionId, {
+        planned: known.planned,
+        transactionHash: known.transactionHash,
+        stage: "submitted",
+        watchedUntil: known.blockNumber + config.reorgBlocks,
+      });
+      return { ...state, open, landed, nonce: null };
+    }
+    case "trade-settled":
+      return { ...state, netProfit: state.netProfit + BigInt(body.netProfit) };
+    default:
+      return state;
+  }
+}
+
+interface Turn {
+  state: State;
+  readonly effects: Effect<Request>[];
+}
+
+/** Plans, simulates, sends and settles: every step is an event in its own stream before the next is taken. */
+export const executor: Actor<State, Config, Keys, Request, Reply> = {
+  name: "executor",
+  decide(state, input, config) {
+    const turn: Turn = { state, effects: [] };
+    if (input.type === "message") {
+      if (input.key === "blockObserved") onBlock(turn, input, config);
+      else if (input.key === "blockReorged") onReorg(turn, input, config);
+      else onOpportunities(turn, input, config);
+    } else if (input.type === "reply") onReply(turn, input.reply, config);
+    return turn;
+  },
+};
+
+function say<Key extends SubjectKey>(turn: Turn, config: Config, key: Key, messageId: string, body: BodyOf<Key>): void {
+  turn.state = fold(turn.state, body, config);
+  turn.effects.push(publish(key, { chain: config.chain, wallet: config.wallet }, messageId, body));
+  if (body.kind.startsWith("execution-")) {
+    turn.effects.push(
+      count("executions", { event: body.kind.slice("execution-".length), code: body.kind === "execution-failed" ? body.code : "" }),
+    );
+  }
+}
+
+function envelope(planned: Planned, config: Config, at: { readonly blockNumber: number; readonly blockHash: string }) {
+  return {
+    v: 1 as const,
+    chainId: config.chainId,
+    blockNumber: at.blockNumber,
+    blockHash: at.blockHash,
+    observedAtMs: planned.observedAtMs,
+    causeId: `planned:${planned.executionId}`,
+    executionId: planned.executionId,
+    cycleId: planned.cycleId,
+    wallet: config.wallet,
+  };
+}
+
+function onOpportunities(turn: Turn, { body, meta }: Received<"opportunityScored">, config: Config): void {
+  const best = body.opportunities[0];
+  const { head, nonce } = turn.state;
+  if (best === undefined) return;
+  // A late answer is a wrong answer: the block it rests on is no longer the head.
+  if (
+    head !== null &&
+    (head.blockNumber > body.blockNumber || (head.blockNumber === body.blockNumber && head.blockHash !== body.blockHash))
+  )
+    return;
+  const targetBlock = body.blockNumber + 1;
+  const busy = [...turn.state.open.values()].some(({ planned }) => planned.targetBlock >= targetBlock);
+  if (nonce === null || busy) return;
+
+  const { candidate } = best;
+  const executionId = executionIdOf(config.wallet, body.blockHash, candidate.cycleId);
+  const gasLimit = (BigInt(candidate.gasEstimate) * GAS_LIMIT_PERCENT) / 100n;
+  const planned: Planned = {
+    kind: "execution-planned",
+    v: 1,
+    chainId: config.chainId,
+    blockNumber: body.blockNumber,
+    blockHash: body.blockHash,
+    observedAtMs: body.observedAtMs,
+    causeId: meta.id,
+    executionId,
+    cycleId: candidate.cycleId,
+    wallet: config.wallet,
+    mode: config.mode,
+    leaseEpoch: config.leaseEpoch,
+    targetBlock,
+    contract: config.contract,
+    calldata: calldataOf(executionId, candidate, BigInt(best.gasCost), targetBlock),
+    nonce,
+    gasLimit: Number(gasLimit),
+    maxFeePerGas: (BigInt(body.maxNextBaseFeePerGas) + BigInt(body.priorityFeePerGas)).toString(),
+    maxPriorityFeePerGas: body.priorityFeePerGas,
+    expectedNetProfit: best.netProfit,
+    candidate,
+  };
+  say(turn, config, "executionPlanned", `planned:${executionId}`, planned);
+  turn.effects.push({ type: "call", request: { call: "simulate", planned } });
+}
+
+/** The contract enforces what makes the trade worth its gas: it reverts unless at least `minProfit` is left. */
+function calldataOf(executionId: string, candidate: Candidate, minProfit: bigint, targetBlock: number): `0x${string}` {
+  return encodeExecute({
+    executionId,
+    loanToken: asAddress(candidate.token),
+    loanAmount: BigInt(candidate.amountIn),
+    swaps: candidate.hops.map((hop) => ({
+      kind: hop.family,
+      pool: asAddress(hop.pool),
+      zeroForOne: hop.zeroForOne,
+      tokenIn: asAddress(hop.tokenIn),
+      tokenOut: asAddress(hop.tokenOut),
+      amountIn: BigInt(hop.amountIn),
+      amountOut: BigInt(hop.amountOut),
+    })),
+    minProfit,
+    builderPayment: 0n,
+    validUntilBlock: BigInt(targetBlock),
+  });
+}
+
+function onBlock(turn: Turn, { body }: Received<"blockObserved">, config: Config): void {
+  const { blockNumber, blockHash, observedAtMs } = body;
+  const at = { blockNumber, blockHash, observedAtMs };
+  turn.state = { ...turn.state, head: at };
+  if (turn.state.nonce === null) turn.effects.push({ type: "call", request: { call: "read-nonce" } });
+  for (const [executionId, { planned, transactionHash, stage }] of turn.state.open) {
+    if (blockNumber < planned.targetBlock) continue;
+    if (stage === "planned")
+      say(turn, config, "executionFailed", `failed:${executionId}`, {
+        kind: "execution-failed",
+        ...envelope(planned, config, at),
+        code: "stale",
+        detail: "its block came before its simulation was done",
+      });
+    else if (transactionHash === null || config.mode !== "live") expire(turn, planned, config, at);
+    else turn.effects.push({ type: "call", request: { call: "read-receipt", executionId, transactionHash, at } });
+  }
+  turn.effects.push({ type: "finished-block", blockNumber });
+}
+
+function expire(turn: Turn, planned: Planned, config: Config, at: { readonly blockNumber: number; readonly blockHash: string }): void {
+  say(turn, config, "executionExpired", `expired:${planned.executionId}:${at.blockHash}`, {
+    kind: "execution-expired",
+    ...envelope(planned, config, at),
+    targetBlock: planned.targetBlock,
+  });
+}
+
+/** Trades in dropped blocks are void; their transactions may come back in the new branch. */
+function onReorg(turn: Turn, { body }: Received<"blockReorged">, config: Config): void {
+  const dropped = new Set(body.dropped.map(([, hash]) => hash));
+  const { blockNumber, blockHash, observedAtMs } = body;
+  turn.state = { ...turn.state, head: { blockNumber, blockHash, observedAtMs }, nonce: null };
+  turn.effects.push({ type: "call", request: { call: "read-nonce" } });
+  for (const [executionId, landed] of turn.state.landed) {
+    if (!dropped.has(landed.blockHash)) continue;
+    say(turn, config, "executionReorged", `reorged:${executionId}:${landed.blockHash}`, {
+      kind: "execution-reorged",
+      ...envelope(landed.planned, config, landed),
+      transactionHash: landed.transactionHash,
+      epoch: body.epoch,
+    });
+  }
+}
+
+function onReply(turn: Turn, reply: Reply, config: Config): void {
+  if (reply.kind === "nonce-read") {
+    turn.state = { ...turn.state, nonce: reply.nonce };
+    return;
+  }
+  const open = turn.state.open.get(reply.executionId);
+  if (open === undefined) return;
+  const { planned } = open;
+  switch (reply.kind) {
+    case "simulated":
+      onSimulated(turn, planned, reply, config);
+      return;
+    case "submitted":
+      for (const { relay, bundleHash, atMs } of reply.accepted) {
+        say(turn, config, "executionSubmitted", `submitted:${planned.executionId}:${relay}`, {
+          kind: "execution-submitted",
+          ...envelope(planned, config, planned),
+          targetBlock: planned.targetBlock,
+          transactionHash: open.transactionHash as string,
+          relay,
+          bundleHash,
+          submittedAtMs: atMs,
+        });
+      }
+      if (reply.accepted.length === 0) fail(turn, planned, config, "relay-rejected", reply.refused.join("; "));
+      return;
+    case "receipt-read":
+      if (reply.receipt !== null) land(turn, open, reply.receipt, config);
+      else if (reply.at.blockNumber >= open.watchedUntil) expire(turn, planned, config, reply.at);
+      return;
+  }
+}
+
+function fail(turn: Turn, planned: Planned, config: Config, code: BodyOf<"executionFailed">["code"], detail: string): void {
+  say(turn, config, "executionFailed", `failed:${planned.executionId}`, {
+    kind: "execution-failed",
+    ...envelope(planned, config, planned),
+    code,
+    detail: detail.slice(0, 500),
+  });
+}
+
+function onSimulated(turn: Turn, planned: Planned, reply: Extract<Reply, { kind: "simulated" }>, config: Config): void {
+  if (!reply.ok) {
+    fail(turn, planned, config, "simulation-reverted", reply.detail);
+    return;
+  }
+  const gasCost = BigInt(reply.gasUsed) * BigInt(planned.maxFeePerGas);
+  const netProfit = BigInt(planned.candidate.grossProfit) - gasCost;
+  if (netProfit <= 0n) {
+    fail(
+      turn,
+      planned,
+      config,
+      "unprofitable-after-simulation",
+      `gas ${reply.gasUsed} costs ${gasCost} wei, the cycle earns ${planned.candidate.grossProfit}`,
+    );
+    return;
+  }
+  say(turn, config, "executionSimulated", `simulated:${planned.executionId}`, {
+    kind: "execution-simulated",
+    ...envelope(planned, config, planned),
+    targetBlock: planned.targetBlock,
+    nonce: planned.nonce,
+    gasUsed: reply.gasUsed,
+    transactionHash: reply.transactionHash,
+  });
+  if (config.mode === "live")
+    turn.effects.push({ type: "call", request: { call: "submit", executionId: planned.executionId, targetBlock: planned.targetBlock } });
+}
+
+function land(turn: Turn, { planned, transactionHash }: Open, receipt: Receipt, config: Config): void {
+  const { executionId, candidate } = planned;
+  const shared = { ...envelope(planned, config, receipt), transactionHash: transactionHash as string };
+  say(turn, config, "executionLanded", `landed:${executionId}:${receipt.blockHash}`, {
+    kind: "execution-landed",
+    ...shared,
+    transactionIndex: receipt.transactionIndex,
+    status: receipt.status,
+    gasUsed: receipt.gasUsed,
+    effectiveGasPrice: receipt.effectiveGasPrice,
+  });
+  const changes = balanceChanges(receipt.logs, config.contract);
+  const profit = changes.get(candidate.token) ?? 0n;
+  const gasCost = BigInt(receipt.gasUsed) * BigInt(receipt.effectiveGasPrice);
+  const netProfit = (candidate.token === config.wrappedNative ? profit : 0n) - gasCost;
+  say(turn, config, "tradeSettled", `settled:${executionId}:${receipt.blockHash}`, {
+    kind: "trade-settled",
+    ...shared,
+    contract: config.contract,
+    token: candidate.token,
+    loanAmount: candidate.amountIn,
+    profit: profit.toString(),
+    gasUsed: receipt.gasUsed,
+    effectiveGasPrice: receipt.effectiveGasPrice,
+    gasCost: gasCost.toString(),
+    builderPayment: (executedEvent(receipt.logs, config.contract)?.builderPayment ?? 0n).toString(),
+    netProfit: netProfit.toString(),
+    transfers: [...changes].map(([token, change]) => [token, change.toString()]),
+    candidate,
+  });
+  turn.effects.push(count("tradesSettled", {}), count("netProfit", {}, Number(turn.state.netProfit) / 1e18));
+}

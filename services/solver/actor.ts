@@ -1,0 +1,206 @@
+import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
+import type { SearchOptions, SearchResult } from "#libs/graph/search.ts";
+import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
+import type { BodyOf } from "#proto/subjects.ts";
+import type { Update } from "#services/solver/kernel.ts";
+
+type Block = Received<"blockObserved">;
+
+interface Dex {
+  /** Holds a full state; before that it is not waited for. */
+  loaded: boolean;
+  loading: boolean;
+  /** Block messages up to this stream sequence are in the state. */
+  through: number;
+  /** Hash and epoch of the last block it has reported. */
+  reported: string;
+  /** Missed a deadline, and is not waited for until it reports a head in time again. */
+  late: boolean;
+  /** Reports that came while the snapshot was loading. */
+  readonly buffered: Received<"poolChanged" | "poolDiscovered">[];
+}
+
+export interface State {
+  readonly dexes: Map<string, Dex>;
+  /** The newest block, until its search is asked for. */
+  pending: Block | null;
+  /** What the kernel has not been told yet. */
+  updates: Update[];
+  /** Blocks whose search is under way, oldest first, with the DEXes they had. */
+  readonly searching: { readonly block: Block; readonly dexes: string[]; readonly lateDexes: string[] }[];
+  /** The last block that the stream shows as answered before a restart. */
+  readonly answered: { readonly epoch: number; readonly blockNumber: number } | null;
+}
+
+export interface Config {
+  readonly chain: string;
+  readonly chainId: number;
+  /** All DEXes of the chain. */
+  readonly dexes: readonly string[];
+  readonly search: SearchOptions;
+  /** How long a block waits for the DEXes that usually report in time. */
+  readonly lateDexMs: number;
+}
+
+export type Keys = "blockObserved" | "blockReorged" | "poolChanged" | "poolDiscovered" | "poolSnapshotted";
+export type Request =
+  | { readonly call: "load-snapshot"; readonly dex: string; readonly object: string }
+  | { readonly call: "search"; readonly updates: readonly Update[]; readonly search: SearchOptions };
+export type Reply =
+  | { readonly kind: "snapshot-loaded"; readonly dex: string; readonly snapshot: PoolSnapshot | null }
+  | { readonly kind: "searched"; readonly result: SearchResult };
+
+export function initialState(config: Config, answered: State["answered"]): State {
+  const dexes = config.dexes.map((dex): [string, Dex] => [
+    dex,
+    { loaded: false, loading: false, through: 0, reported: "", late: false, buffered: [] },
+  ]);
+  return { dexes: new Map(dexes), pending: null, updates: [], searching: [], answered };
+}
+
+const DEADLINE = "late-dex";
+const branchOf = ({ blockHash, epoch }: { blockHash: string; epoch: number }) => `${blockHash}@${epoch}`;
+
+/** Gathers a block's pool changes from all DEXes and asks the kernel for the cycles in them: one CycleFound a block, in order. */
+export const solver: Actor<State, Config, Keys, Request, Reply> = {
+  name: "solver",
+  decide(state, input, config) {
+    const effects: Effect<Request>[] = [];
+    if (input.type === "message") receive(state, input, config, effects);
+    else if (input.type === "timer") release(state, config, effects);
+    else if (input.reply.kind === "snapshot-loaded") adopt(state, input.reply, config, effects);
+    else finish(state, input.reply.result, config, effects);
+    return { state, effects };
+  },
+};
+
+function receive(state: State, message: Received<Keys>, config: Config, effects: Effect<Request>[]): void {
+  switch (message.key) {
+    case "blockObserved":
+      // A block that is followed before it was complete is answered with what it has.
+      release(state, config, effects);
+      state.pending = message;
+      effects.push({ type: "set-timer", name: DEADLINE, delayMs: config.lateDexMs });
+      releaseIfComplete(state, config, effects);
+      return;
+    case "blockReorged":
+      release(state, config, effects);
+      return;
+    case "poolSnapshotted": {
+      const dex = state.dexes.get(message.body.dex);
+      if (dex === undefined || dex.loaded || dex.loading) return;
+      dex.loading = true;
+      effects.push({ type: "call", request: { call: "load-snapshot", dex: message.body.dex, object: message.body.object } });
+      return;
+    }
+    case "poolDiscovered":
+    case "poolChanged": {
+      const dex = state.dexes.get(message.body.dex);
+      if (dex === undefined) return;
+      if (dex.loaded) report(state, dex, message);
+      else dex.buffered.push(message);
+      releaseIfComplete(state, config, effects);
+      return;
+    }
+  }
+}
+
+function report(state: State, dex: Dex, message: Received<"poolChanged" | "poolDiscovered">): void {
+  if (message.key === "poolDiscovered") {
+    const { dex: id, family, rows } = message.body;
+    state.updates.push({ dex: id, family, added: rows, rows: [], removed: [] });
+    return;
+  }
+  const { body } = message;
+  if (body.causeSequence <= dex.through) return;
+  dex.through = body.causeSequence;
+  dex.reported = branchOf(body);
+  if (body.states.rows.length > 0 || body.removed.length > 0) {
+    state.updates.push({ dex: body.dex, family: body.states.family, added: [], rows: body.states.rows, removed: body.removed });
+  }
+}
+
+function adopt(
+  state: State,
+  { dex: id, snapshot }: Extract<Reply, { kind: "snapshot-loaded" }>,
+  config: Config,
+  effects: Effect<Request>[],
+): void {
+  const dex = state.dexes.get(id);
+  if (dex === undefined) return;
+  dex.loading = false;
+  // A snapshot that is gone already has a successor, whose message comes.
+  if (snapshot === null) return;
+  dex.loaded = true;
+  dex.through = snapshot.causeSequence;
+  dex.reported = branchOf(snapshot);
+  state.updates.push({ dex: id, family: snapshot.states.family, added: snapshot.pools, rows: snapshot.states.rows, removed: [] });
+  for (const message of dex.buffered.splice(0)) report(state, dex, message);
+  releaseIfComplete(state, config, effects);
+}
+
+function releaseIfComplete(state: State, config: Config, effects: Effect<Request>[]): void {
+  const { pending } = state;
+  if (pending === null) return;
+  const branch = branchOf(pending.body);
+  const loaded = [...state.dexes.values()].filter((dex) => dex.loaded);
+  for (const dex of loaded) if (dex.reported === branch) dex.late = false;
+  if (loaded.length > 0 && loaded.every((dex) => dex.late || dex.reported === branch)) release(state, config, effects);
+}
+
+/** Hands the pending block to the kernel with whatever has been reported, and marks the DEXes that were not in time. */
+function release(state: State, config: Config, effects: Effect<Request>[]): void {
+  const block = state.pending;
+  if (block === null) return;
+  state.pending = null;
+  effects.push({ type: "clear-timer", name: DEADLINE });
+  const { answered } = state;
+  // Applied, but answered already before a restart: the kernel gets its updates with the next search.
+  if (
+    answered !== null &&
+    (block.body.epoch < answered.epoch || (block.body.epoch === answered.epoch && block.body.blockNumber <= answered.blockNumber))
+  )
+    return;
+  const branch = branchOf(block.body);
+  const dexes: string[] = [];
+  const lateDexes: string[] = [];
+  for (const [id, dex] of [...state.dexes].sort(([left], [right]) => (left < right ? -1 : 1))) {
+    if (dex.loaded && dex.reported === branch) dexes.push(id);
+    else {
+      lateDexes.push(id);
+      dex.late = true;
+    }
+  }
+  state.searching.push({ block, dexes, lateDexes });
+  const updates = state.updates;
+  state.updates = [];
+  effects.push({ type: "call", request: { call: "search", updates, search: config.search } });
+}
+
+function finish(state: State, result: SearchResult, config: Config, effects: Effect<Request>[]): void {
+  const search = state.searching.shift();
+  if (search === undefined) return;
+  const { body, meta } = search.block;
+  const found: BodyOf<"cycleFound"> = {
+    kind: "cycle-found",
+    v: 1,
+    chainId: config.chainId,
+    blockNumber: body.blockNumber,
+    blockHash: body.blockHash,
+    observedAtMs: body.observedAtMs,
+    causeId: meta.id,
+    epoch: body.epoch,
+    timestamp: body.timestamp,
+    baseFeePerGas: body.baseFeePerGas,
+    dexes: search.dexes,
+    lateDexes: search.lateDexes,
+    cyclesFound: result.cyclesFound,
+    candidates: result.candidates,
+  };
+  effects.push(
+    publish("cycleFound", { chain: config.chain }, `cycles:${config.chain}:${body.blockHash}:${body.epoch}`, found),
+    count("cyclesFound", {}, result.cyclesFound),
+    count("candidates", {}, result.candidates.length),
+    { type: "finished-block", blockNumber: body.blockNumber },
+  );
+}

@@ -1,0 +1,36 @@
+import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { ChainSection } from "#libs/chains/system-config.ts";
+import type { Config } from "#services/solver/actor.ts";
+
+export interface SolverSettings {
+  readonly chain: ChainConfig;
+  readonly solver?: ChainSection["solver"];
+}
+
+const ETHER = 10n ** 18n;
+/** Three hops hold most of what there is to earn; several cycles a block add more than a fourth hop. */
+const MAX_HOPS = 3;
+/** Candidates sized exactly a block: the float search ranks them well, and each costs up to a millisecond of exact quotes. */
+const MAX_CANDIDATES = 16;
+/** A DEX that takes longer than this is gone on without. Fetchers answer within some 5 ms. */
+const LATE_DEX_MS = 250;
+/** Below this no swap of any kind pays its gas at any price we have seen: it only keeps noise out of the exact stage. Native coin, smallest unit. */
+const MIN_GROSS_PROFIT = 1e12;
+/** Above what any cycle of ours has ever wanted; a lender that holds less makes the simulation fail, which is counted. */
+const MAX_AMOUNT_IN = 1_000n * ETHER;
+
+export function solverConfig({ chain, solver }: SolverSettings): Config {
+  return {
+    chain: chain.key,
+    chainId: chain.chainId,
+    dexes: chain.dexes.map(({ id }) => id),
+    lateDexMs: solver?.lateDexMs ?? LATE_DEX_MS,
+    search: {
+      startToken: chain.wrappedNative,
+      maxHops: solver?.maxHops ?? MAX_HOPS,
+      maxCandidates: solver?.maxCandidates ?? MAX_CANDIDATES,
+      minGrossProfit: MIN_GROSS_PROFIT,
+      maxAmountIn: MAX_AMOUNT_IN,
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
+import { Market } from "#libs/graph/market.ts";
+import { type SearchOptions, type SearchResult, searchCycles } from "#libs/graph/search.ts";
+import type { PoolRow } from "#proto/pool/v1/state.ts";
+
+/** What happened to the pools of a DEX since the last search, in order. Plain data: it crosses a thread. */
+export interface Update {
+  readonly dex: string;
+  readonly family: FamilyId;
+  readonly added: readonly PoolRow[];
+  readonly rows: readonly RowOf<FamilyId>[];
+  readonly removed: readonly string[];
+}
+
+/**
+ * The solver's state and hot loop, for a worker thread. Searches through the pools that changed since the last search, and again through those of its last
+ * candidates: an opportunity that nobody took is still there although none of its pools has changed.
+ */
+export class Kernel {
+  readonly #market = new Market();
+  readonly #changed = new Set<string>();
+
+  get poolCount(): number {
+    return this.#market.size;
+  }
+
+  update(updates: readonly Update[]): void {
+    for (const { dex, family, added, rows, removed } of updates) {
+      for (const [pool, token0, token1, feePips, tickSpacing] of added) {
+        this.#market.add(dex, family, { pool, token0, token1, feePips, tickSpacing } as PoolInfo);
+      }
+      for (const row of rows) if (this.#market.apply(row)) this.#changed.add(row[0]);
+      for (const address of removed) {
+        this.#market.remove(address);
+        this.#changed.delete(address);
+      }
+    }
+  }
+
+  search(options: SearchOptions): SearchResult {
+    const result = searchCycles(this.#market, this.#changed, options);
+    this.#changed.clear();
+    for (const { hops } of result.candidates) for (const { pool } of hops) this.#changed.add(pool);
+    return result;
+  }
+}

@@ -1,0 +1,59 @@
+import { Piscina } from "piscina";
+import type { Bus } from "#libs/actor/bus.ts";
+import type { ActorSpec } from "#libs/actor/run.ts";
+import { loadSnapshot } from "#libs/actor/snapshots.ts";
+import type { SearchResult } from "#libs/graph/search.ts";
+import { type Config, initialState, type Keys, type Reply, type Request, type State, solver } from "#services/solver/actor.ts";
+import { type SolverSettings, solverConfig } from "#services/solver/config.ts";
+
+export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, Keys, Request, Reply> {
+  const config = solverConfig(settings);
+  const tokens = { chain: config.chain };
+  // One thread that never ends: the market lives in it.
+  const pool = new Piscina({
+    filename: new URL("./worker.ts", import.meta.url).href,
+    minThreads: 1,
+    maxThreads: 1,
+    idleTimeout: Number.POSITIVE_INFINITY,
+  });
+  let bus: Bus | null = null;
+  return {
+    actor: solver,
+    config,
+    chain: config.chain,
+    instance: `solver-${config.chain}`,
+    lease: `solver.${config.chain}`,
+    async boot(context) {
+      bus = context.bus;
+      const end = await bus.lastSequence("MARKET", config.chain);
+      const snapshots = await Promise.all(config.dexes.map((dex) => context.bus.lastOf("poolSnapshotted", { chain: config.chain, dex })));
+      // From the oldest of the snapshots on everything is replayed; with none yet, from here.
+      const startSequence = Math.min(
+        end + 1,
+        ...snapshots.flatMap((snapshot) => (snapshot === null ? [] : [Math.min(snapshot.meta.sequence, snapshot.body.causeSequence + 1)])),
+      );
+      const last = await bus.lastOf("cycleFound", tokens);
+      const answered = last === null ? null : { epoch: last.body.epoch, blockNumber: last.body.blockNumber };
+      return {
+        state: initialState(config, answered),
+        inputs: [
+          {
+            mode: "follow",
+            stream: "MARKET",
+            chain: config.chain,
+            keys: ["blockObserved", "blockReorged", "poolChanged", "poolDiscovered", "poolSnapshotted"],
+            tokens,
+            startSequence,
+          },
+        ],
+      };
+    },
+    async call(request): Promise<Reply> {
+      if (request.call === "load-snapshot")
+        return { kind: "snapshot-loaded", dex: request.dex, snapshot: await loadSnapshot(bus as Bus, config.chain, request.object) };
+      const result = (await pool.run({ updates: request.updates, search: request.search })) as SearchResult;
+      return { kind: "searched", result };
+    },
+    close: () => pool.destroy(),
+  };
+}

@@ -333,6 +333,10 @@ export function reservedGiB(scope: "chain" | "global"): number {
   return Math.ceil(bytes / 1024 ** 3);
 }
 
+export function largestStreamGiB(): number {
+  return Math.ceil(Math.max(...Object.values(STREAMS).map(({ maxBytes }) => maxBytes)) / 1024 ** 3);
+}
+
 export const RULES: Readonly<Record<string, (documents: readonly Document[]) => string[]>> = {
   "names and labels": metadataProblems,
   "selectors and references": selectorProblems,

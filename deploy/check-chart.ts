@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
 import { readmeTable, undocumentedValues } from "./chart-readme.ts";
-import { type Document, listAt, nameOf, RULES, reservedGiB, textAt } from "./chart-rules.ts";
+import { type Document, largestStreamGiB, listAt, nameOf, RULES, reservedGiB, textAt } from "./chart-rules.ts";
 import { staleCopies } from "./grafana/overview.ts";
 import { findHelm, type Helm } from "./helm.ts";
 import { typeProblems } from "./kubernetes-types.ts";
@@ -102,7 +102,7 @@ const REFUSED: readonly Refusal[] = [
   {
     name: "a volume that the streams do not fit on",
     values: `nats: { bundled: { storageGiB: 8 } }\nchains: { base: ${CHAIN} }`,
-    because: /storageGiB is 8, but the streams of 1 chains need at least 9/,
+    because: /storageGiB is 8, but the streams of 1 chains need at least 10/,
   },
   { name: "an ingress without a host", values: "ingress: { enabled: true }", because: /host/ },
   {
@@ -174,6 +174,9 @@ function checkCopies(): void {
     ...(constant("systemGiB") === reservedGiB("global")
       ? []
       : [`the system's streams take ${reservedGiB("global")} GiB, not ${constant("systemGiB")}`]),
+    ...(constant("spareGiB") === largestStreamGiB()
+      ? []
+      : [`the largest stream takes ${largestStreamGiB()} GiB, not ${constant("spareGiB")}`]),
   ]);
   const same = (left: string, right: string): string[] =>
     readFileSync(join(ROOT, left), "utf8") === readFileSync(join(ROOT, right), "utf8")

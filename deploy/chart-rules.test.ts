@@ -1,9 +1,12 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import {
   actorProblems,
   availabilityProblems,
   type Document,
+  LEASED,
   metadataProblems,
   securityProblems,
   selectorProblems,
@@ -122,7 +125,7 @@ describe("the rules for rendered documents", () => {
     ["a missing probe", ({ container }) => (container.readinessProbe = undefined), /no readinessProbe/],
     ["too little time to drain", ({ deployment }) => (deployment.spec.template.spec.terminationGracePeriodSeconds = 30), /30 s to drain/],
     ["replicas without a budget", ({ deployment }) => (deployment.spec.replicas = 2), /without a disruption budget/],
-    ["two executors", ({ deployment }) => (deployment.spec.replicas = 2), /one replica, recreated/],
+    ["two executors", ({ deployment }) => (deployment.spec.replicas = 2), /second replica would never be ready/],
     ["a configuration with an unknown field", ({ config }) => Object.assign(config, { solver: {} }), /malformed configuration.*solver/],
     ["an environment variable that nobody sets", ({ container }) => (container.env = []), /HS_RPC_BASE_0, which is not set/],
     [
@@ -139,6 +142,18 @@ describe("the rules for rendered documents", () => {
     const broken = release();
     breakIt(broken);
     expect(allProblems(broken.documents()).join("\n")).toMatch(problem);
+  });
+
+  test("know which actors hold a lease", () => {
+    const services = join(import.meta.dirname, "../services");
+    const leased = readdirSync(services).filter((actor) => {
+      try {
+        return /^\s*lease: /m.test(readFileSync(join(services, actor, "main.ts"), "utf8"));
+      } catch {
+        return false;
+      }
+    });
+    expect(leased.sort()).toEqual([...LEASED].sort());
   });
 
   test("follow the expressions of a selector", () => {

@@ -36,6 +36,8 @@ const ofKind = (documents: readonly Document[], ...kinds: readonly string[]): Do
   documents.filter((document) => kinds.includes(textAt(document, "kind")));
 
 const HOSTED = [...ACTORS, "dashboard"];
+/** Those whose spec names a lease (services/<actor>/main.ts): only one is active, so a rolling update would wait for its successor for ever. */
+export const LEASED: readonly string[] = ["fetcher", "solver", "executor"];
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const CONFIG_PATH = "/etc/hyperspeed/config.yaml";
@@ -305,9 +307,11 @@ export function actorProblems(documents: readonly Document[]): string[] {
       const files = listAt(wallet, "secret", "items").map((entry) => `/run/secrets/hyperspeed/wallet/${textAt(entry, "path")}`);
       if (configured !== undefined && !(files.includes(configured.keystoreFile) && files.includes(configured.passwordFile)))
         problem("wallet files are not where the configuration says");
-      if (at(deployment, "spec", "replicas") !== 1 || textAt(deployment, "spec", "strategy", "type") !== "Recreate")
-        problem("an executor has one replica, recreated");
     }
+    const recreated = textAt(deployment, "spec", "strategy", "type") === "Recreate";
+    if (LEASED.includes(actor) !== recreated)
+      problem(`${actor} ${recreated ? "holds no lease, yet it is" : "holds a lease, so it must be"} recreated`);
+    if (recreated && at(deployment, "spec", "replicas") !== 1) problem(`${actor} holds a lease: a second replica would never be ready`);
     const credentials = listAt(volumeAt("/run/secrets/hyperspeed/nats"), "secret", "items").map(
       (entry) => `/run/secrets/hyperspeed/nats/${textAt(entry, "path")}`,
     );

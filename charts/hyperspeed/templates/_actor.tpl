@@ -22,7 +22,7 @@ spec:
   strategy:
     type: {{ .strategy }}
     {{- if eq .strategy "RollingUpdate" }}
-    # The new pod replays its streams before it is ready; the old one answers until then.
+    # The old pod works until the new one is ready.
     rollingUpdate:
       maxSurge: 1
       maxUnavailable: 0

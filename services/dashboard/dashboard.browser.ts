@@ -12,7 +12,7 @@ import { gatewayConfig } from "#services/gateway/config.ts";
 import { createGatewayServer } from "#services/gateway/http.ts";
 import { applyMessage, initialReadModel } from "#services/gateway/read-model.ts";
 import { createScenario } from "#services/gateway/testing.ts";
-import { statsView } from "#services/gateway/views.ts";
+import { statsView, tradesView } from "#services/gateway/views.ts";
 import { ensureDashboardBuilt } from "./build.ts";
 import { createDashboardServer } from "./server.ts";
 import { count, shortUnits, WEI_DECIMALS } from "./src/format.ts";
@@ -88,6 +88,11 @@ async function run(page: Page, problems: string[]): Promise<void> {
     check(
       "a voided or settled status is shown with each trade",
       (await page.locator("[data-testid=trades] .chip").count()) === (await rows(page, "trades")),
+    );
+    const voided = tradesView(model, { limit: config.initialListSize }).filter((trade) => trade.voided).length;
+    check(
+      `${voided} voided trades are shown as such`,
+      voided > 0 && (await page.locator("[data-testid=trades] tr.struck .chip", { hasText: "voided" }).count()) === voided,
     );
     check("every actor is alive", (await page.locator(".actor.alive").count()) === 9);
     check("pools of four DEXes are shown", (await page.locator("[data-testid=pools] li").count()) === 4);

@@ -132,12 +132,10 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
       if (!check.Check(query)) {
         const error = check.Errors(query)[0];
         const field = error?.instancePath.slice(1);
-        response
-          .status(400)
-          .json({
-            error: field && field in schema.properties ? `${field} ${error?.message}` : `${field || "query"} is no parameter of ${path}`,
-            allowed,
-          });
+        response.status(400).json({
+          error: field && field in schema.properties ? `${field} ${error?.message}` : `${field || "query"} is no parameter of ${path}`,
+          allowed,
+        });
         return;
       }
       const chain = chainOf(query);

@@ -55,7 +55,6 @@ export interface KnownOpportunity {
   readonly id: string;
   readonly scored: Scored;
   readonly body: Pick<OpportunityScored, "blockNumber" | "blockHash" | "observedAtMs" | "ranking">;
-  readonly sequence: number;
 }
 
 export interface DexPools {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { LOG_COLUMNS } from "#proto/block/v1/observed.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 import type { ModelEvent } from "#services/gateway/api.ts";
 import { gatewayConfig } from "#services/gateway/config.ts";
@@ -73,7 +74,7 @@ function bench() {
           baseFeePerGas: "7",
           gasUsed: 1,
           gasLimit: 2,
-          logColumns: ["address", "topics", "data", "logIndex", "transactionIndex", "transactionHash"] as unknown as [],
+          logColumns: [...LOG_COLUMNS] as unknown as BodyOf<"blockObserved">["logColumns"],
           logs: [],
         },
         id("block"),
@@ -90,6 +91,7 @@ function bench() {
           epoch: 0,
           ranking: "net-profit",
           maxNextBaseFeePerGas: "8",
+          priorityFeePerGas: "1",
           opportunities: [{ candidate, gasCost: "500", netProfit: "1500", rank: 0 }],
           rejected: [{ cycleId: "00000000000000bb", reason: "below-minimum", netProfit: "-3" }],
         },

@@ -135,7 +135,7 @@ export function applyMessage(model: ReadModel, { key, body, meta }: ReadMessage)
       pushBounded(chain.blockToCycleMs, Math.max(0, meta.storedAtMs - body.observedAtMs), bounds.latencyWindow);
       return [];
     case "opportunity-scored":
-      return applyScored(chain, body, meta, bounds);
+      return applyScored(chain, body, bounds);
     default:
       return applyExecutionEvent(chain, body, meta, bounds);
   }
@@ -230,14 +230,14 @@ function dexPools(chain: ChainModel, dex: string): DexPools {
   return pools;
 }
 
-function applyScored(chain: ChainModel, body: OpportunityScored, meta: MessageMeta, bounds: ReadModelBounds): ModelEvent[] {
+function applyScored(chain: ChainModel, body: OpportunityScored, bounds: ReadModelBounds): ModelEvent[] {
   chain.opportunitiesScored += body.opportunities.length;
   for (const { reason } of body.rejected) increment(chain.rejected, reason);
   const { blockNumber, blockHash, observedAtMs, ranking } = body;
   const events: ModelEvent[] = [];
   for (const scored of body.opportunities) {
     const id = opportunityIdOf(scored.candidate.cycleId, blockHash);
-    const opportunity = { id, scored, body: { blockNumber, blockHash, observedAtMs, ranking }, sequence: meta.sequence };
+    const opportunity = { id, scored, body: { blockNumber, blockHash, observedAtMs, ranking } };
     chain.opportunities.set(id, opportunity);
     events.push({ type: "opportunity", data: opportunityView(chain, opportunity) });
   }

@@ -390,6 +390,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
           epoch,
           ranking: "net-profit",
           maxNextBaseFeePerGas: `${nextBaseFee}`,
+          priorityFeePerGas: `${GWEI / 10n}`,
           opportunities: worth.map(({ candidate: each, gasCost, netProfit }, rank) => ({
             candidate: each,
             gasCost: `${gasCost}`,

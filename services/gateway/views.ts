@@ -143,11 +143,12 @@ export interface ListQuery {
   readonly chain?: string | undefined;
 }
 
+/** Order by time, then by what every reader of the rows can see, so that a page that sorts what it was sent agrees with a fresh one. */
 export function opportunitiesView(model: ReadModel, { limit, chain }: ListQuery): OpportunityView[] {
   const all = selected(model, chain).flatMap((each) => [...each.opportunities.values()].map((opportunity) => ({ each, opportunity })));
   all.sort(
     ({ opportunity: a }, { opportunity: b }) =>
-      b.body.observedAtMs - a.body.observedAtMs || b.sequence - a.sequence || a.scored.rank - b.scored.rank,
+      b.body.observedAtMs - a.body.observedAtMs || a.scored.rank - b.scored.rank || (b.id < a.id ? -1 : 1),
   );
   return all.slice(0, limit).map(({ each, opportunity }) => opportunityView(each, opportunity));
 }
@@ -156,7 +157,7 @@ export function tradesView(model: ReadModel, { limit, chain }: ListQuery): Trade
   const all = selected(model, chain).flatMap((each) => [...each.ledger.settled.values()].map((execution) => ({ each, execution })));
   return all
     .map((item) => ({ ...item, at: latestSettlement(item.execution) }))
-    .sort((a, b) => (b.at?.storedAtMs ?? 0) - (a.at?.storedAtMs ?? 0) || (b.at?.sequence ?? 0) - (a.at?.sequence ?? 0))
+    .sort((a, b) => (b.at?.storedAtMs ?? 0) - (a.at?.storedAtMs ?? 0) || (b.execution.id < a.execution.id ? -1 : 1))
     .slice(0, limit)
     .map(({ each, execution }) => tradeView(each, execution))
     .filter((trade) => trade !== null);

@@ -30,18 +30,22 @@ export function App({ feed }: { feed: Feed }) {
 
   if (state === null) return <Waiting connection={connection} />;
   const stats = statsOf(state, chain);
+  const actors = state.health.actors.filter((each) => chain === null || each.chain === null || each.chain === chain);
   const paper = chains.length > 0 && chains.every(({ mode }) => mode === "paper");
+  const namesChain = chain === null && chains.length > 1;
   return (
     <div className={connection.kind === "live" ? "page" : "page stale"}>
-      <Header state={state} connection={connection} chain={chain} onSelect={setSelected} />
-      <DisconnectedBanner connection={connection} />
+      <div className="top-bar">
+        <Header state={state} connection={connection} chain={chain} onSelect={setSelected} />
+        <DisconnectedBanner connection={connection} />
+      </div>
       <main>
         <Kpis stats={stats} paper={paper} />
         <ProfitPanel curves={state.profitCurve} heads={state.heads} chain={chain} paper={paper} />
         <Funnel funnel={stats.funnel} />
-        <OpportunityTable opportunities={opportunities} heads={state.heads} />
-        <TradeTable trades={trades} paper={paper} />
-        <ActorGrid actors={state.health.actors} nowMs={state.health.timestamp} />
+        <OpportunityTable opportunities={opportunities} heads={state.heads} namesChain={namesChain} />
+        <TradeTable trades={trades} paper={paper} namesChain={namesChain} />
+        <ActorGrid actors={actors} nowMs={state.health.timestamp} />
         <PoolsByDex pools={stats.pools} />
       </main>
       <StreamStrip stats={stats} all={state.stats} />

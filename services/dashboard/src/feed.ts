@@ -17,6 +17,9 @@ const LAST_RETRY_MS = 10_000;
 /** Health comes every second: this much silence is a connection that died without saying so. */
 const SILENCE_MS = 8_000;
 
+/** Messages folded at once at most: timers of a page in the background may rest for a minute. */
+const PENDING_MAX = 500;
+
 /** One WebSocket to the gateway, opened again with growing pauses for as long as the page is there. Changes reach React at most once a frame. */
 export class Feed {
   #snapshot: FeedSnapshot = { connection: { kind: "connecting" }, state: null };
@@ -27,7 +30,8 @@ export class Feed {
   #retry: ReturnType<typeof setTimeout> | null = null;
   #silence: ReturnType<typeof setTimeout> | null = null;
   #attempt = 0;
-  #stopped = false;
+  /** Counts starts and stops: what an earlier start still has under way ends there. */
+  #life = 0;
 
   subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
@@ -37,17 +41,19 @@ export class Feed {
   snapshot = (): FeedSnapshot => this.#snapshot;
 
   start(): () => void {
-    this.#stopped = false;
+    this.#life += 1;
     void this.#connect();
     return () => {
-      this.#stopped = true;
+      this.#life += 1;
       if (this.#retry !== null) clearTimeout(this.#retry);
       if (this.#silence !== null) clearTimeout(this.#silence);
       this.#socket?.close();
+      this.#socket = null;
     };
   }
 
   async #connect(): Promise<void> {
+    const life = this.#life;
     let url: URL;
     try {
       // Read again each time: a dashboard that was set up anew may point elsewhere.
@@ -56,10 +62,10 @@ export class Feed {
       const { apiUrl } = (await response.json()) as { apiUrl: string };
       url = new URL("/ws", new URL(apiUrl, window.location.href));
     } catch {
-      this.#disconnected("this page's server does not answer");
+      if (life === this.#life) this.#disconnected("this page's server does not answer");
       return;
     }
-    if (this.#stopped) return;
+    if (life !== this.#life) return;
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(url);
     this.#socket = socket;
@@ -68,6 +74,7 @@ export class Feed {
       this.#attempt = 0;
       this.#watchSilence(socket);
       this.#pending.push(JSON.parse(data) as GatewayEvent);
+      if (this.#pending.length >= PENDING_MAX) this.#flush();
       // A timer, not a frame: a page in the background gets no frames, and its queue must not grow.
       this.#frame ??= setTimeout(() => this.#flush(), 50);
     };
@@ -89,7 +96,6 @@ export class Feed {
   #disconnected(reason: string): void {
     this.#socket = null;
     if (this.#silence !== null) clearTimeout(this.#silence);
-    if (this.#stopped) return;
     // Half of it random, so that the pages of a restarted gateway do not all come at once.
     const pauseMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempt) * (0.5 + Math.random() / 2);
     this.#attempt += 1;

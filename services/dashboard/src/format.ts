@@ -46,7 +46,7 @@ export const approximateCoins = (wei: string): number => Number(BigInt(wei) / 10
 
 export const count = (value: number): string => grouped(value.toString());
 
-export const shortHash = (hash: string): string => `${hash.slice(0, 8)}…${hash.slice(-4)}`;
+export const shortHash = (hash: string): string => `${hash.slice(0, 6)}…${hash.slice(-4)}`;
 
 /** `0.4 s`, `12 s`, `3 min`, `2 h`. */
 export function age(ms: number): string {
@@ -61,6 +61,13 @@ export const milliseconds = (ms: number | null): string =>
   ms === null ? "–" : ms < 10_000 ? `${Math.round(ms)}` : `${Math.round(ms / 1_000)}k`;
 
 export const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)} %`;
+
+/** An axis label as fine as its ticks lie apart. */
+export function tickTime(seconds: number, apartSeconds: number): string {
+  const date = new Date(seconds * 1_000);
+  if (apartSeconds >= 86_400) return date.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", ...(apartSeconds < 60 ? { second: "2-digit" } : {}) });
+}
 
 export const clockTime = (ms: number): string =>
   new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });

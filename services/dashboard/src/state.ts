@@ -50,7 +50,7 @@ export function applyEvent(state: DashboardState | null, event: GatewayEvent, no
     case "opportunity":
       return { ...state, opportunities: upserted(state.opportunities, event.data, opportunityOrder) };
     case "trade":
-      return { ...state, trades: upserted(state.trades, event.data, (a, b) => b.timestamp - a.timestamp) };
+      return { ...state, trades: upserted(state.trades, event.data, tradeOrder) };
     case "profit": {
       const { chain, point } = event.data;
       const profitCurve = state.profitCurve.map((curve) =>
@@ -64,7 +64,10 @@ export function applyEvent(state: DashboardState | null, event: GatewayEvent, no
   }
 }
 
-const opportunityOrder = (a: OpportunityView, b: OpportunityView): number => b.timestamp - a.timestamp || a.rank - b.rank;
+/** As the gateway orders them. */
+const opportunityOrder = (a: OpportunityView, b: OpportunityView): number =>
+  b.timestamp - a.timestamp || a.rank - b.rank || (b.id < a.id ? -1 : 1);
+const tradeOrder = (a: TradeView, b: TradeView): number => b.timestamp - a.timestamp || (b.id < a.id ? -1 : 1);
 
 function upserted<Row extends { id: string }>(rows: readonly Row[], row: Row, order: (a: Row, b: Row) => number): readonly Row[] {
   const at = rows.findIndex(({ id }) => id === row.id);

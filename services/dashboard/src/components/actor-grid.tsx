@@ -26,7 +26,7 @@ export function ActorGrid({ actors, nowMs }: { actors: readonly ActorView[]; now
           {actors.map((each) => (
             <li key={each.instance} className={`actor ${each.health}`} title={`${each.instance}, version ${each.version}`}>
               <div className="actor-name">
-                <i aria-hidden="true" />
+                <i className="dot" aria-hidden="true" />
                 <b>{each.actor}</b>
                 <span className="muted">{keyOf(each)}</span>
                 <span className="actor-health">{each.health === "alive" ? each.state : each.health}</span>

@@ -21,7 +21,7 @@ export function Header(props: {
   return (
     <header className="top">
       <h1>
-        <svg viewBox="0 0 32 32" aria-hidden="true">
+        <svg className="logo" viewBox="0 0 32 32" aria-hidden="true">
           <path d="M18.5 3 7 18h7l-1.500 11L25 13h-7.500z" />
         </svg>
         Hyperspeed
@@ -43,10 +43,15 @@ export function Header(props: {
       <div className="top-right">
         <span className={`health ${status}`} title={reasons.join("\n")} data-testid="health">
           {status === "ok" ? "healthy" : status}
-          {status === "degraded" && reasons[0] !== undefined ? <span className="health-reason">: {reasons[0]}</span> : null}
+          {status === "degraded" && reasons[0] !== undefined ? (
+            <span className="health-reason">
+              : {reasons[0]}
+              {reasons.length > 1 ? ` and ${reasons.length - 1} more` : ""}
+            </span>
+          ) : null}
         </span>
         <span className={`connection ${connection.kind}`} role="status" data-testid="connection">
-          <i aria-hidden="true" />
+          <i className="dot" aria-hidden="true" />
           {CONNECTION_TEXT[connection.kind]}
         </span>
       </div>

@@ -47,7 +47,7 @@ export function Kpis({ stats, paper }: { stats: ChainStats; paper: boolean }) {
       <Kpi testId="kpi-trades" label="Trades landed" value={count(stats.totalTrades)}>
         {stats.totalTrades === 0
           ? `${count(funnel.submitted)} submitted`
-          : `${percent(stats.successfulTrades / stats.totalTrades)} ran · ${percent(stats.totalTrades / Math.max(1, funnel.submitted), 0)} of submitted`}
+          : `${percent(stats.successfulTrades / stats.totalTrades)} succeeded · ${percent(stats.totalTrades / Math.max(1, funnel.submitted), 0)} of sent`}
       </Kpi>
       <Kpi testId="kpi-opportunities" label="Opportunities" value={count(funnel.opportunities)}>
         of {count(funnel.candidates)} candidates

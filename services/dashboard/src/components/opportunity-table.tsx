@@ -6,7 +6,13 @@ import { Panel } from "./panel.tsx";
 import { Route } from "./route.tsx";
 import { Status } from "./status.tsx";
 
-export function OpportunityTable({ opportunities, heads }: { opportunities: readonly OpportunityView[]; heads: DashboardState["heads"] }) {
+export function OpportunityTable(props: {
+  opportunities: readonly OpportunityView[];
+  heads: DashboardState["heads"];
+  /** Whether rows of several chains stand side by side. */
+  namesChain: boolean;
+}) {
+  const { opportunities, heads, namesChain } = props;
   return (
     <Panel
       title="Opportunities"
@@ -51,6 +57,7 @@ export function OpportunityTable({ opportunities, heads }: { opportunities: read
                     <td className="number right muted">{each.rank + 1}</td>
                     <td className="number right" title={each.blockHash}>
                       {count(each.blockNumber)}
+                      {namesChain ? <span className="row-chain">{each.chain}</span> : null}
                     </td>
                     <td>
                       <Route hops={each.hops} />

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
 import type { ProfitCurve } from "#services/gateway/api.ts";
-import { approximateCoins, clockTime, count, shortUnits, signed, WEI_DECIMALS } from "../format.ts";
+import { approximateCoins, clockTime, count, shortUnits, signed, tickTime, WEI_DECIMALS } from "../format.ts";
 import type { DashboardState } from "../state.ts";
 import { toneOf } from "./amount.tsx";
 import { Panel } from "./panel.tsx";
@@ -57,7 +57,7 @@ export function ProfitPanel(props: {
 
   return (
     <Panel
-      title={`Cumulative net profit${curves.length > 1 && curve !== undefined ? ` · ${curve.chain}` : ""}`}
+      title={`Cumulative net profit${symbol === "" ? "" : `, ${symbol}`}${curves.length > 1 && curve !== undefined ? ` · ${curve.chain}` : ""}`}
       area="profit"
       note={
         <>
@@ -121,7 +121,7 @@ function Plot({
     const element = host.current;
     if (element === null) return;
     const stepped = uPlot.paths.stepped?.({ align: 1 });
-    const style = { stroke: COLOURS.text, font: FONT, grid: { stroke: COLOURS.grid, width: 1 }, ticks: { show: false } };
+    const style = { size: 36, stroke: COLOURS.text, font: FONT, grid: { stroke: COLOURS.grid, width: 1 }, ticks: { show: false } };
     const options: uPlot.Options = {
       width: element.clientWidth,
       height: element.clientHeight,
@@ -131,7 +131,7 @@ function Plot({
       scales: { x: { time: axis === "time" } },
       axes: [
         axis === "time"
-          ? style
+          ? { ...style, values: (_, ticks, __, ___, apart) => ticks.map((tick) => tickTime(tick, apart)) }
           : { ...style, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : "")), space: 90 },
         { ...style, size: 64 },
       ],

@@ -6,7 +6,7 @@ import { Panel } from "./panel.tsx";
 import { Route } from "./route.tsx";
 import { Status } from "./status.tsx";
 
-export function TradeTable({ trades, paper }: { trades: readonly TradeView[]; paper: boolean }) {
+export function TradeTable({ trades, paper, namesChain }: { trades: readonly TradeView[]; paper: boolean; namesChain: boolean }) {
   return (
     <Panel title="Trades" area="trades" note={<span className="muted">newest first · the last {count(trades.length)}</span>}>
       {trades.length === 0 ? (
@@ -32,7 +32,7 @@ export function TradeTable({ trades, paper }: { trades: readonly TradeView[]; pa
                   Net
                 </th>
                 <th scope="col" className="right" title="From the block seen to the bundle sent">
-                  ms
+                  Latency
                 </th>
                 <th scope="col">Status</th>
               </tr>
@@ -45,6 +45,7 @@ export function TradeTable({ trades, paper }: { trades: readonly TradeView[]; pa
                   </td>
                   <td className="number right" title={`${each.blockHash}, ${clockTime(each.timestamp)}`}>
                     {count(each.blockNumber)}
+                    {namesChain ? <span className="row-chain">{each.chain}</span> : null}
                   </td>
                   <td>
                     <Route hops={each.hops} />
@@ -61,7 +62,9 @@ export function TradeTable({ trades, paper }: { trades: readonly TradeView[]; pa
                   <td className="number right strong amount">
                     <CoinAmount wei={each.netProfitWei} symbol="" sign />
                   </td>
-                  <td className="number right">{milliseconds(each.executionTime)}</td>
+                  <td className="number right">
+                    {milliseconds(each.executionTime)} <span className="unit">ms</span>
+                  </td>
                   <td>
                     <Status status={each.voided ? "voided" : each.success ? "settled" : "reverted"} />
                   </td>
@@ -98,7 +101,7 @@ function TransactionHash({ hash }: { hash: string }) {
 }
 
 const CopyIcon = () => (
-  <svg viewBox="0 0 16 16" aria-hidden="true">
+  <svg className="copy-icon" viewBox="0 0 16 16" aria-hidden="true">
     <path d="M5.500 5.500v-3h8v8h-3m-8-5h8v8h-8z" fill="none" stroke="currentColor" strokeWidth="1.300" strokeLinejoin="round" />
   </svg>
 );

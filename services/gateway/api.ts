@@ -174,6 +174,7 @@ export type StatsView = Static<typeof StatsView>;
 export const ActorView = Type.Object({
   instance: Token,
   actor: Token,
+  post: Type.String({ description: "What tells the instances of an actor apart, less the process; may be empty" }),
   chain: Nullable(Token),
   state: Type.String(),
   health: Type.Union([Type.Literal("alive"), Type.Literal("late"), Type.Literal("gone"), Type.Literal("stopped")], {

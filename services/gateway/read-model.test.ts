@@ -212,7 +212,7 @@ function bench() {
           chain: "local",
           state,
           version: "0",
-          pid: 1,
+          pid: Number(instance.split("-").at(-1)) || 77,
           startedAtMs: atMs - 1_000,
           atMs,
           intervalMs: 1_000,
@@ -388,6 +388,15 @@ test("an instance that was replaced or stopped makes nothing degraded", () => {
     status: "ok",
     actors: [{ instance: "solver-local-0-2" }, { health: "stopped" }],
   });
+});
+
+test("instances whose names differ only in their last word are told apart", () => {
+  const { model, messages, apply } = bench();
+  apply(messages.heartbeat("solver-local-v2", START_MS), messages.heartbeat("solver-local-v3", START_MS + 10_000));
+  expect(health(model, START_MS + 10_000).actors).toMatchObject([
+    { post: "local-v2", health: "gone" },
+    { post: "local-v3", health: "alive" },
+  ]);
 });
 
 test("health is starting before the first block and degraded when the head is old", () => {

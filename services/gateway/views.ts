@@ -1,3 +1,4 @@
+import type { ActorHeartbeat } from "#proto/actor/v1/heartbeat.ts";
 import type { BlockObserved } from "#proto/block/v1/observed.ts";
 import type { Hop } from "#proto/cycle/v1/found.ts";
 import type {
@@ -267,23 +268,22 @@ function actorHealth({ body, seenAtMs }: KnownActor, nowMs: number): ActorView["
   return silentMs > LATE_AFTER_INTERVALS * body.intervalMs ? "late" : "alive";
 }
 
-/** `<actor>-<chain>-<key>-<process>` less the process: what a restarted instance shares with the one before it. */
-const postOf = (instance: string): string => instance.replace(/-[^-]*$/, "");
+/** An instance's name less its process, where it carries one: what a restarted instance shares with the one before it. */
+const postOf = ({ instance, pid }: ActorHeartbeat): string =>
+  instance.endsWith(`-${pid}`) ? instance.slice(0, -`-${pid}`.length) : instance;
 
 /** Every instance heard of within the hour, except those that a later one at the same post has replaced. */
 export function actorsView(model: ReadModel, nowMs: number): ActorView[] {
   const actors = [...model.actors.values()].filter(({ seenAtMs }) => nowMs - seenAtMs <= FORGET_SILENT_AFTER_MS);
   const latestAt = new Map<string, number>();
-  for (const { body } of actors) latestAt.set(postOf(body.instance), Math.max(body.startedAtMs, latestAt.get(postOf(body.instance)) ?? 0));
+  for (const { body } of actors) latestAt.set(postOf(body), Math.max(body.startedAtMs, latestAt.get(postOf(body)) ?? 0));
   return actors
     .map((actor) => ({ actor, health: actorHealth(actor, nowMs) }))
-    .filter(
-      ({ actor: { body }, health }) =>
-        (health !== "gone" && health !== "stopped") || body.startedAtMs === latestAt.get(postOf(body.instance)),
-    )
+    .filter(({ actor: { body }, health }) => (health !== "gone" && health !== "stopped") || body.startedAtMs === latestAt.get(postOf(body)))
     .map(({ actor: { body, seenAtMs }, health }) => ({
       instance: body.instance,
       actor: body.actor,
+      post: postOf(body).replace(new RegExp(`^${body.actor}-?`), ""),
       chain: body.chain,
       state: body.state,
       health,

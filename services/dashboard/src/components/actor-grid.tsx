@@ -2,11 +2,6 @@ import type { ActorView } from "#services/gateway/api.ts";
 import { age, count } from "../format.ts";
 import { Panel } from "./panel.tsx";
 
-/** `fetcher-local-uniswap-v3-4121` → `uniswap-v3`: what tells the instances of an actor apart. */
-function keyOf({ instance, actor }: ActorView): string {
-  return instance.replace(`${actor}-`, "").replace(/-[^-]*$/, "");
-}
-
 export function ActorGrid({ actors, nowMs }: { actors: readonly ActorView[]; nowMs: number }) {
   const tally = (health: ActorView["health"]) => actors.filter((each) => each.health === health).length;
   return (
@@ -28,7 +23,7 @@ export function ActorGrid({ actors, nowMs }: { actors: readonly ActorView[]; now
               <div className="actor-name">
                 <i className="dot" aria-hidden="true" />
                 <b>{each.actor}</b>
-                <span className="muted">{keyOf(each)}</span>
+                <span className="muted">{each.post}</span>
                 <span className="actor-health">{each.health === "alive" ? each.state : each.health}</span>
               </div>
               <dl>

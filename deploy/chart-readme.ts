@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isCollection, isMap, parseDocument } from "yaml";
@@ -64,17 +65,25 @@ export function readmeTable(): string {
   return `${START}\n\n${tables.join("\n\n")}\n\n${END}`;
 }
 
+const FILE = join(CHART, "README.md");
+
+/** A formatter pads the cells of a table: that is no difference. */
+const unpadded = (markdown: string): string => markdown.replaceAll(/ +/g, " ").replaceAll(/-{3,}/g, "---");
+
+export function isReadmeStale(): boolean {
+  return !unpadded(readFileSync(FILE, "utf8")).includes(unpadded(readmeTable()));
+}
+
 if (import.meta.main) {
-  const file = join(CHART, "README.md");
-  const before = readFileSync(file, "utf8");
-  const [head, rest] = [before.indexOf(START), before.indexOf(END)];
-  if (head < 0 || rest < 0) throw new Error(`${file} has no place for the table: ${START} … ${END}`);
-  const after = `${before.slice(0, head)}${readmeTable()}${before.slice(rest + END.length)}`;
   if (process.argv.includes("--check")) {
-    if (before !== after) console.error("charts/hyperspeed/README.md is stale: run node deploy/chart-readme.ts");
-    process.exitCode = before === after ? 0 : 1;
+    if (isReadmeStale()) console.error("charts/hyperspeed/README.md is stale: run node deploy/chart-readme.ts");
+    process.exitCode = isReadmeStale() ? 1 : 0;
   } else {
-    writeFileSync(file, after);
-    console.log(file);
+    const before = readFileSync(FILE, "utf8");
+    const [start, end] = [before.indexOf(START), before.indexOf(END)];
+    if (start < 0 || end < 0) throw new Error(`${FILE} has no place for the table: ${START} … ${END}`);
+    writeFileSync(FILE, `${before.slice(0, start)}${readmeTable()}${before.slice(end + END.length)}`);
+    execFileSync(join(CHART, "../../node_modules/.bin/biome"), ["format", "--write", FILE], { stdio: ["ignore", "ignore", "inherit"] });
+    console.log(FILE);
   }
 }

@@ -2,10 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import type { ChainConfig } from "#libs/chains/chain.ts";
 import {
   actorProblems,
   availabilityProblems,
   type Document,
+  knownChainProblems,
   LEASED,
   metadataProblems,
   securityProblems,
@@ -142,6 +144,23 @@ describe("the rules for rendered documents", () => {
     const broken = release();
     breakIt(broken);
     expect(allProblems(broken.documents()).join("\n")).toMatch(problem);
+  });
+
+  test("want a chain that is built in, with its DEXes, unless the values define it", () => {
+    const fetcher: Document = {
+      kind: "Deployment",
+      metadata: { name: "f", labels: { "hyperspeed/chain": "base", "hyperspeed/dex": "uniswap-v2" } },
+    };
+    const dexes = [{ id: "uniswap-v2" }] as unknown as ChainConfig["dexes"];
+    expect(knownChainProblems([fetcher], { base: { dexes } })).toEqual([]);
+    expect(knownChainProblems([fetcher], { base: { dexes: [] } }).join()).toMatch(/no DEX uniswap-v2/);
+    expect(knownChainProblems([fetcher], { ethereum: { dexes } }).join()).toMatch(/neither defined nor built in/);
+    const config: Document = {
+      kind: "ConfigMap",
+      metadata: { name: "c" },
+      data: { "chain-base.yaml": '{"chains":{"base":{"definition":{}}}}' },
+    };
+    expect(knownChainProblems([fetcher, config], { ethereum: { dexes } })).toEqual([]);
   });
 
   test("know which actors hold a lease", () => {

@@ -1,4 +1,6 @@
 import { parse } from "yaml";
+import type { ChainConfig } from "#libs/chains/chain.ts";
+import { CHAINS } from "#libs/chains/index.ts";
 import { parseSystemConfig, type SystemConfig } from "#libs/chains/system-config.ts";
 import { ACTORS, STREAMS, streamName } from "#proto/subjects.ts";
 
@@ -329,6 +331,32 @@ export function actorProblems(documents: readonly Document[]): string[] {
   return problems;
 }
 
+/** A chain that the values do not define must be built in, and so must its DEXes. Says nothing while no chain is built in. */
+export function knownChainProblems(
+  documents: readonly Document[],
+  builtIn: Readonly<Record<string, Pick<ChainConfig, "dexes">>> = CHAINS,
+): string[] {
+  if (Object.keys(builtIn).length === 0) return [];
+  const defined = new Set(
+    ofKind(documents, "ConfigMap").flatMap((map) =>
+      Object.values(recordAt(map, "data")).flatMap((text) => {
+        const chains = String(text).startsWith("{") ? recordAt(parse(String(text)), "chains") : {};
+        return Object.keys(chains).filter((key) => at(chains, key, "definition") !== undefined);
+      }),
+    ),
+  );
+  return ofKind(documents, "Deployment").flatMap((deployment) => {
+    const chain = textAt(deployment, "metadata", "labels", "hyperspeed/chain");
+    const dex = textAt(deployment, "metadata", "labels", "hyperspeed/dex");
+    if (chain === "" || defined.has(chain)) return [];
+    const known = builtIn[chain];
+    if (known === undefined)
+      return [`${nameOf(deployment)}: chain ${chain} is neither defined nor built in (${Object.keys(builtIn).join(", ")})`];
+    if (dex === "" || known.dexes.some(({ id }) => id === dex)) return [];
+    return [`${nameOf(deployment)}: chain ${chain} has no DEX ${dex} (${known.dexes.map(({ id }) => id).join(", ")})`];
+  });
+}
+
 /** Streams of the system and of one chain, in GiB, rounded up: what templates/nats.yaml reckons with. */
 export function reservedGiB(scope: "chain" | "global"): number {
   const bytes = Object.values(STREAMS)
@@ -347,4 +375,5 @@ export const RULES: Readonly<Record<string, (documents: readonly Document[]) => 
   "pod security": securityProblems,
   "probes, draining, budgets": availabilityProblems,
   "configuration, arguments, secrets": actorProblems,
+  "chains and DEXes that exist": (documents) => knownChainProblems(documents),
 };

@@ -65,6 +65,8 @@ export interface ActorSpec<State, Config, Keys extends SubjectKey, Request exten
   call?(request: Request, signal: AbortSignal): Promise<Reply>;
   /** Feeds what the outside says on its own account (new heads). Returns how to stop it. */
   source?(emit: (reply: Reply) => void, log: Logger): Promise<() => Promise<void>>;
+  /** Called once, when the actor has caught up with what lay in its streams. */
+  onReady?(): void;
   close?(): Promise<void>;
 }
 
@@ -139,6 +141,7 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
     if (state !== "starting") return;
     state = "ready";
     metrics.ready.set(labels, 1);
+    spec.onReady?.();
     log.info({ headBlock, startMs: Date.now() - startedAtMs }, "ready");
   }
 

@@ -1,0 +1,22 @@
+import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { ChainSection } from "#libs/chains/system-config.ts";
+import { type Address, asAddress } from "#libs/units/brand.ts";
+import { UserError } from "#libs/units/invariant.ts";
+
+/** A line per chain. */
+export const CHAINS: Readonly<Record<string, ChainConfig>> = {};
+
+/** The facts of a configured chain: its own definition or the built-in one, with the section's contract and relays put in. Throws `UserError` for an unknown chain. */
+export function chainOf(key: string, section: ChainSection): ChainConfig {
+  const base = section.definition === undefined ? CHAINS[key] : (section.definition as unknown as ChainConfig);
+  if (base === undefined) {
+    throw new UserError(
+      `chain ${key} is not built in`,
+      `choose one of ${Object.keys(CHAINS).join(", ")}, or give chains.${key}.definition in the configuration`,
+    );
+  }
+  if (base.key !== key) throw new UserError(`chains.${key}.definition has key ${base.key}`, "give both the same key");
+  const contract: Address | undefined =
+    section.executorContract === undefined ? base.executorContract : asAddress(section.executorContract);
+  return { ...base, relays: section.relays ?? base.relays, ...(contract === undefined ? {} : { executorContract: contract }) };
+}

@@ -1,0 +1,151 @@
+#!/usr/bin/env node
+import { Command, InvalidArgumentError, Option } from "commander";
+import { UserError } from "#libs/units/invariant.ts";
+import { VERSION } from "#services/cli/version.ts";
+
+/** Exit codes: 0 done, 1 failed, 2 something the user can put right. */
+
+const OLDEST_NODE = 24;
+
+function wholeNumber(minimum: number, maximum: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < minimum || value > maximum)
+      throw new InvalidArgumentError(`a whole number from ${minimum} to ${maximum} is wanted`);
+    return value;
+  };
+}
+
+/** `2s`, `500ms`, `1.5s` → milliseconds. */
+function duration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(text);
+  const value = match === null ? Number.NaN : Number(match[1]) * (match[2] === "s" ? 1_000 : 1);
+  if (!(value >= 100 && value <= 60_000)) throw new InvalidArgumentError("a duration from 100ms to 60s is wanted, such as 2s or 500ms");
+  return value;
+}
+
+const program = new Command("hyperspeed")
+  .description("Finds, ranks and executes atomic arbitrage across decentralised exchanges on EVM chains")
+  .version(VERSION)
+  .showHelpAfterError("(add --help for what is possible)")
+  .exitOverride()
+  .addHelpText("after", "\nStart with `hyperspeed up`: a local chain with a real market, every actor, and the dashboard.");
+
+program
+  .command("up")
+  .description("Run the whole system: on a local chain with a recorded market, or on a public chain in paper mode")
+  .option("--blocks <n>", "stop after so many blocks, drain and report", wholeNumber(1, 1_000_000))
+  .option("--seed <n>", "decides the local market's every trade", wholeNumber(0, 2 ** 31 - 1), 1)
+  .option("--block-time <duration>", "time between blocks of the local chain", duration, 2_000)
+  .option("--report <file>", "write the report there as JSON")
+  .addOption(new Option("--processes <how>", "all actors in one process, or each in its own").choices(["one", "each"]).default("one"))
+  .option("--chain <key>", "run against a public chain instead of the local one")
+  .option("--rpc <url>", "endpoint of that chain, ws:// or wss:// where possible")
+  .addOption(
+    new Option("--mode <mode>", "what is done with opportunities on a public chain")
+      .choices(["paper", "simulate", "live"])
+      .default("paper"),
+  )
+  .option("--nats <url>", "use this NATS server instead of starting one")
+  .option("--api-port <port>", "port of the gateway (3001, or a free one where that is taken)", wholeNumber(0, 65_535))
+  .option("--dashboard-port <port>", "port of the dashboard (3000, or a free one where that is taken)", wholeNumber(0, 65_535))
+  .option("--metrics-port <port>", "port of /metrics, /healthz and /readyz (a free one)", wholeNumber(0, 65_535), 0)
+  .option("--keep", "keep the run's folder below .hyperspeed (streams, wallet, configuration)", false)
+  .option("--json", "print nothing but the report, as JSON, on standard output", false)
+  .addHelpText(
+    "after",
+    "\nExamples:\n  hyperspeed up\n  hyperspeed up --blocks 60 --block-time 1s --report report.json\n  hyperspeed up --chain ethereum --rpc wss://node.example --mode paper",
+  )
+  .action(async (given) => {
+    if ((given.chain === undefined) !== (given.rpc === undefined))
+      throw new UserError("--chain and --rpc belong together", "give both for a public chain, neither for the local one");
+    const { up } = await import("#services/cli/up.ts");
+    process.exitCode = await up({
+      blocks: given.blocks ?? null,
+      seed: given.seed,
+      blockTimeMs: given.blockTime,
+      report: given.report ?? null,
+      processes: given.processes,
+      remote: given.chain === undefined ? null : { chain: given.chain, rpc: given.rpc, mode: given.mode },
+      natsUrl: given.nats ?? null,
+      apiPort: given.apiPort ?? null,
+      dashboardPort: given.dashboardPort ?? null,
+      metricsPort: given.metricsPort,
+      keep: given.keep,
+      json: given.json,
+    });
+  });
+
+program
+  .command("run")
+  .description("Host single actors, or the dashboard, as a deployment does")
+  .argument("<actor...>", "watcher, fetcher, solver, scorer, executor, gateway; or dashboard alone")
+  .option("--chain <key>", "chain of the per-chain actors; all configured ones when absent")
+  .option("--dex <id>", "only this DEX's fetcher")
+  .requiredOption("--config <file>", "configuration of the deployment, YAML or JSON")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  hyperspeed run watcher --chain base --config hyperspeed.yaml\n  hyperspeed run fetcher --chain base --dex uniswap-v3 --config hyperspeed.yaml\n  hyperspeed run gateway --config hyperspeed.yaml",
+  )
+  .action(async (names: string[], given) => {
+    const { readSystemConfig } = await import("#libs/chains/system-config.ts");
+    const config = readSystemConfig(given.config);
+    if (names.includes("dashboard")) {
+      const { runDashboard } = await import("#services/cli/dashboard.ts");
+      process.exitCode = await runDashboard(config);
+      return;
+    }
+    const { parseActors } = await import("#services/cli/hosting.ts");
+    const { runActors } = await import("#services/cli/run.ts");
+    process.exitCode = await runActors({
+      config,
+      actors: parseActors(names),
+      chains: given.chain === undefined ? Object.keys(config.chains) : [given.chain],
+      dex: given.dex,
+    });
+  });
+
+program
+  .command("decode")
+  .description("Turn one MessagePack message on standard input into JSON, for `nats stream view … --translate 'hyperspeed decode'`")
+  .option("--subject <subject>", "check it against the schema of this subject")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  nats stream view HS_LOCAL_MONEY --translate 'hyperspeed decode'\n  nats sub 'hs.>' --translate 'hyperspeed decode --subject {{Subject}}'",
+  )
+  .action(async (given) => {
+    const { decodeInput } = await import("#services/cli/decode.ts");
+    process.exitCode = await decodeInput(given.subject ?? null);
+  });
+
+const wallet = program.command("wallet").description("Make and look at encrypted keystores");
+wallet
+  .command("create")
+  .description("Encrypt a new random key into a keystore file (Web3 secret storage, scrypt)")
+  .requiredOption("--out <file>", "keystore to write; never overwritten")
+  .requiredOption("--password-file <file>", "file whose first line is the password")
+  .action(async (given) => {
+    const { createWallet } = await import("#services/cli/wallet.ts");
+    await createWallet(given.out, given.passwordFile);
+  });
+
+try {
+  if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
+    throw new UserError(
+      `Node ${process.versions.node} is too old to run this`,
+      "start it through npm (`npm run hyperspeed -- …`), which brings Node 24 on Linux x64, or install Node 24",
+    );
+  }
+  await program.parseAsync();
+} catch (cause) {
+  const error = cause as Error & { code?: string; exitCode?: number };
+  if (error.code?.startsWith("commander.") === true) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else if (error instanceof UserError) {
+    process.stderr.write(`hyperspeed: ${error.message}\n  → ${error.remedy}\n`);
+    process.exitCode = 2;
+  } else {
+    process.stderr.write(`hyperspeed: ${error.stack ?? error.message}\n`);
+    process.exitCode = 1;
+  }
+}

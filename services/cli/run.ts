@@ -1,0 +1,47 @@
+import { Bus } from "#libs/actor/bus.ts";
+import { serveProcess, untilStopped } from "#libs/actor/host.ts";
+import { runActor } from "#libs/actor/run.ts";
+import type { SystemConfig } from "#libs/chains/system-config.ts";
+import { createLogger } from "#libs/telemetry/log.ts";
+import { collectProcessMetrics } from "#libs/telemetry/metrics.ts";
+import { startTracing } from "#libs/telemetry/trace.ts";
+import { warmUpCodec } from "#proto/codec.ts";
+import type { ActorName } from "#proto/subjects.ts";
+import { hostActors } from "#services/cli/hosting.ts";
+import { VERSION } from "#services/cli/version.ts";
+
+export interface RunOptions {
+  readonly config: SystemConfig;
+  readonly actors: readonly ActorName[];
+  readonly chains: readonly string[];
+  readonly dex?: string | undefined;
+}
+
+/** Hosts actors in this process until they end or it is told to stop. Resolves to the exit code. */
+export async function runActors(options: RunOptions): Promise<number> {
+  const { config } = options;
+  const log = createLogger("hyperspeed");
+  const flushTraces = await startTracing(VERSION);
+  collectProcessMetrics(VERSION);
+  warmUpCodec();
+  const hosted = await hostActors({ ...options, version: VERSION });
+  const bus = await Bus.connect({
+    servers: config.nats.servers,
+    name: `hyperspeed ${options.actors.join(",")}`,
+    credentialsFile: config.nats.credentialsFile,
+  });
+  try {
+    await bus.ensureStreams(Object.keys(config.chains));
+    const gateway = await hosted.gateway?.listen();
+    if (gateway !== undefined) log.info({ url: gateway.url }, "gateway listens");
+    const actors = hosted.specs.map((spec) => runActor(spec, { bus, log, version: VERSION }));
+    const server = await serveProcess({ host: config.http?.host ?? "127.0.0.1", port: config.http?.port ?? 0, bus, actors });
+    log.info({ url: server.url, actors: actors.map(({ instance }) => instance) }, "hosting");
+    const code = await untilStopped(actors, log);
+    await server.close();
+    return code;
+  } finally {
+    await bus.close();
+    await flushTraces();
+  }
+}

@@ -294,6 +294,8 @@ export function actorProblems(documents: readonly Document[]): string[] {
     if (dex !== undefined && actor !== "fetcher") problem(`${actor} takes no --dex`);
     const defined = chain === undefined ? undefined : config.chains[chain]?.definition?.dexes.map(({ id }) => id);
     if (dex !== undefined && defined !== undefined && !defined.includes(dex)) problem(`the chain's definition has no DEX ${dex}`);
+    const serves = listAt(container, "ports").find((port) => textAt(port, "name") === "metrics");
+    if (at(serves, "containerPort") !== (actor === "dashboard" ? undefined : 9464)) problem("only the dashboard has no port 9464");
     if (config.http?.port !== 9464) problem("http.port is not the probes' 9464");
     const listens = actor === "gateway" ? config.gateway?.port : actor === "dashboard" ? config.dashboard?.port : undefined;
     const open = listAt(container, "ports").find((port) => textAt(port, "name") === "http");

@@ -1,9 +1,11 @@
 import { parseArgs } from "node:util";
 import { type PanelSpec, ROWS, VARIABLES } from "./grafana/panels.ts";
+import { startPrometheus } from "./prometheus/start.ts";
 
 /**
  * Asks a live Prometheus every question of the dashboard: a query that fails, or finds nothing where something must be, is a fault of the
- * dashboard or of the system. `node deploy/check-dashboards.ts --prometheus http://127.0.0.1:9090 [--window 60]`
+ * dashboard or of the system. `node deploy/check-dashboards.ts --prometheus http://127.0.0.1:9090 [--window 60]`, or with `--scrape
+ * http://127.0.0.1:9464/metrics` to start a Prometheus for the occasion and let it scrape for the length of the window.
  */
 
 export type Verdict = "data" | "empty" | "allowed" | "error";
@@ -69,12 +71,22 @@ export async function checkDashboard(prometheus: string, windowSeconds: number):
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { prometheus: { type: "string" }, window: { type: "string", default: "60" } } });
-  if (values.prometheus === undefined) {
-    console.error("usage: node deploy/check-dashboards.ts --prometheus URL [--window SECONDS]");
+  const { values } = parseArgs({
+    options: { prometheus: { type: "string" }, scrape: { type: "string", multiple: true }, window: { type: "string", default: "60" } },
+  });
+  const window = Number(values.window);
+  if ((values.prometheus === undefined) === (values.scrape === undefined) || !Number.isInteger(window) || window < 1) {
+    console.error("usage: node deploy/check-dashboards.ts (--prometheus URL | --scrape METRICS_URL…) [--window SECONDS]");
     process.exit(2);
   }
-  const findings = await checkDashboard(values.prometheus, Number(values.window));
+  const own = values.scrape === undefined ? null : await startPrometheus({ scrape: values.scrape });
+  let findings: Finding[];
+  try {
+    await own?.afterScrapes(window);
+    findings = await checkDashboard(own?.url ?? values.prometheus ?? "", window);
+  } finally {
+    await own?.stop();
+  }
   for (const { panel, expr, verdict, detail } of findings) {
     const mark = { data: "ok   ", allowed: "none ", empty: "EMPTY", error: "ERROR" }[verdict];
     console.log(`${mark} ${panel}: ${detail}${verdict === "empty" || verdict === "error" ? `\n      ${expr}` : ""}`);

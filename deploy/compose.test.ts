@@ -53,5 +53,5 @@ test("Prometheus scrapes exactly the actors", () => {
     scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
   };
   expect(jobs.map(({ job_name }) => job_name)).toEqual(["hyperspeed"]);
-  expect(jobs[0]?.static_configs[0]?.targets.sort()).toEqual(actors.map(([name]) => `${name}:9464`).sort());
+  expect(jobs[0]?.static_configs[0]?.targets.sort()).toEqual(ACTORS.map((name) => `${name}:9464`).sort());
 });

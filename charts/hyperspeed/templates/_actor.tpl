@@ -1,7 +1,7 @@
 {{/*
 The Deployment of one actor. Takes a dict:
   root, actor, args (list), configKey, config (text, for the restart on change), env (text), settings (resources and placement),
-  chain and dex (or ""), replicas (or "" when something else scales it), strategy, port (or 0), wallet (Secret's settings or {}).
+  chain and dex (or ""), replicas (or "" when something else scales it), strategy, port (or 0), metrics (9464 serves health and metrics; without it, the page's own port says that it lives), wallet (Secret's settings or {}).
 */}}
 {{- define "hyperspeed.actor" -}}
 {{- $root := .root -}}
@@ -84,26 +84,30 @@ spec:
             {{- toYaml . | nindent 12 }}
             {{- end }}
           ports:
+            {{- if .metrics }}
             - name: metrics
               containerPort: 9464
               protocol: TCP
+            {{- end }}
             {{- if .port }}
             - name: http
               containerPort: {{ .port }}
               protocol: TCP
             {{- end }}
+          {{- $live := ternary "{ path: /healthz, port: metrics }" "{ path: /config.json, port: http }" .metrics }}
+          {{- $ready := ternary "{ path: /readyz, port: metrics }" "{ path: /config.json, port: http }" .metrics }}
           # Start: the process answers. Live: its event loop turns, whatever NATS or the RPC endpoint do. Ready: caught up and not draining.
           startupProbe:
-            httpGet: { path: /healthz, port: metrics }
+            httpGet: {{ $live }}
             periodSeconds: 2
             failureThreshold: 60
           livenessProbe:
-            httpGet: { path: /healthz, port: metrics }
+            httpGet: {{ $live }}
             periodSeconds: 10
             timeoutSeconds: 5
             failureThreshold: 6
           readinessProbe:
-            httpGet: { path: /readyz, port: metrics }
+            httpGet: {{ $ready }}
             periodSeconds: 5
             timeoutSeconds: 3
             failureThreshold: 2

@@ -58,4 +58,6 @@ export interface Family<Id extends FamilyId, State> {
   read(reader: ChainReader, pools: readonly PoolInfo[]): Promise<RowOf<Id>[]>;
   /** Exact amount out in raw token units, as the contract computes it, rounded down by it. 0n when the pool cannot do the swap whole. */
   quoteExactIn(info: PoolInfo, state: State, input: SwapInput): bigint;
+  /** Gas that this swap adds to an execution through our contract: an estimate, for ranking and for gas limits. */
+  swapGas(info: PoolInfo, state: State, input: SwapInput): number;
 }

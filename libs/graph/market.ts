@@ -5,17 +5,32 @@ import { sortTicks, type V3State } from "#libs/dex/uniswap-v3/index.ts";
 
 const Q96 = 2 ** 96;
 
-/** One direction of a pool, in float64: what the search walks over. */
+/**
+ * A pool in float64, as the search sees it: liquidity and √price of the present range, and the initialised ticks around it. A uniswap-v2 pool is one range
+ * without end (L = √(x·y), √P = √(y/x)).
+ */
+export interface Curve {
+  liquidity: number;
+  sqrtPrice: number;
+  /** 1 − fee. */
+  gamma: number;
+  /** √price at each initialised tick, ascending; empty for uniswap-v2. */
+  sqrtTicks: Float64Array;
+  liquidityNet: Float64Array;
+  /** Number of ticks at or below the present one. */
+  ticksBelow: number;
+  /** Price moves without end (uniswap-v2), rather than up to the last tick. */
+  endless: boolean;
+}
+
+/** One direction of a pool. */
 export interface Edge {
   readonly pool: MarketPool;
   readonly zeroForOne: boolean;
   readonly from: string;
   readonly to: string;
-  /**
-   * The stretch around the present price as a constant-product curve f(δ) = R·δ / (1 + q·δ), input before fee. Exact for uniswap-v2 up to rounding;
-   * for uniswap-v3 valid up to `cap`, where the next tick lies.
-   */
-  marginal: { readonly rate: number; readonly slope: number; readonly cap: number };
+  /** Out per in at the margin, after fee; 0 for a pool that cannot trade. */
+  rate: number;
 }
 
 export interface MarketPool {
@@ -24,10 +39,20 @@ export interface MarketPool {
   readonly info: PoolInfo;
   readonly state: object;
   readonly edges: readonly [Edge, Edge];
+  readonly curve: Curve;
   live: boolean;
 }
 
-const DEAD = { rate: 0, slope: 0, cap: 0 } as const;
+const NO_TICKS = new Float64Array(0);
+const unpriced = (feePips: number): Curve => ({
+  liquidity: 0,
+  sqrtPrice: 0,
+  gamma: 1 - feePips / 1e6,
+  sqrtTicks: NO_TICKS,
+  liquidityNet: NO_TICKS,
+  ticksBelow: 0,
+  endless: false,
+});
 
 /**
  * The pools of a chain as a graph: tokens are nodes, each pool an edge in both directions. Holds exact states (bigint) beside the float curves that the
@@ -58,10 +83,11 @@ export class Market {
     const existing = this.#pools.get(info.pool);
     if (existing !== undefined) return existing;
     const known = familyOf(family);
-    const pool: MarketPool = { dex, family: known, info, state: known.created(), edges: [] as unknown as [Edge, Edge], live: false };
+    const shell = { dex, family: known, info, state: known.created(), curve: unpriced(info.feePips), live: false };
+    const pool: MarketPool = Object.assign(shell, { edges: [] as unknown as [Edge, Edge] });
     const edges: [Edge, Edge] = [
-      { pool, zeroForOne: true, from: info.token0, to: info.token1, marginal: DEAD },
-      { pool, zeroForOne: false, from: info.token1, to: info.token0, marginal: DEAD },
+      { pool, zeroForOne: true, from: info.token0, to: info.token1, rate: 0 },
+      { pool, zeroForOne: false, from: info.token1, to: info.token0, rate: 0 },
     ];
     Object.assign(pool, { edges });
     this.#pools.set(info.pool, pool);
@@ -89,74 +115,44 @@ export class Market {
     if (pool === undefined) return false;
     pool.family.applyRow(pool.state, row);
     pool.live = pool.family.isLive(pool.state);
-    for (const edge of pool.edges) edge.marginal = pool.live ? marginalOf(pool, edge.zeroForOne) : DEAD;
+    if (pool.live) priceCurve(pool);
+    const { liquidity, sqrtPrice, gamma } = pool.curve;
+    const price = pool.live && liquidity > 0 ? sqrtPrice * sqrtPrice : 0;
+    pool.edges[0].rate = gamma * price;
+    pool.edges[1].rate = price === 0 ? 0 : gamma / price;
     return true;
   }
 }
 
 const NONE: ReadonlySet<Edge> = new Set();
 
-function marginalOf(pool: MarketPool, zeroForOne: boolean): Edge["marginal"] {
-  const gamma = 1 - pool.info.feePips / 1e6;
-  if (pool.family.id === "uniswap-v2") {
-    const { reserve0, reserve1 } = pool.state as V2State;
-    const [x, y] = zeroForOne ? [Number(reserve0), Number(reserve1)] : [Number(reserve1), Number(reserve0)];
-    return { rate: (gamma * y) / x, slope: gamma / x, cap: Number.POSITIVE_INFINITY };
+function priceCurve({ family, state, curve }: MarketPool): void {
+  if (family.id === "uniswap-v2") {
+    const { reserve0, reserve1 } = state as V2State;
+    const [x, y] = [Number(reserve0), Number(reserve1)];
+    curve.liquidity = Math.sqrt(x) * Math.sqrt(y);
+    curve.sqrtPrice = Math.sqrt(y / x);
+    curve.endless = true;
+    return;
   }
-  const state = pool.state as V3State;
-  sortTicks(state);
-  const sqrtPrice = Number(state.sqrtPriceX96) / Q96;
-  const liquidity = Number(state.liquidity);
-  if (liquidity === 0) return DEAD;
-  // Virtual reserves of the active range: x = L/√P, y = L·√P.
-  const [x, y] = zeroForOne ? [liquidity / sqrtPrice, liquidity * sqrtPrice] : [liquidity * sqrtPrice, liquidity / sqrtPrice];
-  return { rate: (gamma * y) / x, slope: gamma / x, cap: inputToNextTick(state, sqrtPrice, liquidity, zeroForOne) / gamma };
+  const v3 = state as V3State;
+  if (v3.ticksChanged || curve.sqrtTicks.length !== v3.sortedTicks.length) {
+    sortTicks(v3);
+    curve.sqrtTicks = Float64Array.from(v3.sortedTicks, (tick) => 1.0001 ** (tick / 2));
+    curve.liquidityNet = Float64Array.from(v3.liquidityNet, Number);
+  }
+  curve.liquidity = Number(v3.liquidity);
+  curve.sqrtPrice = Number(v3.sqrtPriceX96) / Q96;
+  curve.ticksBelow = countAtOrBelow(v3.sortedTicks, v3.tick);
 }
 
-/** Input, after fee, that moves the price to the next initialised tick. */
-function inputToNextTick(state: V3State, sqrtPrice: number, liquidity: number, zeroForOne: boolean): number {
-  const ticks = state.sortedTicks;
-  if (zeroForOne) {
-    const next = ticks.findLast((tick) => tick <= state.tick);
-    if (next === undefined) return 0;
-    return liquidity * (1 / sqrtPriceAt(next) - 1 / sqrtPrice);
+function countAtOrBelow(ticks: readonly number[], tick: number): number {
+  let low = 0;
+  let high = ticks.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ticks[middle] as number) <= tick) low = middle + 1;
+    else high = middle;
   }
-  const next = ticks.find((tick) => tick > state.tick);
-  return next === undefined ? 0 : liquidity * (sqrtPriceAt(next) - sqrtPrice);
-}
-
-const sqrtPriceAt = (tick: number): number => 1.0001 ** (tick / 2);
-
-/**
- * Amount out in float64 for an input of any size, walking from tick to tick for uniswap-v3. Off the exact quote by less than 1e-6 of it, for amounts well
- * above the tokens' smallest unit. 0 when the pool cannot take the input whole.
- */
-export function amountOutApprox(edge: Edge, amountIn: number): number {
-  const { rate, slope, cap } = edge.marginal;
-  if (amountIn <= cap) return (rate * amountIn) / (1 + slope * amountIn);
-  if (edge.pool.family.id !== "uniswap-v3") return 0;
-  return walkTicks(edge.pool.state as V3State, amountIn * (1 - edge.pool.info.feePips / 1e6), edge.zeroForOne);
-}
-
-function walkTicks(state: V3State, amountInLessFee: number, zeroForOne: boolean): number {
-  const { sortedTicks, liquidityNet } = state;
-  let sqrtPrice = Number(state.sqrtPriceX96) / Q96;
-  let liquidity = Number(state.liquidity);
-  let left = amountInLessFee;
-  let out = 0;
-  let index = zeroForOne ? sortedTicks.findLastIndex((tick) => tick <= state.tick) : sortedTicks.findIndex((tick) => tick > state.tick);
-  while (left > 0 && index >= 0 && index < sortedTicks.length) {
-    const target = sqrtPriceAt(sortedTicks[index] as number);
-    const toTarget = zeroForOne ? liquidity * (1 / target - 1 / sqrtPrice) : liquidity * (target - sqrtPrice);
-    if (left <= toTarget) {
-      const reached = zeroForOne ? 1 / (1 / sqrtPrice + left / liquidity) : sqrtPrice + left / liquidity;
-      return out + (zeroForOne ? liquidity * (sqrtPrice - reached) : liquidity * (1 / sqrtPrice - 1 / reached));
-    }
-    out += zeroForOne ? liquidity * (sqrtPrice - target) : liquidity * (1 / sqrtPrice - 1 / target);
-    left -= toTarget;
-    sqrtPrice = target;
-    liquidity += Number(zeroForOne ? -(liquidityNet[index] as bigint) : (liquidityNet[index] as bigint));
-    index += zeroForOne ? -1 : 1;
-  }
-  return left > 0 ? 0 : out;
+  return low;
 }

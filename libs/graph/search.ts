@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { amountOutApprox, type Edge, type Market } from "#libs/graph/market.ts";
+import type { Edge, Market } from "#libs/graph/market.ts";
+import { sizeCycle } from "#libs/graph/size.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
 export interface SearchOptions {
@@ -26,19 +27,15 @@ interface Sized {
   readonly profit: number;
 }
 
-/**
- * Gas of a whole transaction: base, flash loan and bookkeeping, then each swap. Measured through the executor contract with warm pools (V2→V2 155,273, V2→V3
- * 179,531, V3→V3 196,748, V2→V2→V2 195,268; libs/contracts/README.md); a V3 swap adds about 25,000 for each tick it crosses, so its share is above the measured one.
- */
+/** Gas of a transaction beside its swaps: base cost, flash loan, bookkeeping. Measured through the executor contract (libs/contracts/README.md). */
 const GAS_BASE = 78_000;
-const GAS_PER_SWAP = { "uniswap-v2": 42_000, "uniswap-v3": 75_000 } as const;
 
 /** The float curves may be off by less than this: a cycle must beat it at the margin to be looked at. */
 const MARGIN = 1e-9;
 
 /**
- * Cycles from the start token through at least one of the changed pools, at most `maxHops` long, each pool once. Each is sized: by closed form within the
- * present ticks, by golden section on the tick walk beyond them; then confirmed and refined with the exact integer quotes. Best gross profit first.
+ * Cycles from the start token through at least one of the changed pools, at most `maxHops` long, each pool once. Each is sized: by a walk over
+ * the ticks in float64 (size.ts); the best are then confirmed and refined with the exact integer quotes. Best gross profit first.
  * The order and the result depend on nothing but the market's state and the arguments.
  */
 export function searchCycles(market: Market, changed: Iterable<string>, options: SearchOptions): SearchResult {
@@ -49,7 +46,7 @@ export function searchCycles(market: Market, changed: Iterable<string>, options:
     const size = sizeCycle(edges, Number(options.maxAmountIn));
     if (size === null || size.profit <= 0) return;
     cyclesFound++;
-    if (size.profit >= options.minGrossProfit) sized.push(size);
+    if (size.profit >= options.minGrossProfit) sized.push({ edges, ...size });
   };
   for (const address of [...changed].sort()) {
     const pool = market.pool(address);
@@ -60,8 +57,8 @@ export function searchCycles(market: Market, changed: Iterable<string>, options:
   }
   sized.sort((left, right) => right.profit - left.profit || (keyOf(left.edges) < keyOf(right.edges) ? -1 : 1));
   const candidates: Candidate[] = [];
-  for (const each of sized.slice(0, options.maxCandidates)) {
-    const candidate = confirm(each, options);
+  for (const [index, each] of sized.slice(0, options.maxCandidates).entries()) {
+    const candidate = confirm(each, options, index < REFINED);
     if (candidate !== null) candidates.push(candidate);
   }
   candidates.sort((left, right) => compare(BigInt(right.grossProfit), BigInt(left.grossProfit)) || (left.cycleId < right.cycleId ? -1 : 1));
@@ -84,13 +81,13 @@ function cyclesThrough(
   consider: (edges: readonly Edge[]) => void,
 ): void {
   const start = options.startToken;
-  const usable = (candidate: Edge) => candidate.pool.live && candidate.marginal.rate > 0 && !excluded.has(candidate.pool.info.pool);
+  const usable = (candidate: Edge) => candidate.pool.live && candidate.rate > 0 && !excluded.has(candidate.pool.info.pool);
   const distinct = (left: Edge, right: Edge) => left.pool !== right.pool;
-  const profitable = (edges: readonly Edge[]) => edges.reduce((rate, { marginal }) => rate * marginal.rate, 1) > 1 + MARGIN;
+  const profitable = (edges: readonly Edge[]) => edges.reduce((product, { rate }) => product * rate, 1) > 1 + MARGIN;
   const offer = (...edges: readonly Edge[]) => {
     if (profitable(edges)) consider(edges);
   };
-  if (edge.marginal.rate <= 0) return;
+  if (edge.rate <= 0) return;
   const between = (from: string, to: string) =>
     [...market.outgoing(from)].filter((candidate) => candidate.to === to && usable(candidate) && distinct(candidate, edge));
 
@@ -116,55 +113,6 @@ function cyclesThrough(
   }
 }
 
-function profitAt(edges: readonly Edge[], amountIn: number): number {
-  let amount = amountIn;
-  for (const edge of edges) {
-    amount = amountOutApprox(edge, amount);
-    if (amount === 0) return Number.NEGATIVE_INFINITY;
-  }
-  return amount - amountIn;
-}
-
-/**
- * Best input in float64. Folding the hops' curves gives f(δ) = aδ/(1 + cδ) with optimum δ* = (√a − 1)/c (Möbius composition); where a hop would pass its
- * next tick, profit stays concave in δ, and golden section finds its top on the tick walk.
- */
-function sizeCycle(edges: readonly Edge[], largest: number): Sized | null {
-  let a = 1;
-  let c = 0;
-  for (const { marginal } of edges) {
-    c += a * marginal.slope;
-    a *= marginal.rate;
-  }
-  const closed = Math.min(largest, (Math.sqrt(a) - 1) / c);
-  if (!(closed > 0)) return null;
-  let amount = closed;
-  let within = true;
-  for (const edge of edges) {
-    within &&= amount <= edge.marginal.cap;
-    amount = amountOutApprox(edge, amount);
-  }
-  if (within) return { edges, amountIn: closed, profit: amount - closed };
-
-  let low = 0;
-  let high = closed;
-  // The ranges behind the next tick may be deeper than this one: look further while profit grows.
-  while (high < largest && profitAt(edges, high * 2) > profitAt(edges, high)) high *= 2;
-  high = Math.min(largest, high * 2);
-  for (let step = 0; step < GOLDEN_STEPS; step++) {
-    const span = (high - low) * GOLDEN;
-    if (profitAt(edges, high - span) >= profitAt(edges, low + span)) high = low + span;
-    else low = high - span;
-  }
-  const amountIn = (low + high) / 2;
-  const profit = profitAt(edges, amountIn);
-  return profit > 0 ? { edges, amountIn, profit } : null;
-}
-
-const GOLDEN = (Math.sqrt(5) - 1) / 2;
-/** 0.618^40 = 4e-9 of the first span: at a flat top that costs less than 1e-16 of the profit. */
-const GOLDEN_STEPS = 40;
-
 function quoteAlong(edges: readonly Edge[], amountIn: bigint): bigint[] | null {
   const amounts = [amountIn];
   for (const { pool, zeroForOne } of edges) {
@@ -175,20 +123,24 @@ function quoteAlong(edges: readonly Edge[], amountIn: bigint): bigint[] | null {
   return amounts;
 }
 
-/** The float optimum is within about 1e-8 of the integer one: the search around it starts at 2^-20 of the amount and ends at 2^-40 of it. */
-const REFINE_FROM = 20n;
-const REFINE_TO = 40n;
+/**
+ * The float optimum is within about 1e-9 of the integer one, where profit is flat: a step of 2^-26 of the amount moves profit by less than 1e-15 of it.
+ * Steps go from there to 2^-44, by sixteenths; only for the best few, as each try costs a full exact quote.
+ */
+const REFINE_FROM = 26n;
+const REFINE_TO = 44n;
+const REFINED = 4;
 
 /** Exact amounts, refined on integers by steps that halve: each try is a full exact quote of all hops. Null when nothing is left of the profit. */
-function confirm({ edges, amountIn: guess }: Sized, options: SearchOptions): Candidate | null {
+function confirm({ edges, amountIn: guess }: Sized, options: SearchOptions, refine: boolean): Candidate | null {
   let amountIn = BigInt(Math.floor(guess));
   if (amountIn <= 0n) return null;
   if (amountIn > options.maxAmountIn) amountIn = options.maxAmountIn;
   let amounts = quoteAlong(edges, amountIn);
   const profitOf = (quoted: bigint[] | null) => (quoted === null ? -1n : (quoted[quoted.length - 1] as bigint) - (quoted[0] as bigint));
   let profit = profitOf(amounts);
-  const smallest = amountIn >> REFINE_TO;
-  for (let step = amountIn >> REFINE_FROM; step > smallest; step >>= 2n) {
+  const smallest = refine ? amountIn >> REFINE_TO : amountIn;
+  for (let step = amountIn >> REFINE_FROM; step > smallest; step >>= 4n) {
     for (const trial of [amountIn + step, amountIn - step]) {
       if (trial <= 0n || trial > options.maxAmountIn) continue;
       const quoted = quoteAlong(edges, trial);
@@ -208,7 +160,11 @@ function confirm({ edges, amountIn: guess }: Sized, options: SearchOptions): Can
     amountIn: amountIn.toString(),
     amountOut: (quoted[quoted.length - 1] as bigint).toString(),
     grossProfit: profit.toString(),
-    gasEstimate: edges.reduce((gas, { pool }) => gas + GAS_PER_SWAP[pool.family.id], GAS_BASE),
+    gasEstimate: edges.reduce(
+      (gas, { pool, zeroForOne }, index) =>
+        gas + pool.family.swapGas(pool.info, pool.state, { amountIn: quoted[index] as bigint, zeroForOne }),
+      GAS_BASE,
+    ),
     hops: edges.map(({ pool, zeroForOne, from, to }, index) => ({
       dex: pool.dex,
       family: pool.family.id,

@@ -1,3 +1,4 @@
+import { REPLICA } from "#libs/actor/instance.ts";
 import type { ActorSpec } from "#libs/actor/run.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import { chainOf } from "#libs/chains/index.ts";
@@ -61,7 +62,7 @@ export async function hostActors(options: HostOptions): Promise<HostedActors> {
     for (const deployment of deployments) specs.push(fetcherSpec({ chain, deployment, rpc: section.rpc[0] as string }));
   }
   for (const { chain, section } of perChain) if (wants("solver")) specs.push(solverSpec({ chain, solver: section.solver }));
-  for (const { chain, section } of perChain) if (wants("scorer")) specs.push(scorerSpec({ chain, section, instance: String(process.pid) }));
+  for (const { chain, section } of perChain) if (wants("scorer")) specs.push(scorerSpec({ chain, section, instance: REPLICA }));
   for (const { chain, section } of perChain) {
     if (wants("executor"))
       specs.push(

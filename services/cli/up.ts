@@ -379,6 +379,10 @@ async function settle(actors: Actors, bus: Bus, chain: ChainConfig, drain: Marke
   if (drain === null) return;
   // An execution is planned within some 10 ms of the ranking; one that waits for its block gets one.
   await new Promise((resolve) => setTimeout(resolve, 300));
-  if ((await readTally(bus, chain.key)).open.size > 0) await drain.oneMore();
-  await until("executions are still open", async () => (await readTally(bus, chain.key)).open.size === 0);
+  await until("executions are still open", async () => {
+    if ((await readTally(bus, chain.key)).open.size === 0) return true;
+    await drain.oneMore();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return (await readTally(bus, chain.key)).open.size === 0;
+  });
 }

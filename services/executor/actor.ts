@@ -28,8 +28,18 @@ export interface Landed {
   readonly observedAtMs: number;
 }
 
+/** A block as this actor knows it. `epoch` counts reorganisations: the same block observed again after one is another fact. */
+export interface At {
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly observedAtMs: number;
+  readonly epoch: number;
+}
+
 export interface State {
-  readonly head: { readonly blockNumber: number; readonly blockHash: string; readonly observedAtMs: number } | null;
+  readonly head: At | null;
+  /** The newest ranking and how many of its opportunities have been tried. */
+  readonly ranked: { readonly message: Received<"opportunityScored">; readonly tried: number } | null;
   /** Next nonce of the wallet; null while the chain is being asked. */
   readonly nonce: number | null;
   readonly open: ReadonlyMap<string, Open>;
@@ -46,8 +56,10 @@ export interface Config {
   readonly contract: Address;
   readonly wrappedNative: Address;
   readonly leaseEpoch: number;
-  /** As long as a landed transaction can be dropped again, and a dropped one come back. */
+  /** As long as a landed transaction can be dropped again. */
   readonly reorgBlocks: number;
+  /** So many blocks a transaction that was thrown out is watched for: nodes put it back into their pools. */
+  readonly comebackBlocks: number;
 }
 
 export interface Receipt {
@@ -68,7 +80,7 @@ export type Request =
       readonly call: "read-receipt";
       readonly executionId: string;
       readonly transactionHash: string;
-      readonly at: { readonly blockNumber: number; readonly blockHash: string; readonly observedAtMs: number };
+      readonly at: At;
     }
   | { readonly call: "read-nonce" };
 export type Reply =
@@ -90,15 +102,17 @@ export type Reply =
       readonly kind: "receipt-read";
       readonly executionId: string;
       readonly receipt: Receipt | null;
-      readonly at: { readonly blockNumber: number; readonly blockHash: string; readonly observedAtMs: number };
+      readonly at: At;
     }
   | { readonly kind: "nonce-read"; readonly nonce: number };
 
-/** Above the gas estimate, so that an estimate that is short does not revert a good trade; unused gas costs nothing. */
-const GAS_LIMIT_PERCENT = 160n;
+/** Well above the gas estimate, so that one that is short does not revert a good trade: unused gas costs nothing. */
+const gasLimitOf = (gasEstimate: number): number => 2 * gasEstimate + 200_000;
+/** Opportunities of one block tried in turn when a simulation fails: a fourth would come too late. */
+const MAX_TRIES = 3;
 
 export function initialState(nonce: number | null): State {
-  return { head: null, nonce, open: new Map(), landed: new Map(), netProfit: 0n };
+  return { head: null, ranked: null, nonce, open: new Map(), landed: new Map(), netProfit: 0n };
 }
 
 /** One attempt at one opportunity: the same block, cycle and wallet give the same id, so a repeat is recognised everywhere. */
@@ -107,7 +121,7 @@ export function executionIdOf(wallet: string, blockHash: string, cycleId: string
 }
 
 /** What an event of this wallet's own stream does to its state: the only way in which the state changes, live or in a replay. */
-export function fold(state: State, body: AnyBody, config: Pick<Config, "reorgBlocks">): State {
+export function fold(state: State, body: AnyBody, config: Pick<Config, "reorgBlocks" | "comebackBlocks">): State {
   const open = new Map(state.open);
   const landed = new Map(state.landed);
   switch (body.kind) {
@@ -146,7 +160,7 @@ export function fold(state: State, body: AnyBody, config: Pick<Config, "reorgBlo
         planned: known.planned,
         transactionHash: known.transactionHash,
         stage: "submitted",
-        watchedUntil: known.blockNumber + config.reorgBlocks,
+        watchedUntil: known.blockNumber + config.comebackBlocks,
       });
       return { ...state, open, landed, nonce: null };
     }
@@ -170,8 +184,9 @@ export const executor: Actor<State, Config, Keys, Request, Reply> = {
     if (input.type === "message") {
       if (input.key === "blockObserved") onBlock(turn, input, config);
       else if (input.key === "blockReorged") onReorg(turn, input, config);
-      else onOpportunities(turn, input, config);
+      else turn.state = { ...turn.state, ranked: { message: input, tried: 0 } };
     } else if (input.type === "reply") onReply(turn, input.reply, config);
+    attempt(turn, config);
     return turn;
   },
 };
@@ -200,10 +215,17 @@ function envelope(planned: Planned, config: Config, at: { readonly blockNumber: 
   };
 }
 
-function onOpportunities(turn: Turn, { body, meta }: Received<"opportunityScored">, config: Config): void {
-  const best = body.opportunities[0];
-  const { head, nonce } = turn.state;
-  if (best === undefined) return;
+/**
+ * Tries the best opportunity that is left, if this is the moment: the ranking rests on the head, no earlier transaction is undecided (its outcome sets the
+ * nonce), and none is on its way into the next block.
+ */
+function attempt(turn: Turn, config: Config): void {
+  const { ranked, head, nonce, open } = turn.state;
+  const best = ranked?.message.body.opportunities[ranked.tried];
+  if (ranked === null || best === undefined || ranked.tried >= MAX_TRIES || nonce === null) return;
+  const { body, meta } = ranked.message;
+  // One that a reorganisation threw out is only watched: it does not hold up new ones.
+  if ([...open.values()].some(({ planned }) => planned.targetBlock >= body.blockNumber)) return;
   // A late answer is a wrong answer: the block it rests on is no longer the head.
   if (
     head !== null &&
@@ -211,12 +233,10 @@ function onOpportunities(turn: Turn, { body, meta }: Received<"opportunityScored
   )
     return;
   const targetBlock = body.blockNumber + 1;
-  const busy = [...turn.state.open.values()].some(({ planned }) => planned.targetBlock >= targetBlock);
-  if (nonce === null || busy) return;
+  turn.state = { ...turn.state, ranked: { ...ranked, tried: ranked.tried + 1 } };
 
   const { candidate } = best;
   const executionId = executionIdOf(config.wallet, body.blockHash, candidate.cycleId);
-  const gasLimit = (BigInt(candidate.gasEstimate) * GAS_LIMIT_PERCENT) / 100n;
   const planned: Planned = {
     kind: "execution-planned",
     v: 1,
@@ -234,7 +254,7 @@ function onOpportunities(turn: Turn, { body, meta }: Received<"opportunityScored
     contract: config.contract,
     calldata: calldataOf(executionId, candidate, BigInt(best.gasCost), targetBlock),
     nonce,
-    gasLimit: Number(gasLimit),
+    gasLimit: gasLimitOf(candidate.gasEstimate),
     maxFeePerGas: (BigInt(body.maxNextBaseFeePerGas) + BigInt(body.priorityFeePerGas)).toString(),
     maxPriorityFeePerGas: body.priorityFeePerGas,
     expectedNetProfit: best.netProfit,
@@ -266,8 +286,8 @@ function calldataOf(executionId: string, candidate: Candidate, minProfit: bigint
 }
 
 function onBlock(turn: Turn, { body }: Received<"blockObserved">, config: Config): void {
-  const { blockNumber, blockHash, observedAtMs } = body;
-  const at = { blockNumber, blockHash, observedAtMs };
+  const { blockNumber, blockHash, observedAtMs, epoch } = body;
+  const at: At = { blockNumber, blockHash, observedAtMs, epoch };
   turn.state = { ...turn.state, head: at };
   if (turn.state.nonce === null) turn.effects.push({ type: "call", request: { call: "read-nonce" } });
   for (const [executionId, { planned, transactionHash, stage }] of turn.state.open) {
@@ -285,8 +305,8 @@ function onBlock(turn: Turn, { body }: Received<"blockObserved">, config: Config
   turn.effects.push({ type: "finished-block", blockNumber });
 }
 
-function expire(turn: Turn, planned: Planned, config: Config, at: { readonly blockNumber: number; readonly blockHash: string }): void {
-  say(turn, config, "executionExpired", `expired:${planned.executionId}:${at.blockHash}`, {
+function expire(turn: Turn, planned: Planned, config: Config, at: At): void {
+  say(turn, config, "executionExpired", `expired:${planned.executionId}:${at.blockHash}:${at.epoch}`, {
     kind: "execution-expired",
     ...envelope(planned, config, at),
     targetBlock: planned.targetBlock,
@@ -296,12 +316,12 @@ function expire(turn: Turn, planned: Planned, config: Config, at: { readonly blo
 /** Trades in dropped blocks are void; their transactions may come back in the new branch. */
 function onReorg(turn: Turn, { body }: Received<"blockReorged">, config: Config): void {
   const dropped = new Set(body.dropped.map(([, hash]) => hash));
-  const { blockNumber, blockHash, observedAtMs } = body;
-  turn.state = { ...turn.state, head: { blockNumber, blockHash, observedAtMs }, nonce: null };
+  const { blockNumber, blockHash, observedAtMs, epoch } = body;
+  turn.state = { ...turn.state, head: { blockNumber, blockHash, observedAtMs, epoch }, nonce: null };
   turn.effects.push({ type: "call", request: { call: "read-nonce" } });
   for (const [executionId, landed] of turn.state.landed) {
     if (!dropped.has(landed.blockHash)) continue;
-    say(turn, config, "executionReorged", `reorged:${executionId}:${landed.blockHash}`, {
+    say(turn, config, "executionReorged", `reorged:${executionId}:${landed.blockHash}:${body.epoch}`, {
       kind: "execution-reorged",
       ...envelope(landed.planned, config, landed),
       transactionHash: landed.transactionHash,
@@ -334,10 +354,14 @@ function onReply(turn: Turn, reply: Reply, config: Config): void {
           submittedAtMs: atMs,
         });
       }
-      if (reply.accepted.length === 0) fail(turn, planned, config, "relay-rejected", reply.refused.join("; "));
+      if (reply.accepted.length > 0) return;
+      fail(turn, planned, config, "relay-rejected", reply.refused.join("; "));
+      // The usual reason is a nonce that something else has used.
+      turn.state = { ...turn.state, nonce: null };
+      turn.effects.push({ type: "call", request: { call: "read-nonce" } });
       return;
     case "receipt-read":
-      if (reply.receipt !== null) land(turn, open, reply.receipt, config);
+      if (reply.receipt !== null) land(turn, open, reply.receipt, reply.at, config);
       else if (reply.at.blockNumber >= open.watchedUntil) expire(turn, planned, config, reply.at);
       return;
   }
@@ -381,10 +405,11 @@ function onSimulated(turn: Turn, planned: Planned, reply: Extract<Reply, { kind:
     turn.effects.push({ type: "call", request: { call: "submit", executionId: planned.executionId, targetBlock: planned.targetBlock } });
 }
 
-function land(turn: Turn, { planned, transactionHash }: Open, receipt: Receipt, config: Config): void {
+/** The epoch is part of the ids: thrown out and mined again in the very same block, a transaction has landed twice. */
+function land(turn: Turn, { planned, transactionHash }: Open, receipt: Receipt, { epoch }: At, config: Config): void {
   const { executionId, candidate } = planned;
   const shared = { ...envelope(planned, config, receipt), transactionHash: transactionHash as string };
-  say(turn, config, "executionLanded", `landed:${executionId}:${receipt.blockHash}`, {
+  say(turn, config, "executionLanded", `landed:${executionId}:${receipt.blockHash}:${epoch}`, {
     kind: "execution-landed",
     ...shared,
     transactionIndex: receipt.transactionIndex,
@@ -396,7 +421,7 @@ function land(turn: Turn, { planned, transactionHash }: Open, receipt: Receipt, 
   const profit = changes.get(candidate.token) ?? 0n;
   const gasCost = BigInt(receipt.gasUsed) * BigInt(receipt.effectiveGasPrice);
   const netProfit = (candidate.token === config.wrappedNative ? profit : 0n) - gasCost;
-  say(turn, config, "tradeSettled", `settled:${executionId}:${receipt.blockHash}`, {
+  say(turn, config, "tradeSettled", `settled:${executionId}:${receipt.blockHash}:${epoch}`, {
     kind: "trade-settled",
     ...shared,
     contract: config.contract,

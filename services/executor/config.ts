@@ -31,3 +31,6 @@ export function checkExecutorSettings({ chain, mode, wallet }: ExecutorSettings)
   if (mode === "live" && chain.relays.length === 0)
     throw new UserError(`chain ${chain.key}: live mode needs a relay`, "set chains.<key>.relays");
 }
+
+/** A transaction thrown out by a reorganisation is mined again within a few blocks or not at all: its plan is valid for one block only. */
+export const COMEBACK_BLOCKS = 4;

@@ -6,7 +6,7 @@ import { invariant } from "#libs/units/invariant.ts";
 import { openKeystore, type Signer } from "#libs/wallet/keystore.ts";
 import { type Config, executor, fold, initialState, type Keys, type Reply, type Request, type State } from "#services/executor/actor.ts";
 import { PAPER_CONTRACT, PAPER_WALLET, paperOverride, readReceipt, type StateOverride, simulate } from "#services/executor/chain-port.ts";
-import { checkExecutorSettings, type ExecutorSettings, REORG_BLOCKS } from "#services/executor/config.ts";
+import { COMEBACK_BLOCKS, checkExecutorSettings, type ExecutorSettings, REORG_BLOCKS } from "#services/executor/config.ts";
 
 /** Stream messages to look back over for blocks: enough to meet a reorganisation that happened while this actor was down. */
 const LOOK_BACK = 4_096;
@@ -32,6 +32,7 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
     wrappedNative: chain.wrappedNative,
     leaseEpoch: 0,
     reorgBlocks: REORG_BLOCKS,
+    comebackBlocks: COMEBACK_BLOCKS,
   };
 
   const readNonce = async () => (signer === null ? 0 : Number(await client.send<string>("eth_getTransactionCount", [wallet, "latest"])));

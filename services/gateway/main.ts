@@ -1,4 +1,5 @@
 import type { Actor, Effect } from "#libs/actor/actor.ts";
+import { REPLICA } from "#libs/actor/instance.ts";
 import type { ActorSpec, Follow } from "#libs/actor/run.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
@@ -66,7 +67,7 @@ export function gatewaySpec(settings: GatewaySettings): GatewaySpec {
       actor: gateway,
       config: null,
       chain: null,
-      instance: `gateway-${process.pid}`,
+      instance: `gateway-${REPLICA}`,
       async boot({ bus }) {
         const inputs: Follow[] = [
           { mode: "follow", stream: "CONTROL", chain: null, keys: ["actorHeartbeat"], tokens: {}, startSequence: 1 },

@@ -33,6 +33,14 @@ const MINT = "0x7a53080ba414158be7ec69b987b5fb7d07dee101fe85488f0853ae16239d0bde
 /** keccak256("Burn(address,int24,int24,uint128,uint256,uint256)") */
 const BURN = "0x0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c";
 
+/**
+ * A swap within one tick takes about 61,000 (measured: V3→V3 196,748, libs/contracts/README.md). A step reads a cold word of the bitmap (2,100) and
+ * computes; crossing writes a tick's four slots, two of them warm afterwards. Checked against eth_estimateGas in runs on the local chain.
+ */
+const GAS_OF_SWAP = 58_000;
+const GAS_OF_STEP = 6_000;
+const GAS_OF_CROSSING = 26_000;
+
 function setTick(state: V3State, tick: number, net: bigint, gross: bigint): void {
   if (gross === 0n) state.ticks.delete(tick);
   else state.ticks.set(tick, { net, gross });
@@ -140,6 +148,11 @@ export const uniswapV3: Family<"uniswap-v3", V3State> = {
       liquidity.toString(),
       ticks.map((each): TickRow => [each.tick, each.liquidityNet.toString(), each.liquidityGross.toString()]),
     ]);
+  },
+  swapGas(info, state, { amountIn, zeroForOne }) {
+    sortTicks(state);
+    const { steps, ticksCrossed } = swapExactIn(state, { amountIn, zeroForOne, feePips: info.feePips, tickSpacing: info.tickSpacing });
+    return GAS_OF_SWAP + steps * GAS_OF_STEP + ticksCrossed * GAS_OF_CROSSING;
   },
   quoteExactIn(info, state, { amountIn, zeroForOne }) {
     if (amountIn <= 0n || state.sqrtPriceX96 === 0n) return 0n;

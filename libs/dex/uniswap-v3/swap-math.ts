@@ -54,6 +54,9 @@ export interface SwapResult {
   readonly amountInUsed: bigint;
   readonly sqrtPriceX96: bigint;
   readonly liquidity: bigint;
+  /** Steps of the contract's loop, and how many of them ended at an initialised tick: what the gas depends on. */
+  readonly steps: number;
+  readonly ticksCrossed: number;
 }
 
 /**
@@ -77,7 +80,11 @@ export function swapExactIn(
   let tick = pool.tick;
   let below = lastAtOrBelow(sortedTicks, tick);
 
+  let steps = 0;
+  let ticksCrossed = 0;
+
   while (remaining !== 0n && sqrtPrice !== limit) {
+    steps++;
     const compressed = Math.floor(tick / tickSpacing);
     let tickNext: number;
     let initialized = false;
@@ -114,9 +121,10 @@ export function swapExactIn(
         const net = liquidityNet[zeroForOne ? below : below + 1] as bigint;
         liquidity += zeroForOne ? -net : net;
         below += zeroForOne ? -1 : 1;
+        ticksCrossed++;
       }
       tick = zeroForOne ? tickNext - 1 : tickNext;
     }
   }
-  return { amountOut, amountInUsed: input.amountIn - remaining, sqrtPriceX96: sqrtPrice, liquidity };
+  return { amountOut, amountInUsed: input.amountIn - remaining, sqrtPriceX96: sqrtPrice, liquidity, steps, ticksCrossed };
 }

@@ -42,6 +42,8 @@ const OLDEST_SERVER = [2, 11] as const;
 /** Error code of the server for a failed expected-last-subject-sequence: another instance has written. */
 const WRONG_LAST_SEQUENCE = 10_071;
 
+const STREAM_NOT_FOUND = 10_059;
+
 /** Publishing is repeated with the same id for about 12 s in all: longer than a leader election (measured 4.1 s), far shorter than the duplicate window. */
 const PUBLISH_BACKOFF_MS = [20, 50, 100, 250, 500, 1_000, 2_000, 4_000, 4_000] as const;
 
@@ -67,6 +69,8 @@ export interface BusOptions {
   readonly servers: readonly string[];
   readonly name: string;
   readonly credentialsFile?: string | undefined;
+  /** How long to go on trying when no server answers: a deployment's broker may start after its actors. 0 gives up at once. */
+  readonly patienceMs?: number;
 }
 
 export class Bus {
@@ -83,23 +87,7 @@ export class Bus {
   /** Connects and refuses what cannot carry the system: an unreachable server, one too old, one without JetStream. Throws `UserError`. */
   static async connect(options: BusOptions): Promise<Bus> {
     const where = options.servers.join(", ");
-    let connection: NatsConnection;
-    try {
-      connection = await connect({
-        servers: [...options.servers],
-        name: options.name,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: 250,
-        timeout: 5_000,
-        ...(options.credentialsFile === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) }),
-      });
-    } catch (cause) {
-      throw new UserError(
-        `no NATS server answers at ${where}: ${(cause as Error).message}`,
-        "start one (nats-server -js) or correct nats.servers",
-        { cause },
-      );
-    }
+    const connection = await dial(options, where);
     const version = connection.info?.version ?? "0.0.0";
     const [major = 0, minor = 0] = version.split(".").map(Number);
     if (major < OLDEST_SERVER[0] || (major === OLDEST_SERVER[0] && minor < OLDEST_SERVER[1])) {
@@ -139,15 +127,27 @@ export class Bus {
           allow_direct: true,
         };
         try {
-          await this.#jsm.streams.add(config);
+          // An existing stream is updated: adding it again would need its whole bound unreserved once more.
+          if (await this.#hasStream(config.name)) await this.#jsm.streams.update(config.name, config);
+          else await this.#jsm.streams.add(config);
         } catch (cause) {
-          if (!String(cause).includes("already in use")) throw this.#streamError(config.name, cause);
-          await this.#jsm.streams.update(config.name, config);
+          throw this.#streamError(config.name, cause);
         }
       }
     }
-    for (const chain of chains) await new Objm(this.#connection).create(snapshotBucket(chain), { storage: StorageType.File });
-    await new Kvm(this.#connection).create(LEASE_BUCKET, { ttl: LEASE_TTL_MS, storage: StorageType.File });
+    const replicas = clustered ? 3 : 1;
+    for (const chain of chains) await new Objm(this.#connection).create(snapshotBucket(chain), { storage: StorageType.File, replicas });
+    await new Kvm(this.#connection).create(LEASE_BUCKET, { ttl: LEASE_TTL_MS, storage: StorageType.File, replicas });
+  }
+
+  async #hasStream(name: string): Promise<boolean> {
+    try {
+      await this.#jsm.streams.info(name);
+      return true;
+    } catch (cause) {
+      if ((cause as { code?: number }).code === STREAM_NOT_FOUND) return false;
+      throw cause;
+    }
   }
 
   #streamError(name: string, cause: unknown): UserError {
@@ -334,6 +334,33 @@ export class Bus {
   /** Ends the connection once everything handed to it is out. */
   async close(): Promise<void> {
     if (!this.#connection.isClosed()) await this.#connection.drain();
+  }
+}
+
+const DIAL_PAUSE_MS = 1_000;
+
+async function dial(options: BusOptions, where: string): Promise<NatsConnection> {
+  const givenUpAtMs = Date.now() + (options.patienceMs ?? 0);
+  for (;;) {
+    try {
+      return await connect({
+        servers: [...options.servers],
+        name: options.name,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 250,
+        timeout: 5_000,
+        ...(options.credentialsFile === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) }),
+      });
+    } catch (cause) {
+      if (Date.now() >= givenUpAtMs) {
+        throw new UserError(
+          `no NATS server answers at ${where}: ${(cause as Error).message}`,
+          "start one (nats-server -js) or correct nats.servers",
+          { cause },
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, DIAL_PAUSE_MS));
+    }
   }
 }
 

@@ -1,10 +1,39 @@
+import { arbitrum } from "#libs/chains/arbitrum.ts";
+import { avalanche } from "#libs/chains/avalanche.ts";
+import { base } from "#libs/chains/base.ts";
+import { blast } from "#libs/chains/blast.ts";
+import { bsc } from "#libs/chains/bsc.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
+import { ethereum } from "#libs/chains/ethereum.ts";
+import { gnosis } from "#libs/chains/gnosis.ts";
+import { linea } from "#libs/chains/linea.ts";
+import { mantle } from "#libs/chains/mantle.ts";
+import { optimism } from "#libs/chains/optimism.ts";
+import { polygon } from "#libs/chains/polygon.ts";
+import { scroll } from "#libs/chains/scroll.ts";
+import { sonic } from "#libs/chains/sonic.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
+import { zksync } from "#libs/chains/zksync.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { UserError } from "#libs/units/invariant.ts";
 
 /** A line per chain. */
-export const CHAINS: Readonly<Record<string, ChainConfig>> = {};
+export const CHAINS: Readonly<Record<string, ChainConfig>> = {
+  ethereum,
+  optimism,
+  bsc,
+  polygon,
+  base,
+  arbitrum,
+  avalanche,
+  gnosis,
+  linea,
+  scroll,
+  zksync,
+  sonic,
+  mantle,
+  blast,
+};
 
 /** The facts of a configured chain: its own definition or the built-in one, with the section's contract and relays put in. Throws `UserError` for an unknown chain. */
 export function chainOf(key: string, section: ChainSection): ChainConfig {

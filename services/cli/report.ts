@@ -71,6 +71,13 @@ export class Tally {
   readonly pools = new Map<string, Set<string>>();
   readonly blockToCycleMs: number[] = [];
   readonly blockToBundleMs: number[] = [];
+  /** Latencies count from this block on: earlier ones waited for the actors to start. */
+  readonly #measuredFrom: number;
+
+  constructor(measuredFrom = 0) {
+    this.#measuredFrom = measuredFrom;
+  }
+
   /** Planned, and not yet at an end. */
   readonly open = new Map<string, number>();
 
@@ -91,7 +98,7 @@ export class Tally {
       }
       case "cycle-found":
         this.cyclesFound += body.cyclesFound;
-        this.blockToCycleMs.push(storedAtMs - body.observedAtMs);
+        if (body.blockNumber >= this.#measuredFrom) this.blockToCycleMs.push(storedAtMs - body.observedAtMs);
         return;
       case "opportunity-scored":
         this.opportunities += body.opportunities.length;
@@ -101,7 +108,7 @@ export class Tally {
         return;
       case "execution-submitted":
         this.submitted.add(body.executionId);
-        this.blockToBundleMs.push(body.submittedAtMs - body.observedAtMs);
+        if (body.blockNumber >= this.#measuredFrom) this.blockToBundleMs.push(body.submittedAtMs - body.observedAtMs);
         return;
       case "execution-landed":
         this.open.delete(body.executionId);
@@ -127,8 +134,8 @@ export class Tally {
   }
 }
 
-export async function readTally(bus: Bus, chain: string): Promise<Tally> {
-  const tally = new Tally();
+export async function readTally(bus: Bus, chain: string, measuredFrom = 0): Promise<Tally> {
+  const tally = new Tally(measuredFrom);
   for (const stream of ["MARKET", "DECISIONS", "MONEY"] as const) {
     for await (const message of bus.read(stream, chain)) if (message !== null) tally.add(message.body, message.meta.storedAtMs);
   }
@@ -171,13 +178,15 @@ export interface ReportInput {
   readonly chain: ChainConfig;
   readonly client: RpcClient;
   readonly seed: number | null;
+  /** First block that came when every actor was ready. */
+  readonly measuredFrom: number;
   /** Holdings at the start and the wallet they are of; null where nothing can be earned (paper mode). */
   readonly earnings: { readonly wallet: Address; readonly before: bigint } | null;
 }
 
 /** The report of a run, from what the streams hold and what the chain says. */
-export async function makeReport({ bus, chain, client, seed, earnings }: ReportInput): Promise<Report> {
-  const tally = await readTally(bus, chain.key);
+export async function makeReport({ bus, chain, client, seed, measuredFrom, earnings }: ReportInput): Promise<Report> {
+  const tally = await readTally(bus, chain.key, measuredFrom);
   const trades: ReportedTrade[] = [];
   const profitByToken: Record<string, string> = {};
   let profitWei = 0n;

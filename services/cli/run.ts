@@ -10,6 +10,9 @@ import type { ActorName } from "#proto/subjects.ts";
 import { hostActors } from "#services/cli/hosting.ts";
 import { VERSION } from "#services/cli/version.ts";
 
+/** On a first install the broker may take its time; the pods' startup probes allow more. */
+const BROKER_PATIENCE_MS = 30_000;
+
 export interface RunOptions {
   readonly config: SystemConfig;
   readonly actors: readonly ActorName[];
@@ -29,6 +32,7 @@ export async function runActors(options: RunOptions): Promise<number> {
     servers: config.nats.servers,
     name: `hyperspeed ${options.actors.join(",")}`,
     credentialsFile: config.nats.credentialsFile,
+    patienceMs: BROKER_PATIENCE_MS,
   });
   try {
     await bus.ensureStreams(Object.keys(config.chains));

@@ -133,6 +133,7 @@ async function run(options: UpOptions, directory: string, cleanups: Cleanup[], v
     mode: market.section.mode ?? "paper",
   });
 
+  const measuredFrom = ((await bus.lastOf("blockObserved", { chain: chain.key }))?.body.blockNumber ?? 0) + 1;
   const reached = market.start === null ? new Promise<never>(() => {}) : market.start(options.blocks);
   const stopFollowing = view.follow(page.apiUrl, chain.key);
   await Promise.race([
@@ -144,7 +145,7 @@ async function run(options: UpOptions, directory: string, cleanups: Cleanup[], v
   view.step("draining", "no new work, everything under way is brought to its end");
   await settle(actors, bus, chain, market.drain);
   stopFollowing();
-  const report = await makeReport({ bus, chain, client, seed: options.remote === null ? options.seed : null, earnings });
+  const report = await makeReport({ bus, chain, client, seed: options.remote === null ? options.seed : null, measuredFrom, earnings });
   await actors.drain(ACTORS);
   view.report(report);
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);

@@ -4,6 +4,7 @@ import { executorErrorOf } from "#libs/contracts/errors.ts";
 import { padWord, toHex } from "#libs/evm/hex.ts";
 import { type RpcClient, RpcError } from "#libs/evm/rpc.ts";
 import type { ReceiptLog } from "#libs/ledger/settlement.ts";
+import type { callBundle } from "#libs/relays/flashbots.ts";
 import type { Address } from "#libs/units/brand.ts";
 import type { Receipt } from "#services/executor/actor.ts";
 
@@ -16,23 +17,32 @@ export interface CallRequest {
 /** Third parameter of eth_call: accounts as they would be. */
 export type StateOverride = Readonly<Record<string, { readonly code?: string; readonly stateDiff?: Readonly<Record<string, string>> }>>;
 
+export type SimulationOutcome = { readonly ok: true; readonly gasUsed: number } | { readonly ok: false; readonly detail: string };
+
 /**
- * Runs the call on the state of one block, and measures its gas beside it. A refusal is an answer: the reason in the contract's own words where they can be read.
+ * Runs the call on the state of one block with eth_call, and beside it learns its gas: from the relay's own simulation of the signed bundle, which is exact and a
+ * second opinion, or where there is none from eth_estimateGas, which runs the call several times. A refusal is an answer: the reason in the contract's own words
+ * where they can be read.
  */
 export async function simulate(
   client: RpcClient,
   call: CallRequest,
   at: { readonly blockHash: string; readonly blockNumber: number },
+  asRelayDoes: (() => ReturnType<typeof callBundle>) | null,
   override?: StateOverride,
-): Promise<{ readonly ok: true; readonly gasUsed: number } | { readonly ok: false; readonly detail: string }> {
+): Promise<SimulationOutcome> {
   const request = { from: call.from, to: call.to, data: call.data, gas: toHex(call.gas) };
   const more = override === undefined ? [] : [override];
+  const estimate = async () => Number(await client.send<string>("eth_estimateGas", [request, toHex(at.blockNumber), ...more]));
   try {
-    const [, gasUsed] = await Promise.all([
+    const [, relayed] = await Promise.all([
       client.send("eth_call", [request, { blockHash: at.blockHash }, ...more]),
-      client.send<string>("eth_estimateGas", [request, toHex(at.blockNumber), ...more]),
+      asRelayDoes?.() ?? null,
     ]);
-    return { ok: true, gasUsed: Number(gasUsed) };
+    if (relayed === null || !relayed.ok) return { ok: true, gasUsed: await estimate() };
+    const reverted = relayed.value.results.find(({ error, revert }) => error !== undefined || revert !== undefined);
+    if (reverted !== undefined) return { ok: false, detail: `the relay's simulation reverts: ${reverted.revert ?? reverted.error}` };
+    return { ok: true, gasUsed: relayed.value.totalGasUsed };
   } catch (cause) {
     if (cause instanceof RpcError) return { ok: false, detail: executorErrorOf(cause.data) ?? cause.message };
     throw cause;

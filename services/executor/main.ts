@@ -1,6 +1,6 @@
 import type { ActorSpec } from "#libs/actor/run.ts";
 import { checkEndpoint, RpcClient } from "#libs/evm/rpc.ts";
-import { sendBundle } from "#libs/relays/flashbots.ts";
+import { callBundle, sendBundle } from "#libs/relays/flashbots.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import { openKeystore, type Signer } from "#libs/wallet/keystore.ts";
@@ -40,18 +40,21 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
   async function simulateAndSign({ planned }: Extract<Request, { call: "simulate" }>): Promise<Reply> {
     const { executionId, blockHash, blockNumber, calldata, gasLimit } = planned;
     const call = { from: wallet, to: contract, data: calldata, gas: gasLimit };
-    const [outcome, transaction] = await Promise.all([
-      simulate(client, call, { blockHash, blockNumber }, override),
-      signer?.sign({
-        chainId: chain.chainId,
-        nonce: planned.nonce,
-        to: contract,
-        data: calldata as `0x${string}`,
-        gasLimit: BigInt(gasLimit),
-        maxFeePerGas: BigInt(planned.maxFeePerGas),
-        maxPriorityFeePerGas: BigInt(planned.maxPriorityFeePerGas),
-      }),
-    ]);
+    const transaction = await signer?.sign({
+      chainId: chain.chainId,
+      nonce: planned.nonce,
+      to: contract,
+      data: calldata as `0x${string}`,
+      gasLimit: BigInt(gasLimit),
+      maxFeePerGas: BigInt(planned.maxFeePerGas),
+      maxPriorityFeePerGas: BigInt(planned.maxPriorityFeePerGas),
+    });
+    const relay = chain.relays[0];
+    const asRelayDoes =
+      transaction === undefined || relay === undefined || signer === null
+        ? null
+        : () => callBundle(relay, signer, { transactions: [transaction.raw], targetBlock: planned.targetBlock });
+    const outcome = await simulate(client, call, { blockHash, blockNumber }, asRelayDoes, override);
     if (!outcome.ok) return { kind: "simulated", executionId, ...outcome };
     if (transaction !== undefined) {
       signed.set(executionId, transaction.raw);

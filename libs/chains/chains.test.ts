@@ -1,0 +1,59 @@
+import { readdirSync } from "node:fs";
+import { expect, test } from "vitest";
+import type { ChainConfig } from "#libs/chains/chain.ts";
+import { CHAINS } from "#libs/chains/index.ts";
+
+const TOKEN = /^[a-z0-9][a-z0-9_-]*$/;
+const ADDRESS = /^0x[0-9a-f]{40}$/;
+const NO_CHAIN = new Set(["chain.ts", "index.ts", "system-config.ts"]);
+
+const chains = Object.entries(CHAINS);
+const repeated = (values: readonly (string | number)[]) => values.filter((value, index) => values.indexOf(value) !== index);
+const addressesOf = ({ wrappedNative, multicall3, tokens, dexes, flashLenders }: ChainConfig) => [
+  wrappedNative,
+  multicall3,
+  ...tokens.map(({ address }) => address),
+  ...dexes.map(({ factory }) => factory),
+  ...flashLenders.map(({ address }) => address),
+];
+
+test("every file of data is a chain in the table, under its own key", () => {
+  const files = readdirSync(import.meta.dirname).filter(
+    (file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !NO_CHAIN.has(file),
+  );
+  expect(chains.map(([key]) => `${key}.ts`).toSorted()).toEqual(files.toSorted());
+  for (const [key, chain] of chains) expect(chain.key).toBe(key);
+});
+
+test("chain ids and keys are unique, and keys are subject tokens", () => {
+  expect(repeated(chains.map(([, { chainId }]) => chainId))).toEqual([]);
+  for (const [key] of chains) expect(key).toMatch(TOKEN);
+});
+
+test.each(chains)("%s: addresses are lower-case, and none stands for two things of a kind", (_, chain) => {
+  for (const address of addressesOf(chain)) expect(address).toMatch(ADDRESS);
+  expect(repeated(chain.tokens.map(({ address }) => address))).toEqual([]);
+  expect(repeated(chain.tokens.map(({ symbol }) => symbol))).toEqual([]);
+  expect(repeated(chain.dexes.map(({ factory }) => factory))).toEqual([]);
+});
+
+test.each(chains)("%s: DEXes, lenders and relays have ids of their own, fit for a subject", (_, { dexes, flashLenders, relays }) => {
+  expect(dexes.length).toBeGreaterThan(0);
+  for (const ids of [dexes.map(({ id }) => id), flashLenders.map(({ id }) => id), relays.map(({ name }) => name)]) {
+    expect(repeated(ids)).toEqual([]);
+    for (const id of ids) expect(id).toMatch(TOKEN);
+  }
+  for (const { url } of relays) expect(new URL(url).protocol).toBe("https:");
+});
+
+test.each(chains)("%s: the wrapped native coin is one of its tokens, with 18 decimals", (_, { wrappedNative, tokens }) => {
+  expect(tokens.find(({ address }) => address === wrappedNative)?.decimals).toBe(18);
+});
+
+test.each(chains)("%s: a fee is stated where pools do not carry it, and only there", (_, { dexes }) => {
+  for (const { family, feeBps, source } of dexes) {
+    if (family === "uniswap-v2") expect(feeBps).toBeGreaterThan(0);
+    else expect(feeBps).toBeUndefined();
+    expect(source).not.toBe("");
+  }
+});

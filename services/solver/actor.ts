@@ -44,9 +44,12 @@ export interface Config {
 
 export type Keys = "blockObserved" | "blockReorged" | "poolChanged" | "poolDiscovered" | "poolSnapshotted";
 export type Request =
+  /** Takes a whole DEX in and runs the search once for practice, so that no block pays for either. */
+  | { readonly call: "prepare"; readonly updates: readonly Update[]; readonly search: SearchOptions }
   | { readonly call: "load-snapshot"; readonly dex: string; readonly object: string }
   | { readonly call: "search"; readonly updates: readonly Update[]; readonly search: SearchOptions };
 export type Reply =
+  | { readonly kind: "prepared" }
   | { readonly kind: "snapshot-loaded"; readonly dex: string; readonly snapshot: PoolSnapshot | null }
   | { readonly kind: "searched"; readonly result: SearchResult };
 
@@ -69,7 +72,7 @@ export const solver: Actor<State, Config, Keys, Request, Reply> = {
     if (input.type === "message") receive(state, input, config, effects);
     else if (input.type === "timer") release(state, config, effects);
     else if (input.reply.kind === "snapshot-loaded") adopt(state, input.reply, config, effects);
-    else finish(state, input.reply.result, config, effects);
+    else if (input.reply.kind === "searched") finish(state, input.reply.result, config, effects);
     return { state, effects };
   },
 };
@@ -136,6 +139,9 @@ function adopt(
   dex.reported = branchOf(snapshot);
   state.updates.push({ dex: id, family: snapshot.states.family, added: snapshot.pools, rows: snapshot.states.rows, removed: [] });
   for (const message of dex.buffered.splice(0)) report(state, dex, message);
+  const updates = state.updates;
+  state.updates = [];
+  effects.push({ type: "call", request: { call: "prepare", updates, search: config.search } });
   releaseIfComplete(state, config, effects);
 }
 

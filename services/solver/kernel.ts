@@ -12,6 +12,9 @@ export interface Update {
   readonly removed: readonly string[];
 }
 
+/** The engine optimises after some thousand calls; each round sizes a thousand cycles and more. */
+const PRACTICE_ROUNDS = 3;
+
 /**
  * The solver's state and hot loop, for a worker thread. Searches through the pools that changed since the last search, and again through those of its last
  * candidates: an opportunity that nobody took is still there although none of its pools has changed.
@@ -35,6 +38,12 @@ export class Kernel {
         this.#changed.delete(address);
       }
     }
+  }
+
+  /** Runs the search over every pool and forgets what it found: compiled code and warm caches are what remains. */
+  practise(options: SearchOptions): void {
+    const all = [...this.#market.pools()].map(({ info }) => info.pool);
+    for (let round = 0; round < PRACTICE_ROUNDS; round++) searchCycles(this.#market, all, options);
   }
 
   search(options: SearchOptions): SearchResult {

@@ -51,8 +51,8 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
     async call(request): Promise<Reply> {
       if (request.call === "load-snapshot")
         return { kind: "snapshot-loaded", dex: request.dex, snapshot: await loadSnapshot(bus as Bus, config.chain, request.object) };
-      const result = (await pool.run({ updates: request.updates, search: request.search })) as SearchResult;
-      return { kind: "searched", result };
+      const result = (await pool.run(request)) as SearchResult | null;
+      return result === null ? { kind: "prepared" } : { kind: "searched", result };
     },
     close: () => pool.destroy(),
   };

@@ -3,8 +3,18 @@ import { Kernel, type Update } from "#services/solver/kernel.ts";
 
 const kernel = new Kernel();
 
-/** The task of the solver's one worker thread: it alone holds the market, so tasks must come in order. */
-export default function solve({ updates, search }: { readonly updates: readonly Update[]; readonly search: SearchOptions }): SearchResult {
+/** The tasks of the solver's one worker thread: it alone holds the market, so they must come in order. */
+export default function solve({
+  call,
+  updates,
+  search,
+}: {
+  readonly call: "prepare" | "search";
+  readonly updates: readonly Update[];
+  readonly search: SearchOptions;
+}): SearchResult | null {
   kernel.update(updates);
-  return kernel.search(search);
+  if (call === "search") return kernel.search(search);
+  kernel.practise(search);
+  return null;
 }

@@ -1,0 +1,181 @@
+/**
+ * The subject table as an AsyncAPI 3.0 document, for readers and tools that know nothing of this code.
+ *
+ *   node proto/asyncapi.ts            # writes proto/asyncapi.json
+ *   node proto/asyncapi.ts --check    # fails when the tracked file is not what the table says
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import type { TSchema } from "typebox";
+import { LOG_COLUMNS, LogRow } from "#proto/block/v1/observed.ts";
+import { Candidate, Hop } from "#proto/cycle/v1/found.ts";
+import { Scored } from "#proto/opportunity/v1/scored.ts";
+import {
+  POOL_COLUMNS,
+  PoolRow,
+  PoolStates,
+  TickRow,
+  V2_STATE_COLUMNS,
+  V2StateRow,
+  V3_STATE_COLUMNS,
+  V3StateRow,
+} from "#proto/pool/v1/state.ts";
+import { AddressText, Count, HashText, HexData, Int, Token, Uint } from "#proto/scalars.ts";
+import { ACTORS, type ActorName, CAPTURED, STREAMS, type StreamKey, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
+
+export const ASYNCAPI_FILE = new URL("asyncapi.json", import.meta.url);
+
+const positional = (columns: readonly string[]) => `Positional: ${columns.join(", ")}.`;
+
+/** Schemas that several messages share: written once under components, with what their type alone does not say. */
+const SHARED: readonly (readonly [name: string, schema: TSchema, description: string])[] = [
+  ["Uint", Uint, "Unsigned integer of the chain (amount, price, wei) as a decimal string."],
+  ["Int", Int, "Signed integer of the chain as a decimal string."],
+  ["Address", AddressText, "20 bytes, lower case."],
+  ["Hash", HashText, "32 bytes, lower case."],
+  ["HexData", HexData, "Bytes, lower case."],
+  ["Count", Count, "A block number, count or Unix time in milliseconds, below 2^53."],
+  ["Token", Token, "What one token of a subject may be."],
+  ["LogRow", LogRow, positional(LOG_COLUMNS)],
+  ["PoolRow", PoolRow, `${positional(POOL_COLUMNS)} The fee in 1e-6 units; tick spacing 0 where the family has none.`],
+  ["V2StateRow", V2StateRow, positional(V2_STATE_COLUMNS)],
+  ["V3StateRow", V3StateRow, `${positional(V3_STATE_COLUMNS)} In a change only the ticks that the block touched.`],
+  ["TickRow", TickRow, "Positional: tick, liquidityNet, liquidityGross. A liquidityGross of 0 removes the tick."],
+  ["PoolStates", PoolStates, "Absolute states of pools of one family."],
+  ["Hop", Hop, "One swap of a cycle with its exact amounts."],
+  ["Candidate", Candidate, "A cycle, sized exactly."],
+  ["Scored", Scored, "A candidate with what it costs and is worth."],
+];
+
+const PARAMETERS: Readonly<Record<string, string>> = {
+  chain: "Key of the chain (libs/chains), such as base.",
+  dex: "Id of the DEX on that chain, such as uniswap-v3.",
+  wallet: "Address of the executing wallet, lower case: one writer per subject.",
+  instance: "Name of the running instance.",
+  actor: "Name of the actor that buried the message.",
+};
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+type JsonObject = { readonly [key: string]: Json };
+
+const plain = (schema: TSchema): JsonObject => JSON.parse(JSON.stringify(schema)) as JsonObject;
+const names = new Map(SHARED.map(([name, schema]) => [JSON.stringify(schema), name]));
+
+/** The schema with every shared part below its root replaced by a reference. */
+function withReferences(value: Json, isRoot = true): Json {
+  const name = isRoot ? undefined : names.get(JSON.stringify(value));
+  if (name !== undefined) return { $ref: `#/components/schemas/${name}` };
+  if (Array.isArray(value)) return value.map((item) => withReferences(item, false));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withReferences(item, false)]));
+}
+
+const pascal = (text: string): string => text.replaceAll(/(?:^|[-.])([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+const messageName = (key: SubjectKey): string => pascal(plain(SUBJECTS[key].schema.properties.kind).const as string);
+const addressOf = (key: SubjectKey): string => SUBJECTS[key].subject.replaceAll(/<([a-z]+)>/g, "{$1}");
+const tokensOf = (key: SubjectKey): string[] => [...SUBJECTS[key].subject.matchAll(/<([a-z]+)>/g)].map(([, token]) => token as string);
+export const streamPattern = (key: StreamKey): string =>
+  STREAMS[key].scope === "global" ? `HS_${STREAMS[key].suffix}` : `HS_<CHAIN>_${STREAMS[key].suffix}`;
+
+function channelOf(key: SubjectKey): JsonObject {
+  const { stream, says } = SUBJECTS[key];
+  const { scope: _, suffix: __, ...limits } = STREAMS[stream];
+  const tokens = tokensOf(key);
+  return {
+    address: addressOf(key),
+    title: messageName(key),
+    description: `${says}. Stored in ${streamPattern(stream)}.`,
+    messages: { [messageName(key)]: { $ref: `#/components/messages/${messageName(key)}` } },
+    ...(tokens.length === 0
+      ? {}
+      : { parameters: Object.fromEntries(tokens.map((token) => [token, { $ref: `#/components/parameters/${token}` }])) }),
+    "x-jetstream": { stream: streamPattern(stream), ...limits },
+  };
+}
+
+function operationsOf(key: SubjectKey): [string, JsonObject][] {
+  const { producer, consumers } = SUBJECTS[key];
+  const message = messageName(key);
+  const operation = (action: "send" | "receive", actor: ActorName): [string, JsonObject] => [
+    `${actor}${action === "send" ? "Sends" : "Receives"}${message}`,
+    {
+      action,
+      channel: { $ref: `#/channels/${key}` },
+      messages: [{ $ref: `#/channels/${key}/messages/${message}` }],
+      tags: [{ name: actor }],
+    },
+  ];
+  const producers = producer === "every actor" ? ACTORS : [producer];
+  return [...producers.map((actor) => operation("send", actor)), ...consumers.map((actor) => operation("receive", actor))];
+}
+
+export function asyncApi(version: string): JsonObject {
+  const keys = Object.keys(SUBJECTS) as SubjectKey[];
+  return {
+    asyncapi: "3.0.0",
+    info: {
+      title: "Hyperspeed",
+      version,
+      description:
+        "All that crosses an actor boundary, on NATS JetStream. A message is one MessagePack map; its schema says what the map holds. " +
+        "Delivery is at least once and in stream order; ids derive from what a message was made of, so a repeat is stored once. " +
+        "Schemas only grow: unknown fields are accepted. Generated by proto/asyncapi.ts from proto/subjects.ts.",
+      license: { name: "MIT" },
+    },
+    defaultContentType: "application/msgpack",
+    servers: {
+      nats: {
+        host: "{host}",
+        protocol: "nats",
+        description: "NATS 2.11 or newer with JetStream",
+        variables: { host: { default: "127.0.0.1:4222" } },
+      },
+    },
+    channels: Object.fromEntries(keys.map((key) => [key, channelOf(key)])),
+    operations: Object.fromEntries(keys.flatMap(operationsOf)),
+    components: {
+      messages: Object.fromEntries(
+        keys.map((key) => [
+          messageName(key),
+          {
+            name: plain(SUBJECTS[key].schema.properties.kind).const as string,
+            title: messageName(key),
+            summary: SUBJECTS[key].says,
+            contentType: "application/msgpack",
+            headers: { $ref: "#/components/schemas/Headers" },
+            payload: { $ref: `#/components/schemas/${messageName(key)}` },
+          },
+        ]),
+      ),
+      parameters: Object.fromEntries(Object.entries(PARAMETERS).map(([token, description]) => [token, { description }])),
+      schemas: {
+        Headers: {
+          type: "object",
+          required: ["Nats-Msg-Id"],
+          properties: {
+            "Nats-Msg-Id": { type: "string", description: "Derived from the inputs of the decision that published this." },
+            traceparent: { type: "string", description: "W3C trace context of the work that published this." },
+          },
+        },
+        ...Object.fromEntries(
+          SHARED.map(([name, schema, description]) => [name, { description, ...(withReferences(plain(schema)) as JsonObject) }]),
+        ),
+        ...Object.fromEntries(keys.map((key) => [messageName(key), withReferences(plain(SUBJECTS[key].schema))])),
+      },
+    },
+    "x-captured-subjects": CAPTURED,
+  };
+}
+
+export function renderAsyncApi(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  return `${JSON.stringify(asyncApi(version), null, 2)}\n`;
+}
+
+if (import.meta.main) {
+  const text = renderAsyncApi();
+  if (!process.argv.includes("--check")) writeFileSync(ASYNCAPI_FILE, text);
+  else if (readFileSync(ASYNCAPI_FILE, "utf8") !== text) {
+    console.error("proto/asyncapi.json is not what proto/subjects.ts says: run node proto/asyncapi.ts and commit it");
+    process.exitCode = 1;
+  }
+}

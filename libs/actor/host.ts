@@ -1,6 +1,6 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import type { Bus } from "#libs/actor/bus.ts";
+import { listen } from "#libs/actor/listen.ts";
 import type { RunningActor } from "#libs/actor/run.ts";
 import type { Logger } from "#libs/telemetry/log.ts";
 import { registry } from "#libs/telemetry/metrics.ts";
@@ -9,36 +9,6 @@ import { UserError } from "#libs/units/invariant.ts";
 export interface ProcessServer {
   readonly url: string;
   close(): Promise<void>;
-}
-
-/** Listens, or says which port is taken and what to do. */
-export async function listen(
-  server: Server,
-  options: { readonly host: string; readonly port: number; readonly what: string; readonly flag: string },
-): Promise<AddressInfo> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      if (cause.code === "EADDRINUSE")
-        reject(
-          new UserError(
-            `port ${options.port} for the ${options.what} is in use on ${options.host}`,
-            `stop what holds it, or choose another with ${options.flag}`,
-            { cause },
-          ),
-        );
-      else if (cause.code === "EACCES")
-        reject(
-          new UserError(
-            `no permission to listen on port ${options.port} for the ${options.what}`,
-            `choose a port above 1023 with ${options.flag}`,
-            { cause },
-          ),
-        );
-      else reject(cause);
-    });
-    server.listen(options.port, options.host, resolve);
-  });
-  return server.address() as AddressInfo;
 }
 
 /**
@@ -75,14 +45,14 @@ export async function serveProcess(options: {
     }
     answer(404, { error: "unknown path", known: ["/healthz", "/readyz", "/metrics"] });
   });
-  const { port } = await listen(server, {
+  const { url } = await listen(server, {
     host: options.host,
     port: options.port,
     what: "health and metrics server",
-    flag: "http.port in the configuration",
+    setting: "http.port in the configuration, or --metrics-port",
   });
   return {
-    url: `http://${options.host}:${port}`,
+    url,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -106,6 +76,8 @@ export async function untilStopped(actors: readonly RunningActor[], log: Logger,
     await Promise.race([signalled, ...(stopRequested === undefined ? [] : [stopRequested]), ...actors.map((actor) => actor.done)]);
     return 0;
   } catch (cause) {
+    // What the user can put right is theirs to read, without a stack.
+    if (cause instanceof UserError) throw cause;
     log.fatal({ cause: (cause as Error).message, stack: (cause as Error).stack }, "an actor failed: ending the process");
     return 1;
   } finally {

@@ -13,6 +13,7 @@ import { artifact, type Hex } from "./artifact.ts";
 const MODULES = fileURLToPath(new URL("../../node_modules/", import.meta.url));
 
 export interface TestChain {
+  readonly url: string;
   readonly provider: JsonRpcProvider;
   readonly signer: JsonRpcSigner;
   stop(): Promise<void>;
@@ -39,6 +40,7 @@ export async function startTestChain(args: readonly string[] = []): Promise<Test
   });
   const provider = new JsonRpcProvider(url, undefined, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 20, batchMaxCount: 1 });
   return {
+    url,
     provider,
     signer: await provider.getSigner(0),
     async stop() {

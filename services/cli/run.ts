@@ -41,9 +41,11 @@ export async function runActors(options: RunOptions): Promise<number> {
     const actors = hosted.specs.map((spec) => runActor(spec, { bus, log, version: VERSION }));
     const server = await serveProcess({ host: config.http?.host ?? "127.0.0.1", port: config.http?.port ?? 0, bus, actors });
     log.info({ url: server.url, actors: actors.map(({ instance }) => instance) }, "hosting");
-    const code = await untilStopped(actors, log);
-    await server.close();
-    return code;
+    try {
+      return await untilStopped(actors, log);
+    } finally {
+      await server.close();
+    }
   } finally {
     await bus.close();
     await flushTraces();

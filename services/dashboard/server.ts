@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
-import { isIP } from "node:net";
 import { join } from "node:path";
 import express, { type Request, type Response } from "express";
 import helmet from "helmet";
+import { listen } from "#libs/actor/listen.ts";
 import { UserError } from "#libs/units/invariant.ts";
 import { DIST_DIRECTORY } from "./build.ts";
 
@@ -22,7 +22,6 @@ export interface DashboardServer {
   close(): Promise<void>;
 }
 
-const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 const CLOSE_GRACE_MS = 1_000;
 
 /** What the page may connect to: its own server and the gateway, over HTTP and WebSocket. */
@@ -78,33 +77,20 @@ export function createDashboardServer(options: DashboardServerOptions): Dashboar
   const server = createServer(app);
 
   return {
-    listen: () =>
-      new Promise((resolve, reject) => {
-        if (!existsSync(join(distDirectory, "index.html"))) {
-          reject(
-            new UserError(`the dashboard is not built: ${distDirectory} has no index.html`, "build it: npx vite build services/dashboard"),
-          );
-          return;
-        }
-        server.once("error", (cause: NodeJS.ErrnoException) => {
-          const problem = cause.code === "EADDRINUSE" ? "is taken" : `cannot be had: ${cause.message}`;
-          reject(
-            new UserError(
-              `port ${options.host}:${options.port} of the dashboard ${problem}`,
-              "stop what holds it or set dashboard.port (0 picks a free one)",
-              {
-                cause,
-              },
-            ),
-          );
-        });
-        server.listen(options.port, options.host, () => {
-          const address = server.address();
-          const port = typeof address === "object" && address !== null ? address.port : options.port;
-          const name = LOOPBACK_NAMES.includes(options.host) || isIP(options.host) !== 6 ? options.host : `[${options.host}]`;
-          resolve({ url: `http://${name}:${port}`, port });
-        });
-      }),
+    async listen() {
+      if (!existsSync(join(distDirectory, "index.html"))) {
+        throw new UserError(
+          `the dashboard is not built: ${distDirectory} has no index.html`,
+          "build it: npx vite build services/dashboard",
+        );
+      }
+      return listen(server, {
+        host: options.host,
+        port: options.port,
+        what: "dashboard",
+        setting: "dashboard.port in the configuration, or --dashboard-port",
+      });
+    },
     close: async () => {
       if (!server.listening) return;
       await new Promise<void>((resolve) => {

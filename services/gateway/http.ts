@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage } from "node:http";
-import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import express, { type ErrorRequestHandler, type NextFunction, type Request, type Response } from "express";
 import { rateLimit } from "express-rate-limit";
@@ -7,7 +6,7 @@ import helmet from "helmet";
 import type { TObject } from "typebox";
 import { Compile } from "typebox/compile";
 import { type WebSocket, WebSocketServer } from "ws";
-import { UserError } from "#libs/units/invariant.ts";
+import { listen } from "#libs/actor/listen.ts";
 import { endpointsOf, type GatewayEvent, type HealthView } from "#services/gateway/api.ts";
 import type { GatewayConfig } from "#services/gateway/config.ts";
 import type { ReadModel } from "#services/gateway/model.ts";
@@ -241,33 +240,16 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   };
 
   return {
-    listen: () =>
-      new Promise((resolve, reject) => {
-        server.once("error", (cause: NodeJS.ErrnoException) => {
-          const place = `${config.host}:${config.port}`;
-          if (cause.code === "EADDRINUSE")
-            reject(
-              new UserError(`port ${place} of the gateway is taken`, "stop what holds it or set gateway.port (0 picks a free one)", {
-                cause,
-              }),
-            );
-          else if (cause.code === "EADDRNOTAVAIL" || cause.code === "EACCES")
-            reject(
-              new UserError(
-                `the gateway cannot listen on ${place}: ${cause.message}`,
-                "set gateway.host and gateway.port to an address of this machine",
-                { cause },
-              ),
-            );
-          else reject(cause);
-        });
-        server.listen(config.port, config.host, () => {
-          const address = server.address();
-          const port = typeof address === "object" && address !== null ? address.port : config.port;
-          startTimers();
-          resolve({ url: `http://${isIP(config.host) === 6 ? `[${config.host}]` : config.host}:${port}`, port });
-        });
-      }),
+    listen: async () => {
+      const bound = await listen(server, {
+        host: config.host,
+        port: config.port,
+        what: "gateway",
+        setting: "gateway.port in the configuration, or --api-port",
+      });
+      startTimers();
+      return bound;
+    },
     broadcast,
     allowOrigin: (origin) => {
       for (const spelling of originsOf(origin)) origins.add(spelling);

@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // Continuous integration counts the tests from there.
+    reporters: process.env.CI === undefined ? ["default"] : ["default", ["json", { outputFile: ".hyperspeed/tests.json" }]],
     projects: [
       {
         test: {

@@ -24,6 +24,8 @@ export interface State {
   readonly dexes: Map<string, Dex>;
   /** The newest block, until its search is asked for. */
   pending: Block | null;
+  /** The branch of the block that was gone on with, while its deadline has not passed: a DEX that reports it now was in time after all. */
+  inTime: string | null;
   /** What the kernel has not been told yet. */
   updates: Update[];
   /** Blocks whose search is under way, oldest first, with the DEXes they had. */
@@ -47,7 +49,7 @@ export type Request =
   /** Takes a whole DEX in and runs the search once for practice, so that no block pays for either. */
   | { readonly call: "prepare"; readonly updates: readonly Update[]; readonly search: SearchOptions }
   | { readonly call: "load-snapshot"; readonly dex: string; readonly object: string }
-  | { readonly call: "search"; readonly updates: readonly Update[]; readonly search: SearchOptions };
+  | { readonly call: "search"; readonly updates: readonly Update[]; readonly search: SearchOptions; readonly lateDexes: readonly string[] };
 export type Reply =
   | { readonly kind: "prepared" }
   | { readonly kind: "snapshot-loaded"; readonly dex: string; readonly snapshot: PoolSnapshot | null }
@@ -58,7 +60,7 @@ export function initialState(config: Config, answered: State["answered"]): State
     dex,
     { loaded: false, loading: false, through: 0, reported: "", late: false, buffered: [] },
   ]);
-  return { dexes: new Map(dexes), pending: null, updates: [], searching: [], answered };
+  return { dexes: new Map(dexes), pending: null, inTime: null, updates: [], searching: [], answered };
 }
 
 const DEADLINE = "late-dex";
@@ -70,8 +72,10 @@ export const solver: Actor<State, Config, Keys, Request, Reply> = {
   decide(state, input, config) {
     const effects: Effect<Request>[] = [];
     if (input.type === "message") receive(state, input, config, effects);
-    else if (input.type === "timer") release(state, config, effects);
-    else if (input.reply.kind === "snapshot-loaded") adopt(state, input.reply, config, effects);
+    else if (input.type === "timer") {
+      release(state, config, effects);
+      state.inTime = null;
+    } else if (input.reply.kind === "snapshot-loaded") adopt(state, input.reply, config, effects);
     else if (input.reply.kind === "searched") finish(state, input.reply.result, config, effects);
     return { state, effects };
   },
@@ -118,6 +122,7 @@ function report(state: State, dex: Dex, message: Received<"poolChanged" | "poolD
   if (body.causeSequence <= dex.through) return;
   dex.through = body.causeSequence;
   dex.reported = branchOf(body);
+  if (dex.reported === state.inTime) dex.late = false;
   if (body.states.rows.length > 0 || body.removed.length > 0) {
     state.updates.push({ dex: body.dex, family: body.states.family, added: [], rows: body.states.rows, removed: body.removed });
   }
@@ -135,6 +140,7 @@ function adopt(
   // A snapshot that is gone already has a successor, whose message comes.
   if (snapshot === null) return;
   dex.loaded = true;
+  dex.late = false;
   dex.through = snapshot.causeSequence;
   dex.reported = branchOf(snapshot);
   state.updates.push({ dex: id, family: snapshot.states.family, added: snapshot.pools, rows: snapshot.states.rows, removed: [] });
@@ -159,7 +165,6 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   const block = state.pending;
   if (block === null) return;
   state.pending = null;
-  effects.push({ type: "clear-timer", name: DEADLINE });
   const { answered } = state;
   // Applied, but answered already before a restart: the kernel gets its updates with the next search.
   if (
@@ -168,6 +173,7 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   )
     return;
   const branch = branchOf(block.body);
+  state.inTime = branch;
   const dexes: string[] = [];
   const lateDexes: string[] = [];
   for (const [id, dex] of [...state.dexes].sort(([left], [right]) => (left < right ? -1 : 1))) {
@@ -180,7 +186,7 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   state.searching.push({ block, dexes, lateDexes });
   const updates = state.updates;
   state.updates = [];
-  effects.push({ type: "call", request: { call: "search", updates, search: config.search } });
+  effects.push({ type: "call", request: { call: "search", updates, search: config.search, lateDexes } });
 }
 
 function finish(state: State, result: SearchResult, config: Config, effects: Effect<Request>[]): void {

@@ -1,5 +1,5 @@
 import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
-import { Market } from "#libs/graph/market.ts";
+import { type Edge, Market } from "#libs/graph/market.ts";
 import { type SearchOptions, type SearchResult, searchCycles } from "#libs/graph/search.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
 
@@ -46,9 +46,24 @@ export class Kernel {
     for (let round = 0; round < PRACTICE_ROUNDS; round++) searchCycles(this.#market, all, options);
   }
 
-  search(options: SearchOptions): SearchResult {
+  /** Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. They count as changed until they are in. */
+  search(options: SearchOptions, lateDexes: readonly string[] = []): SearchResult {
+    const suspended: { readonly edge: Edge; readonly rate: number }[] = [];
+    const waiting: string[] = [];
+    if (lateDexes.length > 0) {
+      for (const pool of this.#market.pools()) {
+        if (!lateDexes.includes(pool.dex)) continue;
+        if (this.#changed.has(pool.info.pool)) waiting.push(pool.info.pool);
+        for (const edge of pool.edges) {
+          suspended.push({ edge, rate: edge.rate });
+          edge.rate = 0;
+        }
+      }
+    }
     const result = searchCycles(this.#market, this.#changed, options);
+    for (const { edge, rate } of suspended) edge.rate = rate;
     this.#changed.clear();
+    for (const address of waiting) this.#changed.add(address);
     for (const { hops } of result.candidates) for (const { pool } of hops) this.#changed.add(pool);
     return result;
   }

@@ -8,13 +8,15 @@ export default function solve({
   call,
   updates,
   search,
+  lateDexes,
 }: {
   readonly call: "prepare" | "search";
   readonly updates: readonly Update[];
   readonly search: SearchOptions;
+  readonly lateDexes?: readonly string[];
 }): SearchResult | null {
   kernel.update(updates);
-  if (call === "search") return kernel.search(search);
+  if (call === "search") return kernel.search(search, lateDexes);
   kernel.practise(search);
   return null;
 }

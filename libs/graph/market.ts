@@ -2,6 +2,7 @@ import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type AnyFamily, familyOf } from "#libs/dex/registry.ts";
 import type { V2State } from "#libs/dex/uniswap-v2/index.ts";
 import { sortTicks, type V3State } from "#libs/dex/uniswap-v3/index.ts";
+import { getSqrtRatioAtTick } from "#libs/dex/uniswap-v3/tick-math.ts";
 
 const Q96 = 2 ** 96;
 
@@ -60,7 +61,7 @@ const unpriced = (feePips: number): Curve => ({
  */
 export class Market {
   readonly #pools = new Map<string, MarketPool>();
-  readonly #outgoing = new Map<string, Set<Edge>>();
+  readonly #neighbours = new Map<string, Map<string, Edge[]>>();
 
   get size(): number {
     return this.#pools.size;
@@ -74,9 +75,14 @@ export class Market {
     return this.#pools.values();
   }
 
-  /** Edges that lead out of a token. */
-  outgoing(token: string): ReadonlySet<Edge> {
-    return this.#outgoing.get(token) ?? NONE;
+  /** Edges that lead out of a token, by the token they lead to. */
+  neighbours(token: string): ReadonlyMap<string, readonly Edge[]> {
+    return this.#neighbours.get(token) ?? NO_NEIGHBOURS;
+  }
+
+  /** Edges from one token to another: parallel pools. */
+  between(from: string, to: string): readonly Edge[] {
+    return this.#neighbours.get(from)?.get(to) ?? NO_EDGES;
   }
 
   add(dex: string, family: FamilyId, info: PoolInfo): MarketPool {
@@ -92,12 +98,14 @@ export class Market {
     Object.assign(pool, { edges });
     this.#pools.set(info.pool, pool);
     for (const edge of edges) {
-      let edgesOut = this.#outgoing.get(edge.from);
-      if (edgesOut === undefined) {
-        edgesOut = new Set();
-        this.#outgoing.set(edge.from, edgesOut);
+      let towards = this.#neighbours.get(edge.from);
+      if (towards === undefined) {
+        towards = new Map();
+        this.#neighbours.set(edge.from, towards);
       }
-      edgesOut.add(edge);
+      const parallel = towards.get(edge.to);
+      if (parallel === undefined) towards.set(edge.to, [edge]);
+      else parallel.push(edge);
     }
     return pool;
   }
@@ -106,7 +114,14 @@ export class Market {
     const pool = this.#pools.get(address);
     if (pool === undefined) return;
     this.#pools.delete(address);
-    for (const edge of pool.edges) this.#outgoing.get(edge.from)?.delete(edge);
+    pool.live = false;
+    for (const edge of pool.edges) {
+      edge.rate = 0;
+      const towards = this.#neighbours.get(edge.from);
+      const left = towards?.get(edge.to)?.filter((parallel) => parallel !== edge) ?? [];
+      if (left.length > 0) towards?.set(edge.to, left);
+      else towards?.delete(edge.to);
+    }
   }
 
   /** Sets a pool's state from a row and renews its curves. Rows of pools that were never added are refused with false. */
@@ -116,15 +131,13 @@ export class Market {
     pool.family.applyRow(pool.state, row);
     pool.live = pool.family.isLive(pool.state);
     if (pool.live) priceCurve(pool);
-    const { liquidity, sqrtPrice, gamma } = pool.curve;
-    const price = pool.live && liquidity > 0 ? sqrtPrice * sqrtPrice : 0;
-    pool.edges[0].rate = gamma * price;
-    pool.edges[1].rate = price === 0 ? 0 : gamma / price;
+    for (const edge of pool.edges) edge.rate = pool.live ? marginalRate(edge) : 0;
     return true;
   }
 }
 
-const NONE: ReadonlySet<Edge> = new Set();
+const NO_NEIGHBOURS: ReadonlyMap<string, readonly Edge[]> = new Map();
+const NO_EDGES: readonly Edge[] = [];
 
 function priceCurve({ family, state, curve }: MarketPool): void {
   if (family.id === "uniswap-v2") {
@@ -138,12 +151,25 @@ function priceCurve({ family, state, curve }: MarketPool): void {
   const v3 = state as V3State;
   if (v3.ticksChanged || curve.sqrtTicks.length !== v3.sortedTicks.length) {
     sortTicks(v3);
-    curve.sqrtTicks = Float64Array.from(v3.sortedTicks, (tick) => 1.0001 ** (tick / 2));
+    curve.sqrtTicks = Float64Array.from(v3.sortedTicks, (tick) => Number(getSqrtRatioAtTick(tick)) / Q96);
     curve.liquidityNet = Float64Array.from(v3.liquidityNet, Number);
   }
   curve.liquidity = Number(v3.liquidity);
   curve.sqrtPrice = Number(v3.sqrtPriceX96) / Q96;
   curve.ticksBelow = countAtOrBelow(v3.sortedTicks, v3.tick);
+}
+
+/** Out per in of the first unit, after fee. A price that stands where no liquidity is (between two positions) moves on to the next at no cost. */
+function marginalRate({ pool: { curve }, zeroForOne }: Edge): number {
+  let { liquidity, sqrtPrice } = curve;
+  let next = zeroForOne ? curve.ticksBelow - 1 : curve.ticksBelow;
+  while (liquidity <= 0) {
+    if (next < 0 || next >= curve.sqrtTicks.length) return 0;
+    sqrtPrice = curve.sqrtTicks[next] as number;
+    liquidity += (curve.liquidityNet[next] as number) * (zeroForOne ? -1 : 1);
+    next += zeroForOne ? -1 : 1;
+  }
+  return curve.gamma * (zeroForOne ? sqrtPrice * sqrtPrice : 1 / (sqrtPrice * sqrtPrice));
 }
 
 function countAtOrBelow(ticks: readonly number[], tick: number): number {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Edge, Market } from "#libs/graph/market.ts";
+import type { Edge, Market, MarketPool } from "#libs/graph/market.ts";
 import { sizeCycle } from "#libs/graph/size.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
@@ -21,39 +21,57 @@ export interface SearchResult {
   readonly candidates: Candidate[];
 }
 
-interface Sized {
+/** A cycle with its best size in the float search. */
+export interface Sized {
   readonly edges: readonly Edge[];
   readonly amountIn: number;
   readonly profit: number;
 }
 
+/** A search's result, and all cycles that it found to earn the minimum: what the next search of the same market is given as `standing`. */
+export interface Search extends SearchResult {
+  readonly standing: readonly Sized[];
+}
+
 /** Gas of a transaction beside its swaps: base cost, flash loan, bookkeeping. Measured through the executor contract (libs/contracts/README.md). */
 const GAS_BASE = 78_000;
+
+/** Cycles remembered for the next search, best first: some 2 ms to look through. A storm has millions that pay at the margin, and the best are enough. */
+const MAX_STANDING = 20_000;
 
 /** The float curves may be off by less than this: a cycle must beat it at the margin to be looked at. */
 const MARGIN = 1e-9;
 
 /**
- * Cycles from the start token through at least one of the changed pools, at most `maxHops` long, each pool once. Each is sized: by a walk over
- * the ticks in float64 (size.ts); the best are then confirmed and refined with the exact integer quotes. Best gross profit first.
+ * Cycles from the start token through at least one of the changed pools, at most `maxHops` long, each pool once. Each is sized by a walk over the ticks
+ * in float64 (size.ts); the best are then confirmed and refined with the exact integer quotes. Best gross profit first.
+ *
+ * `standing` are cycles found before: those through no changed pool are as they were, and compete with the new ones; those through a pool that cannot trade
+ * now are forgotten. A caller that hands each search the
+ * last one's has in each block what a search of the whole market would find.
+ *
  * The order and the result depend on nothing but the market's state and the arguments.
  */
-export function searchCycles(market: Market, changed: Iterable<string>, options: SearchOptions): SearchResult {
+export function searchCycles(market: Market, changed: Iterable<string>, options: SearchOptions, standing: readonly Sized[] = []): Search {
   const sized: Sized[] = [];
-  const done = new Set<string>();
   let cyclesFound = 0;
-  const consider = (edges: readonly Edge[]) => {
+  const consider: Consider = (...edges) => {
     const size = sizeCycle(edges, Number(options.maxAmountIn));
-    if (size === null || size.profit <= 0) return;
+    if (size === null) return;
     cyclesFound++;
     if (size.profit >= options.minGrossProfit) sized.push({ edges, ...size });
   };
-  for (const address of [...changed].sort()) {
+  const done = new Set<MarketPool>();
+  for (const address of changed) {
     const pool = market.pool(address);
-    if (pool?.live === true && !done.has(address)) {
-      for (const edge of pool.edges) cyclesThrough(market, edge, done, options, consider);
-    }
-    done.add(address);
+    if (pool === undefined || done.has(pool)) continue;
+    if (pool.live) for (const edge of pool.edges) cyclesThrough(market, edge, done, options, consider);
+    done.add(pool);
+  }
+  for (const cycle of standing) {
+    if (cycle.edges.some(({ pool, rate }) => done.has(pool) || rate <= 0)) continue;
+    cyclesFound++;
+    sized.push(cycle);
   }
   sized.sort((left, right) => right.profit - left.profit || (keyOf(left.edges) < keyOf(right.edges) ? -1 : 1));
   const candidates: Candidate[] = [];
@@ -62,7 +80,7 @@ export function searchCycles(market: Market, changed: Iterable<string>, options:
     if (candidate !== null) candidates.push(candidate);
   }
   candidates.sort((left, right) => compare(BigInt(right.grossProfit), BigInt(left.grossProfit)) || (left.cycleId < right.cycleId ? -1 : 1));
-  return { cyclesFound, candidates };
+  return { cyclesFound, candidates, standing: sized.slice(0, MAX_STANDING) };
 }
 
 const compare = (left: bigint, right: bigint): number => (left < right ? -1 : left > right ? 1 : 0);
@@ -72,43 +90,49 @@ const keyOf = (edges: readonly Edge[]): string =>
 /** The same cycle has the same id in every block. */
 export const cycleIdOf = (edges: readonly Edge[]): string => createHash("sha256").update(keyOf(edges)).digest("hex").slice(0, 16);
 
-/** All cycles that contain `edge` and none of the pools in `excluded`: that way each cycle comes up once, under the first of its changed pools. */
-function cyclesThrough(
-  market: Market,
-  edge: Edge,
-  excluded: ReadonlySet<string>,
-  options: SearchOptions,
-  consider: (edges: readonly Edge[]) => void,
-): void {
-  const start = options.startToken;
-  const usable = (candidate: Edge) => candidate.pool.live && candidate.rate > 0 && !excluded.has(candidate.pool.info.pool);
-  const distinct = (left: Edge, right: Edge) => left.pool !== right.pool;
-  const profitable = (edges: readonly Edge[]) => edges.reduce((product, { rate }) => product * rate, 1) > 1 + MARGIN;
-  const offer = (...edges: readonly Edge[]) => {
-    if (profitable(edges)) consider(edges);
-  };
+type Consider = (...edges: readonly Edge[]) => void;
+
+/**
+ * All cycles that contain `edge`, none of the pools in `excluded`, and more than pay at the margin: with what came before excluded, each cycle comes up
+ * once, under the first of its changed pools. The hot loop: it allocates nothing for a cycle that does not pay.
+ */
+function cyclesThrough(market: Market, edge: Edge, excluded: ReadonlySet<MarketPool>, options: SearchOptions, consider: Consider): void {
+  const { startToken: start, maxHops } = options;
   if (edge.rate <= 0) return;
-  const between = (from: string, to: string) =>
-    [...market.outgoing(from)].filter((candidate) => candidate.to === to && usable(candidate) && distinct(candidate, edge));
+  const usable = (other: Edge) => other.rate > 0 && other.pool !== edge.pool && !excluded.has(other.pool);
+  /** A cycle pays at the margin when the rates of its other hops multiply to more than this. */
+  const needed = (1 + MARGIN) / edge.rate;
 
   if (edge.from === start) {
-    for (const back of between(edge.to, start)) offer(edge, back);
-    if (options.maxHops < 3) return;
-    for (const middle of market.outgoing(edge.to)) {
-      if (middle.to === start || !usable(middle) || !distinct(middle, edge)) continue;
-      for (const back of between(middle.to, start)) if (distinct(back, middle)) offer(edge, middle, back);
+    for (const back of market.between(edge.to, start)) if (back.rate > needed && usable(back)) consider(edge, back);
+    if (maxHops < 3) return;
+    for (const [token, middles] of market.neighbours(edge.to)) {
+      const backs = token === start ? [] : market.between(token, start);
+      if (backs.length === 0) continue;
+      for (const middle of middles) {
+        if (!usable(middle)) continue;
+        for (const back of backs)
+          if (middle.rate * back.rate > needed && back.pool !== middle.pool && usable(back)) consider(edge, middle, back);
+      }
     }
   } else if (edge.to === start) {
-    for (const out of between(start, edge.from)) offer(out, edge);
-    if (options.maxHops < 3) return;
-    for (const reverse of market.outgoing(edge.from)) {
-      const middle = reverse.pool.edges[reverse.zeroForOne ? 1 : 0];
-      if (middle.from === start || !usable(middle) || !distinct(middle, edge)) continue;
-      for (const out of between(start, middle.from)) if (distinct(out, middle)) offer(out, middle, edge);
+    for (const out of market.between(start, edge.from)) if (out.rate > needed && usable(out)) consider(out, edge);
+    if (maxHops < 3) return;
+    for (const [token, reverses] of market.neighbours(edge.from)) {
+      const outs = token === start ? [] : market.between(start, token);
+      if (outs.length === 0) continue;
+      for (const reverse of reverses) {
+        const middle = reverse.pool.edges[reverse.zeroForOne ? 1 : 0];
+        if (!usable(middle)) continue;
+        for (const out of outs) if (out.rate * middle.rate > needed && out.pool !== middle.pool && usable(out)) consider(out, middle, edge);
+      }
     }
-  } else if (options.maxHops >= 3) {
-    for (const out of between(start, edge.from)) {
-      for (const back of between(edge.to, start)) if (distinct(out, back)) offer(out, edge, back);
+  } else if (maxHops >= 3) {
+    const backs = market.between(edge.to, start);
+    if (backs.length === 0) return;
+    for (const out of market.between(start, edge.from)) {
+      if (!usable(out)) continue;
+      for (const back of backs) if (out.rate * back.rate > needed && back.pool !== out.pool && usable(back)) consider(out, edge, back);
     }
   }
 }

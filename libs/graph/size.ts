@@ -4,6 +4,11 @@ import type { Edge } from "#libs/graph/market.ts";
 const MAX_CROSSINGS = 4_096;
 const LONGEST = 8;
 
+/**
+ * Left in where a pool's last tick ends the trade: float64 places ticks and inputs to about 1e-12 of an amount, and one unit too much is refused whole.
+ */
+const BACK_OFF = 1e-9;
+
 // The hops as they stand during a walk: module-level, so that sizing allocates nothing but its result.
 const liquidity = new Float64Array(LONGEST);
 const sqrtPrice = new Float64Array(LONGEST);
@@ -26,16 +31,20 @@ function capOf(edge: Edge, index: number): number {
   return Math.max(0, amount) / edge.pool.curve.gamma;
 }
 
-/** Moves the hop over its next tick. False past the last one: the pool has nothing more to give. */
-function cross(edge: Edge, index: number): boolean {
+/** False past the last tick: the pool has nothing more to give. */
+function hasTickAhead({ pool: { curve } }: Edge, index: number): boolean {
+  const tick = nextTick[index] as number;
+  return tick >= 0 && tick < curve.sqrtTicks.length;
+}
+
+/** Moves the hop over its next tick. */
+function cross(edge: Edge, index: number): void {
   const { curve } = edge.pool;
   const tick = nextTick[index] as number;
-  if (tick < 0 || tick >= curve.sqrtTicks.length) return false;
   const net = curve.liquidityNet[tick] as number;
   sqrtPrice[index] = curve.sqrtTicks[tick] as number;
   liquidity[index] = Math.max(0, (liquidity[index] as number) + (edge.zeroForOne ? -net : net));
   nextTick[index] = tick + (edge.zeroForOne ? -1 : 1);
-  return true;
 }
 
 function consume({ pool: { curve }, zeroForOne }: Edge, index: number, amountIn: number): void {
@@ -58,7 +67,7 @@ export function sizeCycle(edges: readonly Edge[], largest: number): { readonly a
     nextTick[index] = zeroForOne ? pool.curve.ticksBelow - 1 : pool.curve.ticksBelow;
   }
   let amountIn = 0;
-  let amountOut = 0;
+  let profit = 0;
   for (let crossings = 0; crossings < MAX_CROSSINGS; crossings++) {
     let a = 1;
     let c = 0;
@@ -84,6 +93,15 @@ export function sizeCycle(edges: readonly Edge[], largest: number): { readonly a
     if (a <= 1) break;
     const best = c > 0 ? (Math.sqrt(a) - 1) / c : Number.POSITIVE_INFINITY;
     const step = Math.min(best, limit);
+    amountIn = Math.min(amountIn + step, largest);
+    // aδ/(1 + cδ) − δ, written without the difference of two near-equal amounts.
+    profit += (step * (a - 1 - c * step)) / (1 + c * step);
+    if (best <= limit || limiting === -1) break;
+    if (!hasTickAhead(edges[limiting] as Edge, limiting)) {
+      profit -= amountIn * BACK_OFF * (a - 1);
+      amountIn *= 1 - BACK_OFF;
+      break;
+    }
     if (step > 0) {
       let amount = step;
       for (let index = 0; index < edges.length; index++) {
@@ -94,12 +112,8 @@ export function sizeCycle(edges: readonly Edge[], largest: number): { readonly a
         const after = sqrtPrice[index] as number;
         amount = edge.zeroForOne ? depth * (before - after) : depth * (1 / before - 1 / after);
       }
-      amountIn += step;
-      amountOut += amount;
     }
-    if (best <= limit || limiting === -1) break;
-    if (!cross(edges[limiting] as Edge, limiting)) break;
+    cross(edges[limiting] as Edge, limiting);
   }
-  const profit = amountOut - amountIn;
   return profit > 0 && amountIn > 0 ? { amountIn, profit } : null;
 }

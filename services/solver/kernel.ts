@@ -1,6 +1,6 @@
 import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type Edge, Market } from "#libs/graph/market.ts";
-import { type SearchOptions, type SearchResult, searchCycles } from "#libs/graph/search.ts";
+import { type SearchOptions, type SearchResult, type Sized, searchCycles } from "#libs/graph/search.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
 
 /** What happened to the pools of a DEX since the last search, in order. Plain data: it crosses a thread. */
@@ -16,12 +16,16 @@ export interface Update {
 const PRACTICE_ROUNDS = 3;
 
 /**
- * The solver's state and hot loop, for a worker thread. Searches through the pools that changed since the last search, and again through those of its last
- * candidates: an opportunity that nobody took is still there although none of its pools has changed.
+ * The solver's state and hot loop, for a worker thread. Searches through the pools that changed since the last search, and keeps every cycle that was
+ * worth something: an opportunity that nobody took is still there although none of its pools has changed. So each block gets what a search of the whole
+ * market would find, and a solver that has just come back finds the same as one that was there all along.
  */
 export class Kernel {
   readonly #market = new Market();
   readonly #changed = new Set<string>();
+  #standing: readonly Sized[] = [];
+  /** DEXes that the last search went without: what lay in their pools was not looked at, so all of them count as changed once they are back. */
+  #leftOut: readonly string[] = [];
 
   get poolCount(): number {
     return this.#market.size;
@@ -46,25 +50,24 @@ export class Kernel {
     for (let round = 0; round < PRACTICE_ROUNDS; round++) searchCycles(this.#market, all, options);
   }
 
-  /** Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. They count as changed until they are in. */
+  /** Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. */
   search(options: SearchOptions, lateDexes: readonly string[] = []): SearchResult {
     const suspended: { readonly edge: Edge; readonly rate: number }[] = [];
-    const waiting: string[] = [];
-    if (lateDexes.length > 0) {
+    if (lateDexes.length > 0 || this.#leftOut.length > 0) {
       for (const pool of this.#market.pools()) {
-        if (!lateDexes.includes(pool.dex)) continue;
-        if (this.#changed.has(pool.info.pool)) waiting.push(pool.info.pool);
-        for (const edge of pool.edges) {
-          suspended.push({ edge, rate: edge.rate });
-          edge.rate = 0;
-        }
+        if (lateDexes.includes(pool.dex)) {
+          for (const edge of pool.edges) {
+            suspended.push({ edge, rate: edge.rate });
+            edge.rate = 0;
+          }
+        } else if (this.#leftOut.includes(pool.dex)) this.#changed.add(pool.info.pool);
       }
     }
-    const result = searchCycles(this.#market, this.#changed, options);
+    const { standing, cyclesFound, candidates } = searchCycles(this.#market, this.#changed, options, this.#standing);
     for (const { edge, rate } of suspended) edge.rate = rate;
     this.#changed.clear();
-    for (const address of waiting) this.#changed.add(address);
-    for (const { hops } of result.candidates) for (const { pool } of hops) this.#changed.add(pool);
-    return result;
+    this.#standing = standing;
+    this.#leftOut = lateDexes;
+    return { cyclesFound, candidates };
   }
 }

@@ -1,0 +1,222 @@
+import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
+import { getSqrtRatioAtTick, MAX_TICK, MIN_TICK } from "#libs/dex/uniswap-v3/tick-math.ts";
+import { type Edge, Market } from "#libs/graph/market.ts";
+import { asAddress } from "#libs/units/brand.ts";
+import type { TickRow } from "#proto/pool/v1/state.ts";
+
+/** Random markets for tests, and what they are searched and sized by brute force with. Nothing here uses the code it is compared with. */
+
+export interface Random {
+  unit(): number;
+  integer(from: number, to: number): number;
+  between(from: number, to: number): number;
+  pick<Item>(items: readonly Item[]): Item;
+  shuffled<Item>(items: readonly Item[]): Item[];
+}
+
+/** mulberry32: small, seeded, good enough to draw test cases from. */
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  const unit = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const integer = (from: number, to: number) => from + Math.floor(unit() * (to - from + 1));
+  return {
+    unit,
+    integer,
+    between: (from, to) => from + unit() * (to - from),
+    pick: (items) => items[integer(0, items.length - 1)] as (typeof items)[number],
+    shuffled: (items) =>
+      items
+        .map((item) => [unit(), item] as const)
+        .sort(([left], [right]) => left - right)
+        .map(([, item]) => item),
+  };
+}
+
+export interface PoolSpec {
+  readonly dex: string;
+  readonly family: FamilyId;
+  readonly info: PoolInfo;
+  readonly row: RowOf<FamilyId>;
+}
+
+export interface TestToken {
+  readonly address: string;
+  /** Worth of the smallest unit in smallest units of the first token. */
+  readonly value: number;
+}
+
+const addressOf = (index: number, kind: "a" | "b") => asAddress(`0x${kind}${index.toString(16).padStart(39, "0")}`);
+
+/** The first has 18 decimals and is what the others are valued in; of those some have 6. */
+export function randomTokens(random: Random, count: number): TestToken[] {
+  return Array.from({ length: count }, (_, index) => ({
+    address: addressOf(index + 1, "a"),
+    value: index === 0 ? 1 : 10 ** random.between(-3, 1) * (random.unit() < 0.3 ? 1e12 : 1),
+  }));
+}
+
+const toBigInt = (value: number) => BigInt(Math.max(1, Math.floor(value)));
+const FEES = [
+  [100, 1],
+  [500, 10],
+  [3_000, 60],
+  [10_000, 200],
+] as const;
+
+/** A pool of two tokens, its price off by `dislocation` (a factor's logarithm), of any depth, fee and kind; concentrated ones with gaps. */
+export function randomPool(random: Random, index: number, tokens: readonly [TestToken, TestToken], dislocation: number): PoolSpec {
+  const [one, other] = tokens[0].address < tokens[1].address ? tokens : [tokens[1], tokens[0]];
+  const pool = addressOf(index + 1, "b");
+  const sides = { pool, token0: asAddress(one.address), token1: asAddress(other.address) };
+  const depth = 10 ** random.between(18, 22);
+  const price = (one.value / other.value) * Math.exp(dislocation);
+  if (random.unit() < 0.5) {
+    const info = { ...sides, feePips: random.pick([2_000, 2_500, 3_000]), tickSpacing: 0 };
+    const reserve0 = toBigInt(depth / one.value);
+    const reserve1 = toBigInt((depth / one.value) * price);
+    return { dex: "v2", family: "uniswap-v2", info, row: [pool, reserve0.toString(), reserve1.toString()] };
+  }
+  const [feePips, tickSpacing] = random.pick(FEES);
+  return {
+    dex: "v3",
+    family: "uniswap-v3",
+    info: { ...sides, feePips, tickSpacing },
+    row: v3Row(random, pool, price, depth / one.value, tickSpacing),
+  };
+}
+
+function v3Row(random: Random, pool: string, price: number, depth0: number, tickSpacing: number): RowOf<"uniswap-v3"> {
+  let sqrtPriceX96 = toBigInt(Math.sqrt(price) * 2 ** 96);
+  let tick = Math.floor(Math.log(price) / Math.log(1.0001));
+  while (getSqrtRatioAtTick(tick) > sqrtPriceX96) tick--;
+  while (getSqrtRatioAtTick(tick + 1) <= sqrtPriceX96) tick++;
+  const present = Math.floor(tick / tickSpacing);
+  const [lowest, highest] = [Math.ceil(MIN_TICK / tickSpacing), Math.floor(MAX_TICK / tickSpacing)];
+  const ticks = new Map<number, { net: bigint; gross: bigint }>();
+  const put = (at: number, net: bigint, gross: bigint) => {
+    const found = ticks.get(at) ?? { net: 0n, gross: 0n };
+    ticks.set(at, { net: found.net + net, gross: found.gross + gross });
+  };
+  for (let left = random.integer(1, 6); left > 0; left--) {
+    const width = Math.ceil(10 ** random.between(0, 2.5));
+    const from = present + random.integer(-width, Math.ceil(width / 4)) + (random.unit() < 0.3 ? random.integer(-5, 5) : 0);
+    const lower = Math.max(lowest, Math.min(highest - 1, from)) * tickSpacing;
+    const upper = Math.min(highest, lower / tickSpacing + width) * tickSpacing;
+    const liquidity = toBigInt(depth0 * Math.sqrt(price) * 10 ** random.between(0, 2));
+    put(lower, liquidity, liquidity);
+    put(upper, -liquidity, liquidity);
+  }
+  const rows = [...ticks]
+    .filter(([, { gross }]) => gross > 0n)
+    .sort(([left], [right]) => left - right)
+    .map(([at, { net, gross }]): TickRow => [at, net.toString(), gross.toString()]);
+  // A swap that ends exactly on a tick: upwards the pool stands on it, downwards one below, at the same price.
+  if (random.unit() < 0.15) {
+    const boundary = random.pick(rows)[0];
+    sqrtPriceX96 = getSqrtRatioAtTick(boundary);
+    tick = random.unit() < 0.5 ? boundary : boundary - 1;
+  }
+  const liquidity = rows.reduce((sum, [at, net]) => (at <= tick ? sum + BigInt(net) : sum), 0n);
+  return [pool, sqrtPriceX96.toString(), tick, liquidity.toString(), rows];
+}
+
+export interface TestMarket {
+  readonly tokens: readonly TestToken[];
+  readonly pools: readonly PoolSpec[];
+}
+
+/** Prices scattered by about one per cent: wide enough for some cycles to pay their fees, narrow enough for most not to. */
+export function randomMarket(random: Random, size: { readonly tokens: number; readonly pools: number }): TestMarket {
+  const tokens = randomTokens(random, size.tokens);
+  const scatter = () => 0.012 * (random.unit() + random.unit() + random.unit() - 1.5);
+  const pools = Array.from({ length: size.pools }, (_, index) => {
+    const first = random.unit() < 0.6 ? 0 : random.integer(0, tokens.length - 1);
+    const second = (first + random.integer(1, tokens.length - 1)) % tokens.length;
+    return randomPool(random, index, [tokens[first] as TestToken, tokens[second] as TestToken], scatter());
+  });
+  return { tokens, pools };
+}
+
+export function marketOf(pools: readonly PoolSpec[]): Market {
+  const market = new Market();
+  for (const { dex, family, info, row } of pools) {
+    market.add(dex, family, info);
+    market.apply(row);
+  }
+  return market;
+}
+
+/** Exact amounts after each hop, or null where a pool cannot take it whole. */
+export function exactAmounts(edges: readonly Edge[], amountIn: bigint): bigint[] | null {
+  const amounts = [amountIn];
+  for (const { pool, zeroForOne } of edges) {
+    const amountOut = pool.family.quoteExactIn(pool.info, pool.state, { amountIn: amounts.at(-1) as bigint, zeroForOne });
+    if (amountOut === 0n) return null;
+    amounts.push(amountOut);
+  }
+  return amounts;
+}
+
+/** Exact profit, or null where a pool cannot take the amount whole. */
+export function exactProfit(edges: readonly Edge[], amountIn: bigint): bigint | null {
+  if (amountIn <= 0n) return null;
+  const amounts = exactAmounts(edges, amountIn);
+  return amounts === null ? null : (amounts.at(-1) as bigint) - amountIn;
+}
+
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
+/** The best exact profit by golden section: profit is concave as far as the pools last, and nothing is had beyond. */
+export function bestByGoldenSection(edges: readonly Edge[], largest: number): { readonly amountIn: number; readonly profit: number } {
+  const profitAt = (amountIn: number) => {
+    const profit = exactProfit(edges, BigInt(Math.floor(amountIn)));
+    return profit === null ? Number.NEGATIVE_INFINITY : Number(profit);
+  };
+  let low = 0;
+  let high = largest;
+  let [left, right] = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)];
+  let [atLeft, atRight] = [profitAt(left), profitAt(right)];
+  let best = { amountIn: 0, profit: 0 };
+  while (high - low > 1 + high * 1e-10) {
+    if (atLeft > best.profit) best = { amountIn: left, profit: atLeft };
+    if (atRight > best.profit) best = { amountIn: right, profit: atRight };
+    if (atLeft < atRight) {
+      [low, left, atLeft] = [left, right, atRight];
+      right = low + GOLDEN * (high - low);
+      atRight = profitAt(right);
+    } else {
+      [high, right, atRight] = [right, left, atLeft];
+      left = high - GOLDEN * (high - low);
+      atLeft = profitAt(left);
+    }
+  }
+  return best;
+}
+
+/** What the contracts' rounding can cost along a cycle, in units of its start: two units of each token and step, more than enough for these pools. */
+export function roundingOf(edges: readonly Edge[], tokens: readonly TestToken[]): number {
+  const worth = (address: string) => tokens.find((token) => token.address === address)?.value ?? 1;
+  return edges.reduce((sum, { from, to }) => sum + 40 * (Math.max(1, worth(from)) + Math.max(1, worth(to))), 0);
+}
+
+/** All cycles from the start token of at most three hops, each pool once, the start only at the ends. */
+export function* allCycles(market: Market, start: string): Generator<readonly Edge[]> {
+  const edges = [...market.pools()].flatMap((pool) => pool.edges);
+  const from = (token: string) => edges.filter((edge) => edge.from === token);
+  for (const first of from(start)) {
+    for (const second of from(first.to)) {
+      if (second.pool === first.pool) continue;
+      if (second.to === start) {
+        yield [first, second];
+        continue;
+      }
+      for (const third of from(second.to))
+        if (third.to === start && third.pool !== second.pool && third.pool !== first.pool) yield [first, second, third];
+    }
+  }
+}

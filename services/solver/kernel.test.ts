@@ -1,0 +1,127 @@
+import { fc, test } from "@fast-check/vitest";
+import { describe, expect } from "vitest";
+import type { SearchOptions } from "#libs/graph/search.ts";
+import { type PoolSpec, randomFrom, randomMarket } from "#libs/graph/testing.ts";
+import { Kernel, type Update } from "#services/solver/kernel.ts";
+
+const WETH = `0x${"1".repeat(40)}`;
+const OTHER = `0x${"2".repeat(40)}`;
+const THIRD = `0x${"3".repeat(40)}`;
+const ETHER = 10n ** 18n;
+
+const options: SearchOptions = { startToken: WETH, maxHops: 3, maxCandidates: 1, minGrossProfit: 1e12, maxAmountIn: 1_000n * ETHER };
+
+const pair = (digit: string, token: string) => [`0x${digit.repeat(40)}`, WETH, token, 3_000, 0] as [string, string, string, number, number];
+const reserves = (digit: string, weth: bigint, token: bigint) =>
+  [`0x${digit.repeat(40)}`, weth.toString(), token.toString()] as [string, string, string];
+const v2 = (added: Update["added"], rows: Update["rows"], removed: string[] = []): Update => ({
+  dex: "v2",
+  family: "uniswap-v2",
+  added,
+  rows,
+  removed,
+});
+
+/** Two pairs of pools, apart from each other, each with a gap of 3 and 2 per cent. */
+const two = v2(
+  [pair("a", OTHER), pair("b", OTHER), pair("c", THIRD), pair("d", THIRD)],
+  [
+    reserves("a", 100n * ETHER, 100n * ETHER),
+    reserves("b", 100n * ETHER, 103n * ETHER),
+    reserves("c", 100n * ETHER, 100n * ETHER),
+    reserves("d", 100n * ETHER, 102n * ETHER),
+  ],
+);
+const poolsOf = (kernel: Kernel) => kernel.search(options).candidates.map(({ hops }) => hops.map(({ pool }) => pool.slice(2, 3)).join(""));
+
+describe("an opportunity", () => {
+  test("that nobody took is found again in the next block", () => {
+    const kernel = new Kernel();
+    kernel.update([two]);
+    const first = kernel.search(options);
+    expect(first.candidates).toHaveLength(1);
+    expect(kernel.search(options)).toEqual(first);
+    expect(kernel.search(options)).toEqual(first);
+  });
+
+  test("that was not among the candidates comes up once the better one is gone", () => {
+    const kernel = new Kernel();
+    kernel.update([two]);
+    expect(poolsOf(kernel)).toEqual(["ba"]);
+    kernel.update([v2([], [reserves("b", 100n * ETHER, 100n * ETHER)])]);
+    expect(poolsOf(kernel)).toEqual(["dc"]);
+  });
+
+  test("that was taken, or whose pool is gone, is found no more", () => {
+    const kernel = new Kernel();
+    kernel.update([two]);
+    kernel.search(options);
+    kernel.update([v2([], [reserves("b", 100n * ETHER, 100n * ETHER)], [`0x${"d".repeat(40)}`])]);
+    expect(poolsOf(kernel)).toEqual([]);
+    kernel.update([v2([pair("d", THIRD)], [reserves("d", 100n * ETHER, 102n * ETHER)])]);
+    expect(poolsOf(kernel)).toEqual(["dc"]);
+  });
+
+  test("in a DEX that was late comes back with it, though nothing has changed since", () => {
+    const kernel = new Kernel();
+    kernel.update([two]);
+    expect(kernel.search(options, ["v2"]).candidates).toEqual([]);
+    expect(poolsOf(kernel)).toEqual(["ba"]);
+    expect(kernel.search(options, ["v2"]).candidates).toEqual([]);
+    expect(kernel.search(options, ["v2"]).candidates).toEqual([]);
+    expect(poolsOf(kernel)).toEqual(["ba"]);
+  });
+
+  test("is no other for practice before it", () => {
+    const practised = new Kernel();
+    practised.update([two]);
+    practised.practise(options);
+    const fresh = new Kernel();
+    fresh.update([two]);
+    expect(practised.search(options)).toEqual(fresh.search(options));
+  });
+});
+
+const updateOf = (specs: readonly PoolSpec[], adding: boolean): Update[] =>
+  specs.map(({ dex, family, info, row }) => ({
+    dex,
+    family,
+    added: adding ? [[info.pool, info.token0, info.token1, info.feePips, info.tickSpacing]] : [],
+    rows: [row],
+    removed: [],
+  }));
+
+const blocks = fc.array(
+  fc.record({
+    changes: fc.array(fc.tuple(fc.nat(), fc.double({ min: 0.99, max: 1.01, noNaN: true })), { maxLength: 3 }),
+    late: fc.constantFrom([], [], ["v2"], ["v3"]),
+  }),
+  { maxLength: 8 },
+);
+
+test.prop([fc.integer(), blocks], { numRuns: 150 })(
+  "block after block a kernel finds what one that starts afresh would find",
+  (seed, story) => {
+    const { tokens, pools } = randomMarket(randomFrom(seed), { tokens: 4, pools: 9 });
+    const search = { ...options, startToken: tokens[0]?.address as string, maxCandidates: 4 };
+    const kernel = new Kernel();
+    kernel.update(updateOf(pools, true));
+    kernel.search(search);
+    const current = [...pools];
+    for (const { changes, late } of story) {
+      const touched = changes.map(([index, factor]) => {
+        const at = index % current.length;
+        const spec = current[at] as PoolSpec;
+        const [pool, first, ...rest] = spec.row;
+        // A pair's price, moved a little; a concentrated pool said to have changed, though it has not.
+        const scaled = spec.family === "uniswap-v2" ? (BigInt(first) * BigInt(Math.round(factor * 1e9))) / 1_000_000_000n : BigInt(first);
+        current[at] = { ...spec, row: [pool, scaled.toString(), ...rest] as unknown as PoolSpec["row"] };
+        return current[at] as PoolSpec;
+      });
+      kernel.update(updateOf(touched, false));
+      const fresh = new Kernel();
+      fresh.update(updateOf(current, true));
+      expect(kernel.search(search, late).candidates).toEqual(fresh.search(search, late).candidates);
+    }
+  },
+);

@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Effect, Meta, Received } from "#libs/actor/actor.ts";
+import { loadSnapshot } from "#libs/actor/snapshots.ts";
+import { calls, drive, published } from "#libs/actor/testing.ts";
+import type { SearchResult } from "#libs/graph/search.ts";
+import { encode } from "#proto/codec.ts";
+import type { AnyBody, BodyOf, StreamKey, SubjectKey } from "#proto/subjects.ts";
+import { scorer } from "#services/scorer/actor.ts";
+import { scorerConfig } from "#services/scorer/config.ts";
+import { initialState, type Keys, type Request, solver } from "#services/solver/actor.ts";
+import { solverConfig } from "#services/solver/config.ts";
+import solve from "#services/solver/worker.ts";
+import { System } from "./system.ts";
+
+let system: System;
+beforeAll(async () => {
+  system = await System.start({ seed: 13, blockTimeMs: 1_000 });
+});
+afterAll(() => system.stop());
+
+interface Stored {
+  readonly key: SubjectKey;
+  readonly body: AnyBody;
+  readonly meta: Meta;
+}
+
+async function recorded(stream: StreamKey): Promise<Stored[]> {
+  const found: Stored[] = [];
+  for await (const message of system.bus.read(stream, "local")) if (message !== null) found.push(message);
+  return found;
+}
+
+const branchOf = ({ blockHash, epoch }: { readonly blockHash: string; readonly epoch: number }) => `${blockHash}@${epoch}`;
+const base64 = (payload: Uint8Array) => Buffer.from(payload).toString("base64");
+
+/**
+ * The market's stream through the solver's core and kernel again. What the stream does not hold is taken from the recorded decisions: a DEX was there in time
+ * if they say so, and the deadline passed where the broker's clock says so, or where they name a DEX as late.
+ */
+async function replaySolver(
+  market: readonly Stored[],
+  decisions: ReadonlyMap<string, BodyOf<"cycleFound">>,
+): Promise<BodyOf<"cycleFound">[]> {
+  const config = solverConfig({ chain: system.chain });
+  const core = drive(solver, config, initialState(config, null));
+  const answers: BodyOf<"cycleFound">[] = [];
+  /** Snapshots that were asked for; when each came is known from the first block that had its DEX. */
+  let loading: { readonly dex: string; readonly object: string }[] = [];
+  let deadlineMs = Number.POSITIVE_INFINITY;
+
+  function act(effects: readonly Effect<Request>[]): void {
+    for (const effect of published(effects)) if (effect.key === "cycleFound") answers.push(effect.body as BodyOf<"cycleFound">);
+    for (const request of calls(effects)) {
+      if (request.call === "load-snapshot") loading.push(request);
+      else {
+        const result = solve(structuredClone(request)) as SearchResult | null;
+        act(
+          core.give({
+            type: "reply",
+            reply: result === null ? { kind: "prepared" } : { kind: "searched", result: structuredClone(result) },
+          }),
+        );
+      }
+    }
+  }
+  const decisionOnPending = () => (core.state.pending === null ? undefined : decisions.get(branchOf(core.state.pending.body)));
+
+  /** Snapshots that came before the pending block was searched, then, with none pending, all others. */
+  async function adoptSnapshots(): Promise<void> {
+    const decision = decisionOnPending();
+    const due = loading.filter(({ dex }) => core.state.pending === null || decision?.dexes.includes(dex));
+    loading = loading.filter((request) => !due.includes(request));
+    for (const { dex, object } of due)
+      act(core.give({ type: "reply", reply: { kind: "snapshot-loaded", dex, snapshot: await loadSnapshot(system.bus, "local", object) } }));
+  }
+
+  function passDeadline(next: Stored | null): void {
+    const decision = decisionOnPending();
+    const missing = decision?.dexes.some((dex) => core.state.dexes.get(dex)?.reported !== branchOf(decision));
+    const fromLate = next !== null && "dex" in next.body && decision?.lateDexes.includes(next.body.dex);
+    if (missing || !(fromLate || (next?.meta.storedAtMs ?? Number.POSITIVE_INFINITY) >= deadlineMs)) return;
+    deadlineMs = Number.POSITIVE_INFINITY;
+    act(core.give({ type: "timer", name: "late-dex" }));
+  }
+
+  for (const message of market) {
+    passDeadline(message);
+    await adoptSnapshots();
+    if (message.key === "blockObserved") {
+      // The solver was not there yet.
+      if (!decisions.has(branchOf(message.body as BodyOf<"blockObserved">))) continue;
+      deadlineMs = message.meta.storedAtMs + config.lateDexMs;
+    }
+    act(core.give({ type: "message", ...message } as Received<Keys>));
+    await adoptSnapshots();
+  }
+  passDeadline(null);
+  return answers;
+}
+
+test("replaying the recorded market gives every decision again, byte for byte", async () => {
+  system.spawnAll();
+  await system.untilReady();
+  // The snapshots that the solver has asked for are in before the first block comes.
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await system.localnet.startTrading();
+  await system.blocks(3);
+  // One fetcher stands still for longer than the solver waits for it.
+  const slow = system.actors.get(`fetcher:${system.chain.dexes.at(-1)?.id}`)?.child;
+  slow?.kill("SIGSTOP");
+  await system.blocks(1);
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  slow?.kill("SIGCONT");
+  await system.blocks(3);
+  await system.localnet.reorg(2);
+  await system.blocks(4);
+  await system.localnet.stopTrading();
+  await system.untilRanked();
+
+  const decided = await recorded("DECISIONS");
+  const market = await recorded("MARKET");
+  const found = decided.filter(({ key }) => key === "cycleFound") as (Stored & { body: BodyOf<"cycleFound"> })[];
+  const scored = decided.filter(({ key }) => key === "opportunityScored") as (Stored & { body: BodyOf<"opportunityScored"> })[];
+
+  const replayed = await replaySolver(market, new Map(found.map(({ body }) => [branchOf(body), body])));
+  expect(replayed.map(branchOf)).toEqual(found.map(({ body }) => branchOf(body)));
+  for (const [index, { body }] of found.entries()) {
+    const again = replayed[index] as BodyOf<"cycleFound">;
+    expect(again, `cycles of block ${body.blockNumber} in epoch ${body.epoch}`).toEqual(body);
+    expect(base64(encode("cycleFound", again))).toBe(base64(encode("cycleFound", body)));
+  }
+
+  const config = scorerConfig({ chain: system.chain, section: {} });
+  for (const { body } of scored) {
+    const cause = found.find(({ meta }) => meta.id === body.causeId) as (typeof found)[number];
+    const [again] = published(scorer.decide(null, { type: "message", ...cause } as Received<"cycleFound">, config).effects);
+    expect(again?.body, `ranking of block ${body.blockNumber} in epoch ${body.epoch}`).toEqual(body);
+    expect(base64(encode("opportunityScored", again?.body as typeof body))).toBe(base64(encode("opportunityScored", body)));
+  }
+
+  // The run was worth replaying.
+  expect(scored.length).toBe(found.length);
+  expect(found.length).toBeGreaterThanOrEqual(12);
+  expect(found.filter(({ body }) => body.candidates.length > 0).length).toBeGreaterThanOrEqual(6);
+  expect(found.some(({ body }) => body.lateDexes.length > 0)).toBe(true);
+  expect(new Set(found.map(({ body }) => body.epoch)).size).toBe(2);
+});

@@ -6,7 +6,7 @@ const PIPS = 1_000_000n;
  * Raw token units. Rounds down, as the contract does, so it never promises more than the pool pays. Requires amountIn > 0 and both reserves > 0.
  * The fee is in 1e-6 units. A fork computes with its own base (1,000 or 10,000): the fraction is the same, so its floor is too.
  *
- * Source: UniswapV2Library.getAmountOut (v2-periphery) and the k check of UniswapV2Pair.swap (v2-core); compared with contracts in contract.test.ts.
+ * Source: UniswapV2Library.getAmountOut (v2-periphery) and the k check of UniswapV2Pair.swap (v2-core); compared with contracts in differential.anvil.test.ts.
  */
 export function amountOutExactIn(input: {
   readonly amountIn: bigint;

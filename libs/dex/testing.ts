@@ -1,0 +1,138 @@
+/** For tests of pool families against their real contracts: a throw-away chain with tokens, a trader and many calls at once. */
+
+import { AbiCoder, type Contract, Interface, keccak256 } from "ethers";
+import { addressOf, deployOurs, deployPublished, startTestChain, type TestChain } from "#libs/contracts/testing.ts";
+import type { ChainReader } from "#libs/dex/family.ts";
+import { readerAt } from "#libs/evm/chain-reader.ts";
+import { toHex } from "#libs/evm/hex.ts";
+import { RpcClient } from "#libs/evm/rpc.ts";
+import { type Address, asAddress } from "#libs/units/brand.ts";
+import { invariant } from "#libs/units/invariant.ts";
+import type { LogRow } from "#proto/block/v1/observed.ts";
+
+/** Below the 16,777,216 that a transaction may have (EIP-7825). */
+const TRANSACTION_GAS = 16_000_000;
+/** A batch keeps both sides busy without either holding megabytes. */
+const CALLS_PER_BATCH = 250;
+/** Slot of `balanceOf` in LocalToken.sol. */
+const BALANCE_SLOT = 4;
+
+const TOKEN = new Interface(["function mint(address to, uint256 amount)"]);
+
+interface Receipt {
+  readonly status: string;
+  readonly blockHash: string;
+  readonly logs: readonly {
+    readonly address: string;
+    readonly topics: string[];
+    readonly data: string;
+    readonly logIndex: string;
+    readonly transactionIndex: string;
+    readonly transactionHash: string;
+  }[];
+}
+
+export interface SentTransaction {
+  readonly ok: boolean;
+  readonly blockHash: string;
+  readonly logs: readonly LogRow[];
+}
+
+/** One `eth_call`; `balances` are given to their owners for its duration. */
+export interface Question {
+  readonly from: string;
+  readonly to: string;
+  readonly data: string;
+  readonly balances: readonly { readonly token: Address; readonly owner: Address; readonly amount: bigint }[];
+}
+
+export interface DexTestChain {
+  readonly chain: TestChain;
+  /** The market contract (libs/contracts/src/local/Market.sol): owns all positions, pays whatever pools ask for. Sends its own transactions. */
+  readonly market: Contract;
+  readonly trader: Address;
+  /** Tokens that anyone may mint, ascending by address. */
+  readonly tokens: readonly Address[];
+  /** From the trader, mined at once. */
+  send(to: Address, data: string): Promise<SentTransaction>;
+  mint(token: Address, to: Address, amount: bigint): Promise<SentTransaction>;
+  /** Bound to one block, the head when none is given. */
+  readerAt(blockHash?: string): Promise<ChainReader>;
+  /** Return data of many calls at the head, null for one that reverted, with the revert data beside it. */
+  ask(questions: readonly Question[]): Promise<{ readonly returned: string | null; readonly reverted: string }[]>;
+  stop(): Promise<void>;
+}
+
+/** Word of a mapping(address => uint256) in storage. */
+const balanceSlot = (owner: Address): string => keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [owner, BALANCE_SLOT]));
+
+/** One token for each number of decimals given. */
+export async function startDexTestChain(decimals: readonly number[]): Promise<DexTestChain> {
+  const chain = await startTestChain(["--gas-limit", "30000000000"]);
+  const { provider, signer } = chain;
+  const { url } = provider._getConnection();
+  const client = new RpcClient(url, "test");
+  const multicall3 = await addressOf(await deployOurs(signer, "Multicall3", []));
+  const tokens: Address[] = [];
+  for (const places of decimals) {
+    const token = await addressOf(await deployOurs(signer, "LocalToken", []));
+    await provider.send("anvil_setStorageAt", [token, toHex(2), `0x${places.toString(16).padStart(64, "0")}`]);
+    tokens.push(token);
+  }
+  const wrapped = await deployPublished(signer, "@uniswap/v2-periphery/build/WETH9.json", []);
+  const market = await deployOurs(signer, "Market", [wrapped]);
+  const trader = await addressOf(market);
+  await provider.send("anvil_impersonateAccount", [trader]);
+  await provider.send("anvil_setBalance", [trader, toHex(10n ** 24n)]);
+
+  const send = async (to: Address, data: string): Promise<SentTransaction> => {
+    const transaction = { from: trader, to, data, gas: toHex(TRANSACTION_GAS) };
+    const receipt = await client.send<Receipt>("eth_sendTransactionSync", [transaction]);
+    const logs = receipt.logs.map(
+      (log): LogRow => [
+        asAddress(log.address),
+        log.topics,
+        log.data,
+        Number(log.logIndex),
+        Number(log.transactionIndex),
+        log.transactionHash,
+      ],
+    );
+    return { ok: receipt.status === "0x1", blockHash: receipt.blockHash, logs };
+  };
+
+  return {
+    chain,
+    market,
+    trader,
+    tokens: tokens.toSorted(),
+    send,
+    mint: (token, to, amount) => send(token, TOKEN.encodeFunctionData("mint", [to, amount])),
+    async readerAt(blockHash) {
+      const hash = blockHash ?? (await client.send<{ hash: string }>("eth_getBlockByNumber", ["latest", false])).hash;
+      return readerAt(client, { multicall3, blockHash: hash });
+    },
+    async ask(questions) {
+      const answers: { returned: string | null; reverted: string }[] = [];
+      for (let start = 0; start < questions.length; start += CALLS_PER_BATCH) {
+        const batch = questions.slice(start, start + CALLS_PER_BATCH).map(({ from, to, data, balances }, id) => {
+          const overrides: Record<string, { stateDiff: Record<string, string> }> = {};
+          for (const { token, owner, amount } of balances) {
+            overrides[token] = { stateDiff: { [balanceSlot(owner)]: `0x${amount.toString(16).padStart(64, "0")}` } };
+          }
+          return { jsonrpc: "2.0", id, method: "eth_call", params: [{ from, to, data }, "latest", overrides] };
+        });
+        const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(batch) });
+        const results = (await response.json()) as { id: number; result?: string; error?: { data?: string; message: string } }[];
+        invariant(results.length === batch.length, `${results.length} answers to ${batch.length} calls`);
+        results.sort((left, right) => left.id - right.id);
+        for (const { result, error } of results) answers.push({ returned: result ?? null, reverted: `${error?.message} ${error?.data}` });
+      }
+      return answers;
+    },
+    async stop() {
+      await client.close();
+      await chain.stop();
+    },
+  };
+}

@@ -1,0 +1,226 @@
+import { Interface } from "ethers";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { addressOf, deployPublished } from "#libs/contracts/testing.ts";
+import type { PoolInfo } from "#libs/dex/family.ts";
+import { type DexTestChain, type Question, type SentTransaction, startDexTestChain } from "#libs/dex/testing.ts";
+import { uniswapV2, type V2State } from "#libs/dex/uniswap-v2/index.ts";
+import { randomFor } from "#libs/localnet/random.ts";
+import { type Address, asAddress } from "#libs/units/brand.ts";
+import { invariant } from "#libs/units/invariant.ts";
+import type { V2StateRow } from "#proto/pool/v1/state.ts";
+
+/** Another seed is another run: SEED=7 npx vitest run libs/dex/uniswap-v2 */
+const SEED = process.env.SEED ?? "1";
+const ROUNDS = 30;
+const STEPS_PER_ROUND = 6;
+const QUOTES_PER_ROUND = 100;
+const STEPS = ROUNDS * STEPS_PER_ROUND;
+const QUOTES = ROUNDS * QUOTES_PER_ROUND;
+const MAX_RESERVE = 2n ** 112n - 1n;
+
+const FORKS = [
+  { name: "Uniswap V2", factory: "@uniswap/v2-core/build/UniswapV2Factory.json", feeBps: 30 },
+  { name: "PancakeSwap V2", factory: "@pancakeswap-libs/pancake-swap-core/build/PancakeFactory.json", feeBps: 20 },
+  { name: "Swapr", factory: "@swapr/core/build/DXswapFactory.json", feeBps: 25 },
+] as const;
+
+/** Raw reserves: ordinary, of few decimals, tiny, lopsided, and next to the uint112 that pairs keep them in. */
+const RESERVES = [
+  [1_000n * 10n ** 18n, 2_000_000n * 10n ** 6n],
+  [5n * 10n ** 18n, 7n * 10n ** 18n],
+  [1_001n, 1_000_003n],
+  [7n, 10n ** 30n],
+  [MAX_RESERVE - 10n ** 20n, 2n ** 111n],
+] as const;
+
+const PAIR = new Interface([
+  "function mint(address to)",
+  "function burn(address to)",
+  "function swap(uint256 amount0Out, uint256 amount1Out, address to, bytes data)",
+  "function sync()",
+  "function skim(address to)",
+  "function transfer(address to, uint256 amount)",
+  "function totalSupply() view returns (uint256)",
+]);
+
+interface Pair {
+  readonly info: PoolInfo;
+  readonly state: V2State;
+  readonly fork: string;
+}
+
+let dex: DexTestChain;
+const pairs: Pair[] = [];
+const pairOf = new Map<string, Pair>();
+const random = randomFor("uniswap-v2 differential", SEED);
+
+/** Uniform in its logarithm, from `low` to `high`. */
+function logUniform(low: bigint, high: bigint): bigint {
+  const bits = random.unit() * (high.toString(2).length - low.toString(2).length) + low.toString(2).length;
+  const top = 2n ** BigInt(Math.floor(bits));
+  const value = top + (top * BigInt(Math.floor(random.unit() * 2 ** 32))) / 2n ** 32n;
+  return value < low ? low : value > high ? high : value;
+}
+
+beforeAll(async () => {
+  dex = await startDexTestChain([18, 6, 8, 18, 0]);
+  const created = uniswapV2.topics.poolCreated;
+  for (const { name, factory: file, feeBps } of FORKS) {
+    const factory = await addressOf(await deployPublished(dex.chain.signer, file, [dex.trader]));
+    for (const [index, [reserve0, reserve1]] of RESERVES.entries()) {
+      // Ascending, as a factory orders them.
+      const [token0, token1] = [dex.tokens[index === 4 ? 0 : index], dex.tokens[index === 4 ? 4 : index + 1]];
+      const spec = { factory, token0, token1, reserve0, reserve1 };
+      const { ok, logs } = await dex.send(dex.trader, dex.market.interface.encodeFunctionData("loadPairs", [[spec]]));
+      const log = logs.find(([address, topics]) => address === factory && topics[0] === created);
+      invariant(ok && log !== undefined, `${name} made no pair`);
+      const info = uniswapV2.decodePoolCreated(log, { feeBps });
+      expect(info).toEqual({ pool: info.pool, token0, token1, feePips: feeBps * 100, tickSpacing: 0 });
+      const pair = { info, state: uniswapV2.created(), fork: name };
+      pairs.push(pair);
+      pairOf.set(info.pool, pair);
+      follow({ logs });
+      expect(uniswapV2.toRow(info, pair.state)).toEqual([info.pool, reserve0.toString(), reserve1.toString()]);
+    }
+  }
+}, 60_000);
+
+afterAll(() => dex.stop());
+
+/** Applies the logs of a transaction; returns what undoes them, by pair, and how many there were. */
+function follow({ logs }: Pick<SentTransaction, "logs">): { undo: Map<Pair, V2StateRow>; applied: number } {
+  const undo = new Map<Pair, V2StateRow>();
+  let applied = 0;
+  for (const log of logs) {
+    const pair = pairOf.get(log[0]);
+    if (pair === undefined || !uniswapV2.topics.state.includes(log[1][0] as string)) continue;
+    const row = uniswapV2.applyLog(pair.info, pair.state, log);
+    const earlier = undo.get(pair);
+    undo.set(pair, earlier === undefined ? row : uniswapV2.mergeUndo(earlier, row));
+    applied++;
+  }
+  return { undo, applied };
+}
+
+const rows = () => pairs.map(({ info, state }) => uniswapV2.toRow(info, state));
+const infos = () => pairs.map(({ info }) => info);
+
+const swapData = (zeroForOne: boolean, amountOut: bigint): string =>
+  PAIR.encodeFunctionData("swap", [zeroForOne ? 0n : amountOut, zeroForOne ? amountOut : 0n, dex.trader, "0x"]);
+
+/** A size worth asking: anything, next to nothing, about the reserve, or about the uint112 limit. */
+function drawAmountIn(reserveIn: bigint): bigint {
+  const room = MAX_RESERVE - reserveIn;
+  const border = [room - 1n, room, room + 1n, room / 2n].filter((amount) => amount > 0n);
+  const kind = random.unit();
+  if (kind < 0.15) return BigInt(random.integer(1, 10));
+  if (kind < 0.25) return border[random.integer(0, border.length - 1)] ?? 1n;
+  if (kind < 0.65) return logUniform(1n + reserveIn / 10n ** 6n, 1n + reserveIn * 10n);
+  return logUniform(1n, MAX_RESERVE);
+}
+
+/** Something that people do to pairs, as the transactions it takes. */
+async function act(): Promise<SentTransaction[]> {
+  const { info, state } = random.pick(pairs);
+  const { pool, token0, token1 } = info;
+  const { reserve0, reserve1 } = state;
+  const kind = random.unit();
+  const share = (amount: bigint) => 1n + (amount * BigInt(random.integer(1, 1_000_000))) / 10_000_000n;
+  if (kind < 0.6) {
+    const zeroForOne = random.chance(0.5);
+    const amountIn = random.chance(0.8) ? share(zeroForOne ? reserve0 : reserve1) : drawAmountIn(zeroForOne ? reserve0 : reserve1);
+    const amountOut = uniswapV2.quoteExactIn(info, state, { amountIn, zeroForOne });
+    if (amountOut === 0n) return [];
+    const paid = await dex.mint(zeroForOne ? token0 : token1, pool, amountIn);
+    const swapped = await dex.send(pool, swapData(zeroForOne, amountOut));
+    expect(swapped.ok, `swap of ${amountIn} in ${pool}, zeroForOne ${zeroForOne}`).toBe(true);
+    return [paid, swapped];
+  }
+  if (kind < 0.75) {
+    const done = [await dex.mint(token0, pool, share(reserve0)), await dex.mint(token1, pool, share(reserve1))];
+    return [...done, await dex.send(pool, PAIR.encodeFunctionData("mint", [dex.trader])), await tidy(pool)];
+  }
+  if (kind < 0.9) {
+    const supply = BigInt(
+      await dex.chain.provider.send("eth_call", [{ to: pool, data: PAIR.encodeFunctionData("totalSupply") }, "latest"]),
+    );
+    const sent = await dex.send(pool, PAIR.encodeFunctionData("transfer", [pool, share(supply)]));
+    return [sent, await dex.send(pool, PAIR.encodeFunctionData("burn", [dex.trader])), await tidy(pool)];
+  }
+  const given = await dex.mint(random.chance(0.5) ? token0 : token1, pool, share(reserve0));
+  return [given, await dex.send(pool, PAIR.encodeFunctionData("sync")), await tidy(pool)];
+}
+
+/** What a refused call left lying in the pair goes back, so that balances equal reserves and a swap's input is all its own. */
+const tidy = (pool: Address) => dex.send(pool, PAIR.encodeFunctionData("skim", [asAddress(`0x${"de".repeat(20)}`)]));
+
+test(`seed ${SEED}: ${QUOTES} quotes are what pairs pay, not a unit more or less, while ${STEPS} steps of trade are followed exactly`, async () => {
+  const counts = { transactions: 0, events: 0, quotes: 0, zero: 0 };
+  const undos: Map<Pair, V2StateRow>[] = [];
+  const start = { rows: rows(), reader: await dex.readerAt() };
+
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let step = 0; step < STEPS_PER_ROUND; step++) {
+      for (const sent of await act()) {
+        const { undo, applied } = follow(sent);
+        undos.push(undo);
+        counts.transactions++;
+        counts.events += applied;
+        expect(await uniswapV2.read(await dex.readerAt(sent.blockHash), infos())).toEqual(rows());
+      }
+    }
+    await compareQuotes(counts);
+  }
+
+  // All the way back, transaction by transaction, to what the chain still knows of the first block.
+  for (const undo of undos.toReversed()) for (const [{ state }, row] of undo) uniswapV2.applyRow(state, row);
+  expect(rows()).toEqual(start.rows);
+  expect(await uniswapV2.read(start.reader, infos())).toEqual(start.rows);
+  console.info(`uniswap-v2 against contracts: ${JSON.stringify(counts)}`);
+  expect(counts.quotes).toBe(QUOTES);
+  expect(counts.events).toBeGreaterThan(STEPS / 2);
+  expect(counts.zero).toBeGreaterThan(QUOTES / 20);
+  expect(counts.zero).toBeLessThan(QUOTES / 2);
+}, 120_000);
+
+async function compareQuotes(counts: { quotes: number; zero: number }): Promise<void> {
+  const asked: Question[] = [];
+  const quotes: { readonly amountOut: bigint; readonly note: string }[] = [];
+  for (let index = 0; index < QUOTES_PER_ROUND; index++) {
+    const { info, state, fork } = random.pick(pairs);
+    const zeroForOne = random.chance(0.5);
+    const reserveIn = zeroForOne ? state.reserve0 : state.reserve1;
+    const amountIn = drawAmountIn(reserveIn);
+    const amountOut = uniswapV2.quoteExactIn(info, state, { amountIn, zeroForOne });
+    counts.quotes++;
+    if (amountOut === 0n) counts.zero++;
+    const balances = [{ token: zeroForOne ? info.token0 : info.token1, owner: info.pool, amount: reserveIn + amountIn }];
+    const swap = (out: bigint): Question => ({ from: dex.trader, to: info.pool, data: swapData(zeroForOne, out), balances });
+    asked.push(swap(amountOut), swap(amountOut + 1n));
+    const note = `${fork}, ${info.pool}, ${state.reserve0}/${state.reserve1}, zeroForOne ${zeroForOne}, ${amountIn} → ${amountOut}`;
+    quotes.push({ amountOut, note });
+  }
+  const answers = await dex.ask(asked);
+  for (const [index, { amountOut, note }] of quotes.entries()) {
+    const paid = answers[2 * index];
+    const more = answers[2 * index + 1];
+    // A quote of 0 says that there is no swap: pairs refuse an output of 0, so then both must fail.
+    expect(paid?.returned, `${note}: ${paid?.reverted}`).toBe(amountOut === 0n ? null : "0x");
+    expect(more?.returned, note).toBeNull();
+    expect(more?.reverted, note).toMatch(/: K|INSUFFICIENT_LIQUIDITY|OVERFLOW/);
+  }
+}
+
+test("a pair without reserves is not live, and an address that is no pair is left out", async () => {
+  const [tokenA, tokenB] = [dex.tokens[0], dex.tokens[1]] as [Address, Address];
+  const factory = await deployPublished(dex.chain.signer, FORKS[0].factory, [dex.trader]);
+  const { logs } = await dex.send(await addressOf(factory), factory.interface.encodeFunctionData("createPair", [tokenA, tokenB]));
+  const empty = uniswapV2.decodePoolCreated(logs[0] as SentTransaction["logs"][number], { feeBps: 30 });
+  const nobody = { ...empty, pool: asAddress(`0x${"77".repeat(20)}`) };
+  const read = await uniswapV2.read(await dex.readerAt(), [empty, nobody, { ...empty, pool: tokenA }]);
+  expect(read).toEqual([[empty.pool, "0", "0"]]);
+  const state = uniswapV2.created();
+  uniswapV2.applyRow(state, read[0] as V2StateRow);
+  expect(uniswapV2.isLive(state)).toBe(false);
+  expect(uniswapV2.quoteExactIn(empty, state, { amountIn: 1n, zeroForOne: true })).toBe(0n);
+});

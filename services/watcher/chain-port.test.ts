@@ -1,0 +1,211 @@
+import { AbiCoder, id, keccak256 } from "ethers";
+import { afterEach, expect, test } from "vitest";
+import { RpcClient } from "#libs/evm/rpc.ts";
+import { Refusal, type RpcServer, startRpcServer } from "#libs/evm/testing.ts";
+import { RetryableError } from "#libs/units/invariant.ts";
+import type { Reply } from "#services/watcher/actor.ts";
+import { fetchBranch, parseHeader } from "#services/watcher/chain-port.ts";
+
+const SYNC = id("Sync(uint112,uint112)");
+const SWAP = id("Swap(address,address,int256,int256,uint160,uint128,int24)");
+const OTHER = id("Approval(address,address,uint256)");
+const EMPTY_BLOOM = `0x${"0".repeat(512)}`;
+
+interface Log {
+  readonly address: string;
+  readonly topics: readonly string[];
+  readonly data: string;
+  readonly logIndex: string;
+  readonly transactionIndex: string;
+  readonly transactionHash: string;
+}
+interface Block {
+  readonly header: Readonly<Record<string, string>>;
+  readonly logs: readonly Log[];
+}
+
+const hashOf = (name: string) => `0x${Buffer.from(name).toString("hex").padStart(64, "0")}`;
+const log = (topic: string, index: number): Log => ({
+  address: "0xAbCdEf0000000000000000000000000000000001",
+  topics: [topic],
+  data: AbiCoder.defaultAbiCoder().encode(["uint256"], [index]),
+  logIndex: `0x${index.toString(16)}`,
+  transactionIndex: "0x2",
+  transactionHash: `0x${"AB".repeat(32)}`,
+});
+
+/** The logs bloom of these topics, by the yellow paper: three 11-bit numbers out of each topic's hash. */
+function bloomOf(topics: readonly string[]): string {
+  let bits = 0n;
+  for (const topic of topics) {
+    const hash = keccak256(topic).slice(2);
+    for (const at of [0, 4, 8]) bits |= 1n << (BigInt(`0x${hash.slice(at, at + 4)}`) & 2047n);
+  }
+  return `0x${bits.toString(16).padStart(512, "0")}`;
+}
+
+function block(number: number, name: string, parent: string, logs: readonly Log[] = []): Block {
+  const header = {
+    number: `0x${number.toString(16)}`,
+    hash: hashOf(name),
+    parentHash: hashOf(parent),
+    timestamp: "0x64",
+    baseFeePerGas: "0x3b9aca00",
+    gasUsed: "0x5208",
+    gasLimit: "0x1c9c380",
+    logsBloom: bloomOf(logs.map(({ topics }) => topics[0] as string)),
+  };
+  return { header, logs };
+}
+
+let server: RpcServer | null = null;
+afterEach(async () => {
+  await server?.close();
+  server = null;
+});
+
+/** A node with these blocks. `unindexed`: blocks whose logs it does not have yet, `withReceipts` says whether it has their receipts. */
+async function serve(blocks: readonly Block[], options: { readonly unindexed?: readonly string[]; readonly withReceipts?: boolean } = {}) {
+  const byHash = new Map(blocks.map((each) => [each.header.hash, each]));
+  server = await startRpcServer((method, params) => {
+    if (method === "eth_getBlockByHash") return byHash.get(params[0] as string)?.header ?? null;
+    if (method === "eth_getBlockReceipts") {
+      if (options.withReceipts === false) return null;
+      return [{ logs: byHash.get(params[0] as string)?.logs ?? [] }, { logs: [] }];
+    }
+    const { blockHash, topics } = params[0] as { blockHash: string; topics: string[][] };
+    const found = byHash.get(blockHash);
+    if (found === undefined) throw new Refusal("unknown block");
+    if (options.unindexed?.includes(blockHash)) return [];
+    // Backwards: a node may answer in any order.
+    return found.logs.filter(({ topics: [topic] }) => topics[0]?.includes(topic as string)).toReversed();
+  });
+  const client = new RpcClient(server.url, "test");
+  return (tip: Block, known: readonly string[], maxBlocks = 10): Promise<Reply> =>
+    fetchBranch(
+      client,
+      { call: "fetch-branch", tip: parseHeader(tip.header), known: known.map(hashOf), atMs: 77 },
+      { topics: [SYNC, SWAP], maxBlocks },
+    );
+}
+
+const fetched = (reply: Reply) => {
+  expect(reply.kind).toBe("branch-fetched");
+  return reply as Extract<Reply, { kind: "branch-fetched" }>;
+};
+const methods = () => server?.requests.map(({ method }) => method) ?? [];
+
+test("walks back to a known block and gives each block's logs in their order in the block", async () => {
+  const a = block(1, "a", "genesis");
+  const b = block(2, "b", "a", [log(SYNC, 0), log(OTHER, 1), log(SWAP, 2), log(SYNC, 10)]);
+  const c = block(3, "c", "b", [log(SYNC, 0)]);
+  const fetch = await serve([a, b, c]);
+  const reply = fetched(await fetch(c, ["genesis", "a"]));
+  expect(reply.ancestor).toBe(hashOf("a"));
+  expect(reply.atMs).toBe(77);
+  expect(reply.blocks.map(({ header }) => header)).toEqual(
+    [b, c].map(({ header }) => ({
+      number: Number(header.number),
+      hash: header.hash,
+      parentHash: header.parentHash,
+      timestamp: 100,
+      baseFeePerGas: "1000000000",
+      gasUsed: 21_000,
+      gasLimit: 30_000_000,
+    })),
+  );
+  expect(reply.blocks[0]?.logs.map(([, topics, , logIndex]) => [topics[0], logIndex])).toEqual([
+    [SYNC, 0],
+    [SWAP, 2],
+    [SYNC, 10],
+  ]);
+  expect(reply.blocks[0]?.logs[0]).toEqual([
+    "0xabcdef0000000000000000000000000000000001",
+    [SYNC],
+    log(SYNC, 0).data,
+    0,
+    2,
+    `0x${"ab".repeat(32)}`,
+  ]);
+});
+
+test("asks for logs by block hash, so that they are of the very block that the header is of", async () => {
+  const a = block(1, "a", "genesis", [log(SYNC, 0)]);
+  const fetch = await serve([a]);
+  await fetch(a, ["genesis"]);
+  expect(server?.requests).toEqual([{ method: "eth_getLogs", params: [{ blockHash: hashOf("a"), topics: [[SYNC, SWAP]] }] }]);
+});
+
+test("with nothing known the tip alone is the branch", async () => {
+  const c = block(3, "c", "b", [log(SYNC, 0)]);
+  const fetch = await serve([c]);
+  const reply = fetched(await fetch(c, []));
+  expect(reply.ancestor).toBeNull();
+  expect(reply.blocks.map(({ header }) => header.hash)).toEqual([hashOf("c")]);
+});
+
+test("gives up walking at its bound and says that it met no known block", async () => {
+  const names = Array.from({ length: 6 }, (_, index) => `n${index}`);
+  const blocks = names.map((name, index) => block(index + 10, name, names[index - 1] ?? "unknown"));
+  const fetch = await serve(blocks);
+  const reply = fetched(await fetch(blocks[5] as Block, ["elsewhere"], 3));
+  expect(reply.ancestor).toBeNull();
+  expect(reply.blocks.map(({ header }) => header.number)).toEqual([13, 14, 15]);
+});
+
+test("stops at the chain's first block", async () => {
+  const genesis = block(0, "genesis", "");
+  const a = block(1, "a", "genesis");
+  const fetch = await serve([genesis, a]);
+  const reply = fetched(await fetch(a, ["elsewhere"]));
+  expect(reply.blocks.map(({ header }) => header.number)).toEqual([0, 1]);
+});
+
+test("a parent that the node does not have means that the branch is lost", async () => {
+  const c = block(3, "c", "b");
+  const fetch = await serve([c]);
+  expect(await fetch(c, ["a"])).toEqual({ kind: "branch-lost" });
+});
+
+test("a block that the node refuses logs of means that the branch is lost", async () => {
+  const gone = block(3, "gone", "a", [log(SYNC, 0)]);
+  const fetch = await serve([]);
+  expect(await fetch(gone, ["a"])).toEqual({ kind: "branch-lost" });
+});
+
+test("no logs although the bloom filter has one of ours: the receipts say", async () => {
+  const a = block(1, "a", "genesis", [log(OTHER, 0), log(SWAP, 1), log(SYNC, 2)]);
+  const fetch = await serve([a], { unindexed: [hashOf("a")] });
+  const reply = fetched(await fetch(a, ["genesis"]));
+  expect(methods()).toEqual(["eth_getLogs", "eth_getBlockReceipts"]);
+  expect(reply.blocks[0]?.logs.map(([, topics, , logIndex]) => [topics[0], logIndex])).toEqual([
+    [SWAP, 1],
+    [SYNC, 2],
+  ]);
+});
+
+test("no logs and a bloom filter without ours: nobody asks for receipts", async () => {
+  const a = block(1, "a", "genesis", [log(OTHER, 0)]);
+  expect(a.header.logsBloom).not.toBe(EMPTY_BLOOM);
+  const fetch = await serve([a]);
+  expect(fetched(await fetch(a, ["genesis"])).blocks[0]?.logs).toEqual([]);
+  expect(methods()).toEqual(["eth_getLogs"]);
+});
+
+test("neither logs nor receipts yet is a fault that passes, never an empty block", async () => {
+  const a = block(1, "a", "genesis", [log(SYNC, 0)]);
+  const fetch = await serve([a], { unindexed: [hashOf("a")], withReceipts: false });
+  await expect(fetch(a, ["genesis"])).rejects.toThrow(RetryableError);
+});
+
+test("a node that is gone is a fault that passes", async () => {
+  const a = block(1, "a", "genesis");
+  const fetch = await serve([a]);
+  await server?.close();
+  await expect(fetch(a, ["genesis"])).rejects.toThrow(RetryableError);
+});
+
+test("a header from before EIP-1559 has a base fee of nothing", () => {
+  const { baseFeePerGas: _, ...header } = block(1, "a", "genesis").header;
+  expect(parseHeader(header)).toMatchObject({ baseFeePerGas: "0" });
+});

@@ -42,6 +42,8 @@ export interface MarketPool {
   readonly edges: readonly [Edge, Edge];
   readonly curve: Curve;
   live: boolean;
+  /** The last search that has dealt with every cycle through this pool: a number is compared in a tenth of the time that a set is asked in. */
+  doneInSearch: number;
 }
 
 const NO_TICKS = new Float64Array(0);
@@ -89,7 +91,7 @@ export class Market {
     const existing = this.#pools.get(info.pool);
     if (existing !== undefined) return existing;
     const known = familyOf(family);
-    const shell = { dex, family: known, info, state: known.created(), curve: unpriced(info.feePips), live: false };
+    const shell = { dex, family: known, info, state: known.created(), curve: unpriced(info.feePips), live: false, doneInSearch: 0 };
     const pool: MarketPool = Object.assign(shell, { edges: [] as unknown as [Edge, Edge] });
     const edges: [Edge, Edge] = [
       { pool, zeroForOne: true, from: info.token0, to: info.token1, rate: 0 },

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Edge, Market, MarketPool } from "#libs/graph/market.ts";
+import type { Edge, Market } from "#libs/graph/market.ts";
 import { sizeCycle } from "#libs/graph/size.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
@@ -42,13 +42,15 @@ const MAX_STANDING = 20_000;
 /** The float curves may be off by less than this: a cycle must beat it at the margin to be looked at. */
 const MARGIN = 1e-9;
 
+/** Searches so far, of any market: tells one search's marks on pools from another's. */
+let searches = 0;
+
 /**
  * Cycles from the start token through at least one of the changed pools, at most `maxHops` long, each pool once. Each is sized by a walk over the ticks
  * in float64 (size.ts); the best are then confirmed and refined with the exact integer quotes. Best gross profit first.
  *
  * `standing` are cycles found before: those through no changed pool are as they were, and compete with the new ones; those through a pool that cannot trade
- * now are forgotten. A caller that hands each search the
- * last one's has in each block what a search of the whole market would find.
+ * now are forgotten. A caller that hands each search what the last one left standing gets in each block what a search of the whole market would find.
  *
  * The order and the result depend on nothing but the market's state and the arguments.
  */
@@ -61,26 +63,39 @@ export function searchCycles(market: Market, changed: Iterable<string>, options:
     cyclesFound++;
     if (size.profit >= options.minGrossProfit) sized.push({ edges, ...size });
   };
-  const done = new Set<MarketPool>();
+  const search = ++searches;
   for (const address of changed) {
     const pool = market.pool(address);
-    if (pool === undefined || done.has(pool)) continue;
-    if (pool.live) for (const edge of pool.edges) cyclesThrough(market, edge, done, options, consider);
-    done.add(pool);
+    if (pool === undefined || pool.doneInSearch === search) continue;
+    if (pool.live) for (const edge of pool.edges) cyclesThrough(market, edge, search, options, consider);
+    pool.doneInSearch = search;
   }
-  for (const cycle of standing) {
-    if (cycle.edges.some(({ pool, rate }) => done.has(pool) || rate <= 0)) continue;
-    cyclesFound++;
-    sized.push(cycle);
-  }
-  sized.sort((left, right) => right.profit - left.profit || (keyOf(left.edges) < keyOf(right.edges) ? -1 : 1));
+  sized.sort(byProfit);
+  const unchanged = standing.filter(({ edges }) => !edges.some(({ pool, rate }) => rate <= 0 || pool.doneInSearch === search));
+  cyclesFound += unchanged.length;
+  const all = merge(sized, unchanged);
   const candidates: Candidate[] = [];
-  for (const [index, each] of sized.slice(0, options.maxCandidates).entries()) {
+  for (const [index, each] of all.slice(0, options.maxCandidates).entries()) {
     const candidate = confirm(each, options, index < REFINED);
     if (candidate !== null) candidates.push(candidate);
   }
   candidates.sort((left, right) => compare(BigInt(right.grossProfit), BigInt(left.grossProfit)) || (left.cycleId < right.cycleId ? -1 : 1));
-  return { cyclesFound, candidates, standing: sized.slice(0, MAX_STANDING) };
+  return { cyclesFound, candidates, standing: all.slice(0, MAX_STANDING) };
+}
+
+const byProfit = (left: Sized, right: Sized): number => right.profit - left.profit || (keyOf(left.edges) < keyOf(right.edges) ? -1 : 1);
+
+/** Both lists in order, as one in order: most of a block's cycles stand from the block before. */
+function merge(left: readonly Sized[], right: readonly Sized[]): readonly Sized[] {
+  if (left.length === 0) return right;
+  const merged: Sized[] = [];
+  let taken = 0;
+  for (const cycle of right) {
+    while (taken < left.length && byProfit(left[taken] as Sized, cycle) < 0) merged.push(left[taken++] as Sized);
+    merged.push(cycle);
+  }
+  while (taken < left.length) merged.push(left[taken++] as Sized);
+  return merged;
 }
 
 const compare = (left: bigint, right: bigint): number => (left < right ? -1 : left > right ? 1 : 0);
@@ -93,13 +108,13 @@ export const cycleIdOf = (edges: readonly Edge[]): string => createHash("sha256"
 type Consider = (...edges: readonly Edge[]) => void;
 
 /**
- * All cycles that contain `edge`, none of the pools in `excluded`, and more than pay at the margin: with what came before excluded, each cycle comes up
+ * All cycles that contain `edge`, no pool that this search is done with, and more than pay at the margin: that way each cycle comes up
  * once, under the first of its changed pools. The hot loop: it allocates nothing for a cycle that does not pay.
  */
-function cyclesThrough(market: Market, edge: Edge, excluded: ReadonlySet<MarketPool>, options: SearchOptions, consider: Consider): void {
+function cyclesThrough(market: Market, edge: Edge, search: number, options: SearchOptions, consider: Consider): void {
   const { startToken: start, maxHops } = options;
   if (edge.rate <= 0) return;
-  const usable = (other: Edge) => other.rate > 0 && other.pool !== edge.pool && !excluded.has(other.pool);
+  const usable = (other: Edge) => other.rate > 0 && other.pool !== edge.pool && other.pool.doneInSearch !== search;
   /** A cycle pays at the margin when the rates of its other hops multiply to more than this. */
   const needed = (1 + MARGIN) / edge.rate;
 

@@ -149,3 +149,5 @@ try {
     process.exitCode = 1;
   }
 }
+// Everything is closed by now; a worker thread or socket that a failure left behind must not keep the process.
+process.exit();

@@ -62,11 +62,11 @@ export class System {
     return this.localnet.chain;
   }
 
-  static async start(options: { readonly seed: number; readonly blockTimeMs: number }): Promise<System> {
+  static async start(options: { readonly seed: number; readonly blockTimeMs: number; readonly mode?: "paper" | "live" }): Promise<System> {
     const directory = mkdtempSync(join(tmpdir(), "hs-e2e-"));
     const [broker, localnet] = await Promise.all([
       startLocalBroker({ directory: join(directory, "nats") }),
-      LocalnetProcess.start(options),
+      LocalnetProcess.start({ seed: options.seed, blockTimeMs: options.blockTimeMs }),
     ]);
     const password = "only play money is behind this";
     const keystore = await createKeystore(password, 2 ** 10);
@@ -77,7 +77,12 @@ export class System {
     await localnet.addOperator(keystore.address);
     const gatewayPort = await freePort();
     const configFile = join(directory, "config.json");
-    const section = { rpc: [localnet.wsUrl], mode: "live", wallet, definition: localnet.chain };
+    const { executorContract, ...publicChain } = localnet.chain;
+    // In paper mode the chain is as a public one is: our contract is not there, and no wallet is needed.
+    const section =
+      options.mode === "paper"
+        ? { rpc: [localnet.wsUrl], mode: "paper", definition: publicChain }
+        : { rpc: [localnet.wsUrl], mode: "live", wallet, definition: { ...publicChain, executorContract } };
     writeFileSync(
       configFile,
       JSON.stringify({ nats: { servers: [broker.url] }, chains: { local: section }, gateway: { port: gatewayPort } }),

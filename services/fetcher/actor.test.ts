@@ -1,0 +1,514 @@
+import { fc, test } from "@fast-check/vitest";
+import { describe, expect } from "vitest";
+import type { Effect, Publish } from "#libs/actor/actor.ts";
+import { calls, drive, published } from "#libs/actor/testing.ts";
+import type { FamilyId, RowOf } from "#libs/dex/family.ts";
+import { familyOf } from "#libs/dex/registry.ts";
+import { encode, packValue, unpackValue } from "#proto/codec.ts";
+import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
+import type { BodyOf } from "#proto/subjects.ts";
+import { type Config, fetcher, type infoOf, type Reply, type Request, restore, type State, snapshotOf } from "#services/fetcher/actor.ts";
+import {
+  addressOf,
+  type Block,
+  byAddress,
+  configOf,
+  createdLog,
+  type Happening,
+  log,
+  newPool,
+  type PoolFacts,
+  rowsOf,
+  World,
+} from "#services/fetcher/testing.ts";
+
+const changedIn = (effects: readonly Effect<Request>[]) =>
+  published(effects).flatMap(({ body }) => (body.kind === "pool-changed" ? [body] : []));
+const discoveredIn = (effects: readonly Effect<Request>[]) =>
+  published(effects).flatMap(({ body }) => (body.kind === "pool-discovered" ? [body] : []));
+const timersIn = (effects: readonly Effect<Request>[]) => effects.filter(({ type }) => type === "set-timer");
+
+/** The states as this fetcher holds them, as rows by address. */
+function held(state: State, family: FamilyId): RowOf<FamilyId>[] {
+  return byAddress([...state.pools.values()].map(({ info, state: pool }) => familyOf(family).toRow(info, pool)));
+}
+
+/** What the chain says of all pools at a block: the answer to a request to read again. */
+function readAgain(family: FamilyId, request: Extract<Request, { call: "reread" }>, block: Block): Reply {
+  return {
+    kind: "reread",
+    pools: [...block.pools.values()].map(({ info }) => info),
+    rows: rowsOf(family, block.pools),
+    at: request.at,
+    causeId: request.causeId,
+  };
+}
+
+const sync = (facts: PoolFacts, reserve0: bigint, reserve1: bigint) => log("Sync", facts.info.pool, [reserve0, reserve1]);
+
+describe("the logs of a block", () => {
+  const a: PoolFacts = { ...newPool("uniswap-v2", 0), reserves: [10n, 20n] };
+  const b: PoolFacts = { ...newPool("uniswap-v2", 1), reserves: [30n, 40n] };
+  const config = configOf("uniswap-v2");
+  const start = () => {
+    const world = new World("uniswap-v2", [a, b]);
+    return { world, core: drive(fetcher, config, world.state()) };
+  };
+
+  test("become one message with the absolute states after it", () => {
+    const { world, core } = start();
+    world.mine([], [sync(a, 1n, 2n), sync(b, 3n, 4n), sync(a, 5n, 6n)]);
+    const message = world.observed();
+    const effects = core.give(message);
+    expect(published(effects)).toEqual([
+      {
+        type: "publish",
+        key: "poolChanged",
+        tokens: { chain: "local", dex: "dex" },
+        messageId: `changed:local:dex:${world.head.hash}:0:block`,
+        body: {
+          kind: "pool-changed",
+          v: 1,
+          chainId: 31337,
+          blockNumber: 11,
+          blockHash: world.head.hash,
+          observedAtMs: 11_000,
+          causeId: message.meta.id,
+          epoch: 0,
+          dex: "dex",
+          reason: "block",
+          causeSequence: message.meta.sequence,
+          states: {
+            family: "uniswap-v2",
+            rows: [
+              [a.info.pool, "5", "6"],
+              [b.info.pool, "3", "4"],
+            ],
+          },
+          removed: [],
+        },
+      },
+    ]);
+    expect(effects).toContainEqual({ type: "finished-block", blockNumber: 11 });
+  });
+
+  test("that change nothing of ours give an empty message", () => {
+    const { world, core } = start();
+    world.mine([]);
+    const [changed] = changedIn(core.give(world.observed()));
+    expect(changed?.states.rows).toEqual([]);
+    expect(changed?.removed).toEqual([]);
+  });
+
+  test("of pools that are not held are passed over, as are events that are not the family's", () => {
+    const { world, core } = start();
+    const stranger = newPool("uniswap-v2", 7);
+    world.mine([], [sync(stranger, 1n, 2n), log("Initialize", a.info.pool, [1, 1])]);
+    expect(changedIn(core.give(world.observed()))[0]?.states.rows).toEqual([]);
+  });
+
+  test("announce a pool that is changed further down in the same block", () => {
+    const { world, core } = start();
+    const fresh = newPool("uniswap-v2", 2);
+    world.mine([], [createdLog("uniswap-v2", fresh.info), sync(fresh, 7n, 8n)]);
+    const effects = core.give(world.observed());
+    expect(published(effects).map(({ key }) => key)).toEqual(["poolDiscovered", "poolChanged"]);
+    expect(discoveredIn(effects)[0]).toMatchObject({
+      dex: "dex",
+      family: "uniswap-v2",
+      rows: [[fresh.info.pool, fresh.info.token0, fresh.info.token1, 3_000, 0]],
+    });
+    expect(changedIn(effects)[0]?.states.rows).toEqual([[fresh.info.pool, "7", "8"]]);
+    expect(effects).toContainEqual({ type: "count", metric: "pools", labels: { dex: "dex" }, value: 3 });
+  });
+
+  test("of another factory announce nothing to us", () => {
+    const { world, core } = start();
+    const fresh = newPool("uniswap-v2", 2);
+    world.mine([], [createdLog("uniswap-v2", fresh.info, addressOf(0xbad)), sync(fresh, 7n, 8n)]);
+    const effects = core.give(world.observed());
+    expect(discoveredIn(effects)).toEqual([]);
+    expect(changedIn(effects)[0]?.states.rows).toEqual([]);
+  });
+
+  test("announce no pool of a token that is not followed", () => {
+    const { world, core } = start();
+    const fresh = newPool("uniswap-v2", 2);
+    world.mine([], [createdLog("uniswap-v2", { ...fresh.info, token0: addressOf(5) }), sync(fresh, 7n, 8n)]);
+    const effects = core.give(world.observed());
+    expect(discoveredIn(effects)).toEqual([]);
+    expect(core.state.pools.size).toBe(2);
+  });
+
+  test("delivered again are ignored", () => {
+    const { world, core } = start();
+    world.mine([], [sync(a, 1n, 2n)]);
+    const message = world.observed();
+    core.give(message);
+    expect(core.give(message)).toEqual([]);
+  });
+});
+
+describe("a gap in the stream", () => {
+  const a: PoolFacts = { ...newPool("uniswap-v2", 0), reserves: [10n, 20n] };
+  const b: PoolFacts = { ...newPool("uniswap-v2", 1), reserves: [30n, 40n] };
+  const config = configOf("uniswap-v2");
+
+  test("has the chain read again at the block after it, and blocks that come meanwhile applied afterwards", () => {
+    const world = new World("uniswap-v2", [a, b]);
+    const core = drive(fetcher, config, world.state());
+    const missed: Happening = { kind: "trade", which: 0, low: 3, high: 0, amount: 70 };
+    world.mine([missed, { ...missed, kind: "create", which: 4 }]);
+    const after = world.mine([]);
+    const message = world.observed();
+    const [request] = calls(core.give(message)) as [Extract<Request, { call: "reread" }>];
+    expect(request).toMatchObject({
+      call: "reread",
+      since: 10,
+      at: { blockHash: after.hash, sequence: message.meta.sequence },
+      causeId: message.meta.id,
+    });
+    expect(request.pools).toEqual([a.info, b.info]);
+    world.mine([{ ...missed, which: 1, amount: 99 }]);
+    expect(core.give(world.observed())).toEqual([]);
+
+    const effects = core.give({ type: "reply", reply: readAgain("uniswap-v2", request, after) });
+    const [reread, next] = changedIn(effects);
+    const created = newPool("uniswap-v2", 4).info.pool;
+    expect(reread).toMatchObject({ reason: "reread", blockHash: after.hash, causeSequence: message.meta.sequence });
+    // The pool that nothing happened to is not among them.
+    expect(reread?.states.rows.map((row) => row[0]).toSorted()).toEqual([a.info.pool, created]);
+    expect(discoveredIn(effects)[0]?.rows.map((row) => row[0])).toEqual([created]);
+    expect(next).toMatchObject({ reason: "block", blockHash: world.head.hash });
+    expect(held(core.state, "uniswap-v2")).toEqual(rowsOf("uniswap-v2", world.head.pools));
+    expect(timersIn(effects)).toHaveLength(1);
+  });
+
+  test("takes pools out that the chain has no more", () => {
+    const world = new World("uniswap-v2", [a, b]);
+    const core = drive(fetcher, config, world.state());
+    world.mine([]);
+    world.mine([]);
+    const [request] = calls(core.give(world.observed())) as [Extract<Request, { call: "reread" }>];
+    const reply = readAgain("uniswap-v2", request, world.head) as Extract<Reply, { kind: "reread" }>;
+    const [changed] = changedIn(
+      core.give({ type: "reply", reply: { ...reply, rows: reply.rows.filter((row) => row[0] !== b.info.pool) } }),
+    );
+    expect(changed?.removed).toEqual([b.info.pool]);
+    expect(held(core.state, "uniswap-v2").map((row) => row[0])).toEqual([a.info.pool]);
+  });
+
+  test("is not written into a snapshot", () => {
+    const world = new World("uniswap-v2", [a]);
+    const core = drive(fetcher, config, world.state());
+    world.mine([]);
+    world.mine([]);
+    core.give(world.observed());
+    expect(core.give({ type: "timer", name: "snapshot" })).toEqual([]);
+  });
+});
+
+describe("a reorganisation", () => {
+  const a: PoolFacts = { ...newPool("uniswap-v2", 0), reserves: [10n, 20n] };
+  const config = configOf("uniswap-v2");
+
+  test("puts states back, says which, and takes pools out that its blocks had created", () => {
+    const world = new World("uniswap-v2", [a]);
+    const core = drive(fetcher, config, world.state());
+    const fresh = newPool("uniswap-v2", 2);
+    world.mine([], [sync(a, 1n, 2n)]);
+    core.give(world.observed());
+    world.mine([], [sync(a, 3n, 4n), createdLog("uniswap-v2", fresh.info), sync(fresh, 7n, 8n)]);
+    core.give(world.observed());
+    world.mine([], [sync(a, 5n, 6n), sync(fresh, 9n, 9n)]);
+    core.give(world.observed());
+    const message = world.reorg(2);
+    const effects = core.give(message);
+    expect(changedIn(effects)).toEqual([
+      expect.objectContaining({
+        reason: "reorg",
+        blockHash: world.head.hash,
+        blockNumber: 11,
+        epoch: 1,
+        causeId: message.meta.id,
+        causeSequence: message.meta.sequence,
+        states: { family: "uniswap-v2", rows: [[a.info.pool, "1", "2"]] },
+        removed: [fresh.info.pool],
+      }),
+    ]);
+    expect(published(effects)[0]?.messageId).toBe(`changed:local:dex:${world.head.hash}:1:reorg`);
+  });
+
+  test("back to where the journal begins is still undone from it", () => {
+    const world = new World("uniswap-v2", [a]);
+    const core = drive(fetcher, configOf("uniswap-v2", { journalBlocks: 3 }), world.state());
+    for (const value of [1n, 2n, 3n, 4n]) {
+      world.mine([], [sync(a, value, value)]);
+      core.give(world.observed());
+    }
+    const effects = core.give(world.reorg(3));
+    expect(calls(effects)).toEqual([]);
+    expect(changedIn(effects)[0]?.states.rows).toEqual([[a.info.pool, "1", "1"]]);
+  });
+
+  test("deeper than the journal has the chain read again at the ancestor", () => {
+    const world = new World("uniswap-v2", [a]);
+    const core = drive(fetcher, configOf("uniswap-v2", { journalBlocks: 3 }), world.state());
+    for (const value of [1, 2, 3, 4]) {
+      world.mine([{ kind: "trade", which: 0, low: value, high: 0, amount: value }]);
+      core.give(world.observed());
+    }
+    const message = world.reorg(4);
+    const effects = core.give(message);
+    const [request] = calls(effects) as [Extract<Request, { call: "reread" }>];
+    expect(request).toMatchObject({ call: "reread", since: 10, at: { blockHash: world.head.hash, epoch: 1 } });
+    expect(published(effects)).toEqual([]);
+    expect(changedIn(core.give({ type: "reply", reply: readAgain("uniswap-v2", request, world.head) }))[0]?.states.rows).toEqual([
+      [a.info.pool, "10", "20"],
+    ]);
+  });
+
+  test("the same block observed again after it is answered under another id", () => {
+    const world = new World("uniswap-v2", [a]);
+    const core = drive(fetcher, config, world.state());
+    const block = world.mine([], [sync(a, 1n, 2n)]);
+    core.give(world.observed());
+    core.give(world.reorg(1));
+    core.give(world.observed(block));
+    const ids = published(core.all).map(({ messageId }) => messageId);
+    expect(ids).toHaveLength(3);
+    expect(new Set(ids).size).toBe(3);
+  });
+});
+
+describe("snapshots", () => {
+  const a: PoolFacts = { ...newPool("uniswap-v2", 0), reserves: [10n, 20n] };
+
+  test("are due every so many blocks, a moment after the block's message", () => {
+    const world = new World("uniswap-v2", [a]);
+    const core = drive(fetcher, configOf("uniswap-v2", { snapshotEveryBlocks: 2 }), world.state());
+    const due = [1, 2, 3, 4].map(() => {
+      world.mine([]);
+      return timersIn(core.give(world.observed())).length;
+    });
+    expect(due).toEqual([0, 1, 0, 1]);
+  });
+
+  test("are saved as of the last block, and announced as of the block they were taken at", () => {
+    const world = new World("uniswap-v2", [a]);
+    const core = drive(fetcher, configOf("uniswap-v2"), world.state());
+    world.mine([], [sync(a, 1n, 2n)]);
+    const message = world.observed();
+    core.give(message);
+    const [request] = calls(core.give({ type: "timer", name: "snapshot" })) as [Extract<Request, { call: "save-snapshot" }>];
+    expect(request.snapshot).toMatchObject({
+      dex: "dex",
+      blockNumber: 11,
+      blockHash: world.head.hash,
+      causeSequence: message.meta.sequence,
+      pools: [[a.info.pool, a.info.token0, a.info.token1, 3_000, 0]],
+      states: { family: "uniswap-v2", rows: [[a.info.pool, "1", "2"]] },
+      journal: [{ number: 11, hash: world.head.hash, states: { family: "uniswap-v2", rows: [[a.info.pool, "10", "20"]] }, created: [] }],
+    });
+    const taken = world.head;
+    world.mine([]);
+    core.give(world.observed());
+    const [said] = published(
+      core.give({ type: "reply", reply: { kind: "snapshot-saved", object: "dex.1", bytes: 5, pools: 1, at: request.at } }),
+    );
+    expect(said?.messageId).toBe(`snapshot:local:dex:${message.meta.sequence}`);
+    expect(said?.body).toMatchObject({
+      kind: "pool-snapshotted",
+      blockHash: taken.hash,
+      causeSequence: message.meta.sequence,
+      object: "dex.1",
+      pools: 1,
+      bytes: 5,
+    });
+    expect(() => encode("poolSnapshotted", said?.body as BodyOf<"poolSnapshotted">)).not.toThrow();
+  });
+});
+
+const happening: fc.Arbitrary<Happening> = fc.record({
+  kind: fc.constantFrom("create" as const, "trade" as const, "add" as const, "take" as const),
+  which: fc.nat(11),
+  low: fc.integer({ min: -9, max: 9 }),
+  high: fc.integer({ min: -9, max: 9 }),
+  amount: fc.nat(1_000_000),
+});
+type Step =
+  | { readonly do: "block" | "lost" | "again"; readonly happenings: readonly Happening[] }
+  | { readonly do: "reorg"; readonly depth: number }
+  | { readonly do: "answer" };
+const blockStep = fc.record({ do: fc.constant("block" as const), happenings: fc.array(happening, { maxLength: 6 }) });
+const reorgStep = fc.record({ do: fc.constant("reorg" as const), depth: fc.integer({ min: 1, max: 12 }) });
+/** Blocks and reorganisations, some of them deeper than the journal; blocks that get lost, and ones delivered twice; answers that take their time. */
+const story: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    { weight: 8, arbitrary: blockStep },
+    { weight: 2, arbitrary: reorgStep },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constantFrom("lost" as const, "again" as const), happenings: fc.array(happening, { maxLength: 6 }) }),
+    },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant("answer" as const) }) },
+  ),
+  { maxLength: 40 },
+);
+const families = fc.constantFrom<FamilyId>("uniswap-v2", "uniswap-v3");
+
+/** A fetcher that follows a world, and a reader of its messages who knows nothing else. */
+class Follower {
+  readonly core: ReturnType<typeof drive<State, Config, "blockObserved" | "blockReorged", Request, Reply>>;
+  readonly family: FamilyId;
+  readonly reader = new Map<string, object>();
+  asked: Extract<Request, { call: "reread" }>[] = [];
+
+  constructor(world: World, state: State = world.state()) {
+    this.family = world.family;
+    this.core = drive(fetcher, configOf(world.family), state);
+    for (const [address, { info, state: pool }] of state.pools) this.#set(address, familyOf(this.family).toRow(info, pool));
+  }
+
+  #set(address: string, row: RowOf<FamilyId>): void {
+    const family = familyOf(this.family);
+    const pool = this.reader.get(address) ?? family.created();
+    family.applyRow(pool, row);
+    this.reader.set(address, pool);
+  }
+
+  give(input: Parameters<typeof this.core.give>[0]): readonly Effect<Request>[] {
+    const effects = this.core.give(input);
+    for (const request of calls(effects)) if (request.call === "reread") this.asked.push(request);
+    for (const { key, body } of published(effects)) {
+      // Every message is one that can be sent.
+      encode(key, body as never);
+      if (body.kind === "pool-discovered") for (const [pool] of body.rows) this.reader.set(pool, familyOf(this.family).created());
+      if (body.kind !== "pool-changed") continue;
+      for (const row of body.states.rows) this.#set(row[0], row);
+      for (const address of body.removed) this.reader.delete(address);
+    }
+    return effects;
+  }
+
+  answer(blocks: ReadonlyMap<string, Block>): void {
+    const request = this.asked.shift();
+    if (request !== undefined)
+      this.give({ type: "reply", reply: readAgain(this.family, request, blocks.get(request.at.blockHash) as Block) });
+  }
+
+  read(): RowOf<FamilyId>[] {
+    const rows = [...this.reader].map(([address, pool]) =>
+      familyOf(this.family).toRow({ pool: address } as ReturnType<typeof infoOf>, pool),
+    );
+    return byAddress(rows);
+  }
+}
+
+/** Lives through a story; `eachStep` sees every message before it is given. */
+function live(
+  family: FamilyId,
+  steps: readonly Step[],
+  eachStep: (given: { readonly follower: Follower; readonly message: Parameters<Follower["give"]>[0] }) => void = () => {},
+) {
+  const pools = [0, 1, 2].map((index) => newPool(family, index));
+  const world = new World(family, pools);
+  const follower = new Follower(world);
+  const blocks = new Map<string, Block>([[world.head.hash, world.head]]);
+  const give = (message: Parameters<Follower["give"]>[0]) => {
+    eachStep({ follower, message });
+    follower.give(message);
+  };
+  for (const step of steps) {
+    if (step.do === "answer") {
+      follower.answer(blocks);
+      continue;
+    }
+    if (step.do === "reorg") {
+      if (world.head.parent !== null) give(world.reorg(step.depth));
+      continue;
+    }
+    blocks.set(world.mine(step.happenings).hash, world.head);
+    if (step.do === "lost") continue;
+    const message = world.observed();
+    give(message);
+    if (step.do === "again") give(message);
+  }
+  // The end of the story is told.
+  blocks.set(world.mine([]).hash, world.head);
+  give(world.observed());
+  while (follower.asked.length > 0) follower.answer(blocks);
+  return { world, follower, blocks };
+}
+
+describe("whatever happens", () => {
+  test.prop([families, story])(
+    "the states held are those of the contracts, and so are those that a reader of the messages has",
+    (family, steps) => {
+      const { world, follower } = live(family, steps);
+      expect(held(follower.core.state, family)).toEqual(rowsOf(family, world.head.pools));
+      expect(follower.read()).toEqual(rowsOf(family, world.head.pools));
+      expect(follower.core.state.journal.length).toBeLessThanOrEqual(8);
+      const ids = published(follower.core.all).map(({ messageId }) => messageId);
+      expect(new Set(ids).size, "each message has an id of its own").toBe(ids.length);
+    },
+  );
+
+  test.prop([families, fc.array(blockStep, { minLength: 1, maxLength: 8 }), fc.nat()])(
+    "undoing blocks leaves what there was before them",
+    (family, steps, chosen) => {
+      const depth = 1 + (chosen % steps.length);
+      const { world, follower } = live(family, steps.slice(0, -1));
+      follower.give(world.reorg(depth));
+      expect(follower.asked).toEqual([]);
+      expect(held(follower.core.state, family)).toEqual(rowsOf(family, world.head.pools));
+      expect(follower.read()).toEqual(rowsOf(family, world.head.pools));
+      expect([...follower.core.state.pools.keys()].toSorted()).toEqual([...world.head.pools.keys()].toSorted());
+    },
+  );
+
+  test.prop([families, story, fc.nat(), fc.nat()])(
+    "a fetcher that comes back from a snapshot says from then on what it would have said, and of what was answered before nothing",
+    (family, steps, chosen, later) => {
+      type Given = { readonly message: Parameters<Follower["give"]>[0]; readonly before: number };
+      const given: Given[] = [];
+      const snapshots: { readonly at: number; readonly bytes: Uint8Array }[] = [];
+      const { follower, blocks } = live(family, steps, ({ follower: { core }, message }) => {
+        if (core.state.waiting === null) snapshots.push({ at: given.length, bytes: packValue(snapshotOf(core.state, configOf(family))) });
+        given.push({ message, before: core.all.length });
+      });
+      const { at, bytes } = snapshots[chosen % snapshots.length] as (typeof snapshots)[number];
+      const snapshot = unpackValue(bytes) as PoolSnapshot;
+      const answeredThrough = snapshot.causeSequence + (later % 5);
+
+      const said = (effects: readonly Effect<Request>[]): Publish[] =>
+        published(effects).filter(
+          ({ body }) => (body as { causeSequence?: number }).causeSequence !== undefined || body.kind === "pool-discovered",
+        );
+      const replay = (through: number) => {
+        const again = new Follower(new World(family, []), restore(snapshot, through, 1_000 * snapshot.blockNumber));
+        for (const { message } of given.slice(at)) {
+          again.give(message);
+          while (again.asked.length > 0) again.answer(blocks);
+        }
+        return again;
+      };
+      const again = replay(answeredThrough);
+      expect(held(again.core.state, family)).toEqual(held(follower.core.state, family));
+
+      const everything = replay(snapshot.causeSequence);
+      const sequences = new Map(
+        given.map(({ message }) => ["meta" in message ? message.meta.id : "", "meta" in message ? message.meta.sequence : 0]),
+      );
+      const sequenceOf = ({ body }: Publish) => sequences.get((body as { causeId: string }).causeId) as number;
+      expect(said(again.core.all)).toEqual(said(everything.core.all).filter((message) => sequenceOf(message) > answeredThrough));
+      const rest = (effects: readonly Effect<Request>[]) => effects.filter(({ type }) => type !== "publish" && type !== "count");
+      expect(rest(again.core.all)).toEqual(rest(everything.core.all));
+
+      // Answers that were not late: word for word what the one that was never stopped said.
+      if (!steps.some((step) => step.do === "lost" || step.do === "reorg")) {
+        expect(said(everything.core.all)).toEqual(said(follower.core.all.slice(given[at]?.before)));
+      }
+    },
+  );
+});

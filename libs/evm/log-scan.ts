@@ -5,13 +5,25 @@ import type { LogRow } from "#proto/block/v1/observed.ts";
 const FIRST_RANGE = 10_000;
 const LARGEST_RANGE = 1_000_000;
 
-interface RawLog {
+/** A log as eth_getLogs and receipts give it. */
+export interface RawLog {
   address: string;
   topics: string[];
   data: string;
   logIndex: string;
   transactionIndex: string;
   transactionHash: string;
+}
+
+export function logRow(log: RawLog): LogRow {
+  return [
+    log.address.toLowerCase(),
+    log.topics,
+    log.data,
+    Number(log.logIndex),
+    Number(log.transactionIndex),
+    log.transactionHash.toLowerCase(),
+  ];
 }
 
 /**
@@ -37,15 +49,7 @@ export async function scanLogs(
       const logs = await client.send<RawLog[]>("eth_getLogs", [
         { address: filter.address, topics: filter.topics, fromBlock: toHex(from), toBlock: toHex(to) },
       ]);
-      for (const log of logs)
-        found.push([
-          log.address.toLowerCase(),
-          log.topics,
-          log.data,
-          Number(log.logIndex),
-          Number(log.transactionIndex),
-          log.transactionHash,
-        ]);
+      for (const log of logs) found.push(logRow(log));
       from = to + 1;
       range = Math.min(LARGEST_RANGE, range * 2);
       onProgress(to);

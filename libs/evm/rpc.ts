@@ -3,7 +3,7 @@ import { metrics } from "#libs/telemetry/metrics.ts";
 import { RetryableError, UserError } from "#libs/units/invariant.ts";
 
 /** An answer later than this belongs to a block that has passed. */
-const REQUEST_MS = 10_000;
+const DEFAULT_TIMEOUT_MS = 10_000;
 const RECONNECT_MS = [100, 250, 500, 1_000, 2_000, 5_000] as const;
 
 /** The node understood the request and refused it: reverted calls, unknown blocks, bad parameters. */
@@ -33,6 +33,7 @@ interface Answer {
 export class RpcClient {
   readonly url: string;
   readonly #chain: string;
+  readonly #timeoutMs: number;
   #socket: WebSocket | null = null;
   #opening: Promise<WebSocket> | null = null;
   #nextId = 1;
@@ -40,9 +41,10 @@ export class RpcClient {
   readonly #waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (cause: Error) => void }>();
   readonly #listeners = new Map<string, (result: unknown) => void>();
 
-  constructor(url: string, chain: string) {
+  constructor(url: string, chain: string, options: { readonly timeoutMs?: number } = {}) {
     this.url = url;
     this.#chain = chain;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   }
 
   async send<Result>(method: string, params: readonly unknown[] = [], signal?: AbortSignal): Promise<Result> {
@@ -63,14 +65,31 @@ export class RpcClient {
     }
   }
 
+  /** Answers in the order of the calls, over HTTP only. The node may execute them in any order. Throws for the first that was refused. */
+  async batch<Result>(calls: readonly { readonly method: string; readonly params: readonly unknown[] }[]): Promise<Result[]> {
+    if (calls.length === 0) return [];
+    const firstId = this.#nextId;
+    this.#nextId += calls.length;
+    const body = JSON.stringify(calls.map(({ method, params }, index) => ({ jsonrpc: "2.0", id: firstId + index, method, params })));
+    const answers = new Map((await this.#post<Answer[]>("batch", body)).map((answer) => [answer.id, answer]));
+    return calls.map(({ method }, index) => {
+      const answer = answers.get(firstId + index);
+      const outcome = answer === undefined ? "fault" : answer.error === undefined ? "ok" : "refused";
+      metrics.rpcRequests.inc({ chain: this.#chain, method, outcome });
+      if (answer === undefined) throw new RetryableError("rpc-unanswered", `${method}: no answer in the batch`);
+      if (answer.error !== undefined) throw new RpcError(method, answer.error);
+      return answer.result as Result;
+    });
+  }
+
   async #exchange(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<Answer> {
     const id = this.#nextId++;
     const request = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-    return this.url.startsWith("ws") ? this.#overSocket(id, method, request) : this.#overHttp(method, request, signal);
+    return this.url.startsWith("ws") ? this.#overSocket(id, method, request) : this.#post<Answer>(method, request, signal);
   }
 
-  async #overHttp(method: string, body: string, signal?: AbortSignal): Promise<Answer> {
-    const timeout = AbortSignal.timeout(REQUEST_MS);
+  async #post<Result>(method: string, body: string, signal?: AbortSignal): Promise<Result> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
     try {
       const response = await fetch(this.url, {
         method: "POST",
@@ -79,9 +98,9 @@ export class RpcClient {
         signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
       });
       const text = await response.text();
-      if (!response.ok && !text.startsWith("{"))
+      if (!response.ok && !/^[{[]/.test(text))
         throw new RetryableError("rpc-http-status", `${method}: HTTP ${response.status} from ${originOf(this.url)}`);
-      return JSON.parse(text) as Answer;
+      return JSON.parse(text) as Result;
     } catch (cause) {
       if (cause instanceof RetryableError) throw cause;
       throw new RetryableError("rpc-unreachable", `${method}: no answer from ${originOf(this.url)}: ${reasonOf(cause)}`, { cause });
@@ -93,8 +112,8 @@ export class RpcClient {
     return new Promise<Answer>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
-        reject(new RetryableError("rpc-timeout", `${method}: no answer from ${originOf(this.url)} within ${REQUEST_MS} ms`));
-      }, REQUEST_MS);
+        reject(new RetryableError("rpc-timeout", `${method}: no answer from ${originOf(this.url)} within ${this.#timeoutMs} ms`));
+      }, this.#timeoutMs);
       const settle = () => {
         clearTimeout(timer);
         this.#waiting.delete(id);
@@ -116,7 +135,7 @@ export class RpcClient {
   #open(): Promise<WebSocket> {
     if (this.#socket?.readyState === WebSocket.OPEN) return Promise.resolve(this.#socket);
     this.#opening ??= new Promise<WebSocket>((resolve, reject) => {
-      const socket = new WebSocket(this.url, { handshakeTimeout: REQUEST_MS, maxPayload: 256 * 1024 * 1024 });
+      const socket = new WebSocket(this.url, { handshakeTimeout: this.#timeoutMs, maxPayload: 256 * 1024 * 1024 });
       socket.once("open", () => {
         this.#socket = socket;
         this.#opening = null;

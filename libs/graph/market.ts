@@ -2,6 +2,7 @@ import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type AnyFamily, familyOf } from "#libs/dex/registry.ts";
 import type { V2State } from "#libs/dex/uniswap-v2/index.ts";
 import { sortTicks, type V3State } from "#libs/dex/uniswap-v3/index.ts";
+import { lastAtOrBelow } from "#libs/dex/uniswap-v3/swap-math.ts";
 import { getSqrtRatioAtTick } from "#libs/dex/uniswap-v3/tick-math.ts";
 
 const Q96 = 2 ** 96;
@@ -158,7 +159,7 @@ function priceCurve({ family, state, curve }: MarketPool): void {
   }
   curve.liquidity = Number(v3.liquidity);
   curve.sqrtPrice = Number(v3.sqrtPriceX96) / Q96;
-  curve.ticksBelow = countAtOrBelow(v3.sortedTicks, v3.tick);
+  curve.ticksBelow = lastAtOrBelow(v3.sortedTicks, v3.tick) + 1;
 }
 
 /** Out per in of the first unit, after fee. A price that stands where no liquidity is (between two positions) moves on to the next at no cost. */
@@ -172,15 +173,4 @@ function marginalRate({ pool: { curve }, zeroForOne }: Edge): number {
     next += zeroForOne ? -1 : 1;
   }
   return curve.gamma * (zeroForOne ? sqrtPrice * sqrtPrice : 1 / (sqrtPrice * sqrtPrice));
-}
-
-function countAtOrBelow(ticks: readonly number[], tick: number): number {
-  let low = 0;
-  let high = ticks.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((ticks[middle] as number) <= tick) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

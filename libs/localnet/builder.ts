@@ -4,6 +4,8 @@
  * A block is, from top to bottom: bundles, transactions from the public pool, the traders' swaps, and one transaction that stands for the rest of a block.
  */
 
+import { toHex } from "#libs/evm/hex.ts";
+import { type RpcClient, RpcError } from "#libs/evm/rpc.ts";
 import { type Address, asAddress, asHash, type Hash } from "#libs/units/brand.ts";
 import { InvariantError, invariant } from "#libs/units/invariant.ts";
 import { CROWD, sign } from "./accounts.ts";
@@ -21,7 +23,6 @@ import {
 import { marketInterface } from "./deploy.ts";
 import { CHAIN_ID, GENESIS_TIMESTAMP } from "./genesis.ts";
 import { randomFor } from "./random.ts";
-import { type RpcClient, RpcError, toQuantity } from "./rpc.ts";
 
 /** Ethereum's when the market was recorded. */
 export const BLOCK_GAS_LIMIT = 30_000_000n;
@@ -139,9 +140,9 @@ export class Builder {
 
   /** Takes over a loaded chain: from here on blocks have the ordinary gas limit, and the first one has the recorded base fee. */
   static async takeOver(options: BuilderOptions): Promise<Builder> {
-    await options.rpc.request("evm_setBlockGasLimit", [toQuantity(BLOCK_GAS_LIMIT)]);
-    await options.rpc.request("anvil_setCoinbase", [COINBASE]);
-    await options.rpc.request("anvil_setNextBlockBaseFeePerGas", [toQuantity(options.recordedBaseFee)]);
+    await options.rpc.send("evm_setBlockGasLimit", [toHex(BLOCK_GAS_LIMIT)]);
+    await options.rpc.send("anvil_setCoinbase", [COINBASE]);
+    await options.rpc.send("anvil_setNextBlockBaseFeePerGas", [toHex(options.recordedBaseFee)]);
     return new Builder(options, await readHead(options.rpc));
   }
 
@@ -214,11 +215,11 @@ export class Builder {
       this.#branch += 1;
       this.#history = this.#history.slice(0, -depth);
       const waiting = await this.#takePublicPool();
-      await this.#rpc.request("anvil_rollback", [depth]);
+      await this.#rpc.send("anvil_rollback", [depth]);
       this.#head = await readHead(this.#rpc);
-      this.#crowdNonce = Number(await this.#rpc.request<string>("eth_getTransactionCount", [CROWD.address, "latest"]));
+      this.#crowdNonce = Number(await this.#rpc.send<string>("eth_getTransactionCount", [CROWD.address, "latest"]));
       // anvil goes on from the base fee of the removed branch; a chain goes on from the parent's.
-      await this.#rpc.request("anvil_setNextBlockBaseFeePerGas", [toQuantity(baseFeeAfter(this.#head))]);
+      await this.#rpc.send("anvil_setNextBlockBaseFeePerGas", [toHex(baseFeeAfter(this.#head))]);
 
       const random = randomFor(this.#seed, "reorg", this.#branch);
       const blocked = new Set<Address>();
@@ -279,16 +280,16 @@ export class Builder {
     }
     const { placed, included, payments, accepted } = filled;
 
-    await this.#rpc.request("evm_setNextBlockTimestamp", [context.timestamp]);
-    await this.#rpc.request("evm_mine");
-    const mined = await this.#rpc.request<RawBlock>("eth_getBlockByNumber", ["latest", false]);
+    await this.#rpc.send("evm_setNextBlockTimestamp", [context.timestamp]);
+    await this.#rpc.send("evm_mine");
+    const mined = await this.#rpc.send<RawBlock>("eth_getBlockByNumber", ["latest", false]);
     this.#head = headOf(mined);
     invariant(this.#head.number === number, `block ${number} was built, but the chain is at ${this.#head.number}`);
     this.#crowdNonce += 1;
     if (!placed.every((hash) => mined.transactions.includes(hash))) {
       // Whatever did not fit is gone: nothing is left behind that could surprise a later block.
-      await this.#rpc.request("anvil_dropAllTransactions");
-      this.#crowdNonce = Number(await this.#rpc.request<string>("eth_getTransactionCount", [CROWD.address, "latest"]));
+      await this.#rpc.send("anvil_dropAllTransactions");
+      this.#crowdNonce = Number(await this.#rpc.send<string>("eth_getTransactionCount", [CROWD.address, "latest"]));
     }
 
     const sealedAt = new Date();
@@ -330,7 +331,7 @@ export class Builder {
       else {
         // The node sees a fault that the simulation does not (say, a gas limit it never allows): the others are placed again without this one.
         record.fate = "not-executable";
-        await this.#rpc.request("anvil_dropAllTransactions");
+        await this.#rpc.send("anvil_dropAllTransactions");
         return this.#fillPool({ ...input, candidates: input.candidates.filter((candidate) => candidate !== record) });
       }
     }
@@ -341,13 +342,13 @@ export class Builder {
     };
     const othersGas = bundleGas + TRADE_GAS * BigInt(accepted.publicTransactions.length + accepted.trades.length);
     const rest = this.#restOfBlock(context.number, context.baseFeePerGas, othersGas);
-    placed.push(asHash(await this.#rpc.request<string>("eth_sendRawTransaction", [rest])));
+    placed.push(asHash(await this.#rpc.send<string>("eth_sendRawTransaction", [rest])));
     for (const raw of [...accepted.publicTransactions, ...accepted.trades, rest]) sent.add(raw);
     return { placed, sent, included, payments, accepted };
   }
 
   async #poolSize(): Promise<number> {
-    return Number((await this.#rpc.request<{ pending: string }>("txpool_status")).pending);
+    return Number((await this.#rpc.send<{ pending: string }>("txpool_status")).pending);
   }
 
   /** Each alone first, to learn what it pays; then on top of the better ones, dropping what no longer works there. */
@@ -417,7 +418,7 @@ export class Builder {
     const accepted: string[] = [];
     for (const raw of raws) {
       try {
-        placed.push(asHash(await this.#rpc.request<string>("eth_sendRawTransaction", [raw])));
+        placed.push(asHash(await this.#rpc.send<string>("eth_sendRawTransaction", [raw])));
         accepted.push(raw);
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
@@ -429,7 +430,7 @@ export class Builder {
   /** Empties the node's pool of what others sent to it, so that bundles can go first. Unsigned (impersonated) transactions cannot be sent again: none are used. */
   async #takePublicPool(): Promise<string[]> {
     if ((await this.#poolSize()) === 0) return [];
-    const content = await this.#rpc.request<{ pending: Record<string, Record<string, { hash: string }>> }>("txpool_content");
+    const content = await this.#rpc.send<{ pending: Record<string, Record<string, { hash: string }>> }>("txpool_content");
     const hashes = Object.values(content.pending).flatMap((byNonce) => {
       const entries = Object.entries(byNonce).sort(([a], [b]) => Number(a) - Number(b));
       return entries.map(([, transaction]) => transaction.hash);
@@ -457,7 +458,7 @@ export class Builder {
   }
 
   async #nextBaseFee(): Promise<bigint> {
-    const history = await this.#rpc.request<{ baseFeePerGas: string[] }>("eth_feeHistory", ["0x1", "latest", []]);
+    const history = await this.#rpc.send<{ baseFeePerGas: string[] }>("eth_feeHistory", ["0x1", "latest", []]);
     const next = history.baseFeePerGas.at(-1);
     if (next === undefined) throw new InvariantError("eth_feeHistory has no next base fee");
     return BigInt(next);
@@ -500,7 +501,7 @@ const headOf = (block: RawBlock): Head => ({
   gasUsed: BigInt(block.gasUsed),
 });
 
-const readHead = async (rpc: RpcClient): Promise<Head> => headOf(await rpc.request<RawBlock>("eth_getBlockByNumber", ["latest", false]));
+const readHead = async (rpc: RpcClient): Promise<Head> => headOf(await rpc.send<RawBlock>("eth_getBlockByNumber", ["latest", false]));
 
 /** EIP-1559: base fee of the block after `parent`, for a gas limit of BLOCK_GAS_LIMIT. Rounds as the specification does. */
 export function baseFeeAfter(parent: Pick<Head, "baseFeePerGas" | "gasUsed">): bigint {

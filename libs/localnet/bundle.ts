@@ -1,10 +1,11 @@
 /** Bundles: what makes one valid, what it does when simulated, and what it pays. */
 
 import { keccak256, Transaction } from "ethers";
+import { toHex } from "#libs/evm/hex.ts";
+import { type RpcClient, RpcError } from "#libs/evm/rpc.ts";
 import { type Address, asAddress, asHash, type Hash } from "#libs/units/brand.ts";
 import { fail, ok, type Result } from "#libs/units/result.ts";
 import { MULTICALL3 } from "./genesis.ts";
-import { type RpcClient, RpcError, toQuantity } from "./rpc.ts";
 
 /** Limits of the Flashbots relay (docs.flashbots.net, JSON-RPC endpoints): transactions and bytes in one bundle. */
 const TRANSACTIONS_MAX = 100;
@@ -184,15 +185,15 @@ export async function simulate(
   };
   const calls = [balanceOfCoinbase, ...transactions.flatMap(({ parsed, from }) => [callOf(parsed, from), balanceOfCoinbase])];
   const blockOverrides = {
-    number: toQuantity(context.number),
-    time: toQuantity(context.timestamp),
-    baseFeePerGas: toQuantity(context.baseFeePerGas),
+    number: toHex(context.number),
+    time: toHex(context.timestamp),
+    baseFeePerGas: toHex(context.baseFeePerGas),
     feeRecipient: context.coinbase,
   };
   let answers: readonly SimulatedCall[] | undefined;
   try {
     const request = { blockStateCalls: [{ blockOverrides, calls }], validation: true };
-    answers = (await rpc.request<{ calls: SimulatedCall[] }[]>("eth_simulateV1", [request, context.stateBlock]))[0]?.calls;
+    answers = (await rpc.send<{ calls: SimulatedCall[] }[]>("eth_simulateV1", [request, context.stateBlock]))[0]?.calls;
   } catch (error) {
     if (error instanceof RpcError) return fail({ code: "not-executable", message: error.message });
     throw error;
@@ -218,15 +219,15 @@ function callOf(transaction: Transaction, from: Address): object {
   const { to, data, value, nonce, gasLimit, maxFeePerGas, maxPriorityFeePerGas, gasPrice, accessList } = transaction;
   const fees =
     maxFeePerGas === null
-      ? { gasPrice: toQuantity(gasPrice ?? 0n) }
-      : { maxFeePerGas: toQuantity(maxFeePerGas), maxPriorityFeePerGas: toQuantity(maxPriorityFeePerGas ?? 0n) };
+      ? { gasPrice: toHex(gasPrice ?? 0n) }
+      : { maxFeePerGas: toHex(maxFeePerGas), maxPriorityFeePerGas: toHex(maxPriorityFeePerGas ?? 0n) };
   return {
     from,
     ...(to === null ? {} : { to }),
     data,
-    value: toQuantity(value),
-    nonce: toQuantity(nonce),
-    gas: toQuantity(gasLimit),
+    value: toHex(value),
+    nonce: toHex(nonce),
+    gas: toHex(gasLimit),
     ...fees,
     ...(accessList === null || accessList.length === 0 ? {} : { accessList }),
   };

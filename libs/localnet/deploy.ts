@@ -3,12 +3,13 @@
 import { createRequire } from "node:module";
 import { AbiCoder, getCreateAddress, Interface, type InterfaceAbi } from "ethers";
 import { artifact } from "#libs/contracts/artifact.ts";
+import { toHex } from "#libs/evm/hex.ts";
+import type { RpcClient } from "#libs/evm/rpc.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant, UserError } from "#libs/units/invariant.ts";
 import { DEPLOYER, OWNER, sign } from "./accounts.ts";
 import { CHAIN_ID, GENESIS_TIMESTAMP } from "./genesis.ts";
 import { type MarketPlan, nativePricesApprox, type PlannedPair, type PlannedPool, type Position, sidesOf, type V2Dex } from "./market.ts";
-import { type RpcClient, toQuantity } from "./rpc.ts";
 
 export interface Contracts {
   readonly v2Factories: Readonly<Record<V2Dex, Address>>;
@@ -129,16 +130,16 @@ class Loader {
     const sent = this.#queued.map((raw) => ({ method: "eth_sendRawTransaction", params: [raw] }));
     this.#queued = [];
     await this.#rpc.batch(sent);
-    await this.#rpc.request("evm_setNextBlockTimestamp", [GENESIS_TIMESTAMP + this.#block]);
-    await this.#rpc.request("evm_mine");
-    const head = Number(await this.#rpc.request<string>("eth_blockNumber"));
+    await this.#rpc.send("evm_setNextBlockTimestamp", [GENESIS_TIMESTAMP + this.#block]);
+    await this.#rpc.send("evm_mine");
+    const head = Number(await this.#rpc.send<string>("eth_blockNumber"));
     invariant(head === this.#block, `the load expected block ${this.#block}, the chain is at ${head}`);
-    const count = Number(await this.#rpc.request<string>("eth_getBlockTransactionCountByNumber", [toQuantity(head)]));
+    const count = Number(await this.#rpc.send<string>("eth_getBlockTransactionCountByNumber", [toHex(head)]));
     invariant(count === sent.length, `block ${head} took ${count} of ${sent.length} transactions`);
   }
 
   async logs(filter: { address: Address; topics: (string | null)[] }): Promise<Log[]> {
-    return this.#rpc.request<Log[]>("eth_getLogs", [{ fromBlock: "0x0", toBlock: "latest", ...filter }]);
+    return this.#rpc.send<Log[]>("eth_getLogs", [{ fromBlock: "0x0", toBlock: "latest", ...filter }]);
   }
 
   async requireCode(addresses: Readonly<Record<string, Address>>): Promise<void> {
@@ -354,8 +355,8 @@ async function checkLoaded(
 ): Promise<void> {
   const marketAbi = marketInterface();
   const read = async (method: "pairStates" | "poolStates", addresses: readonly Address[]): Promise<bigint[]> => {
-    const call = { to: contracts.market, data: marketAbi.encodeFunctionData(method, [addresses]), gas: toQuantity(LOAD_GAS_LIMIT / 2n) };
-    return decodeWords(await rpc.request<string>("eth_call", [call, "latest"]));
+    const call = { to: contracts.market, data: marketAbi.encodeFunctionData(method, [addresses]), gas: toHex(LOAD_GAS_LIMIT / 2n) };
+    return decodeWords(await rpc.send<string>("eth_call", [call, "latest"]));
   };
   const pairAddresses = pairs.map((pair) => pair.address);
   const poolAddresses = pools.map((pool) => pool.address);

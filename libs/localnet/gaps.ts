@@ -103,7 +103,7 @@ interface SimulatedLog {
 async function realise(net: InProcessLocalnet, gap: Gap, prices: ReadonlyMap<Address, number>): Promise<RealGap | undefined> {
   const simulate = async (datas: readonly string[]): Promise<SimulatedLog[][]> => {
     const calls = datas.map((data) => ({ from: CLOSER.address, to: net.marketContract, data, gas: "0x1e8480" }));
-    const answers = await net.rpc.request<{ calls: { status: string; logs: SimulatedLog[] }[] }[]>("eth_simulateV1", [
+    const answers = await net.rpc.send<{ calls: { status: string; logs: SimulatedLog[] }[] }[]>("eth_simulateV1", [
       { blockStateCalls: [{ calls }] },
       "latest",
     ]);
@@ -156,10 +156,10 @@ async function worthwhileGaps(net: InProcessLocalnet, gasCost: number): Promise<
 }
 
 async function close(net: InProcessLocalnet, gaps: readonly RealGap[]): Promise<void> {
-  let nonce = Number(await net.rpc.request<string>("eth_getTransactionCount", [CLOSER.address, "latest"]));
+  let nonce = Number(await net.rpc.send<string>("eth_getTransactionCount", [CLOSER.address, "latest"]));
   for (const data of gaps.flatMap(({ datas }) => datas)) {
     const { raw } = sign(CLOSER, CHAIN_ID, { nonce: nonce++, to: net.marketContract, data, gasLimit: 900_000n });
-    await net.rpc.request("eth_sendRawTransaction", [raw]);
+    await net.rpc.send("eth_sendRawTransaction", [raw]);
   }
 }
 

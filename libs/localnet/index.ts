@@ -3,6 +3,7 @@
 import { Interface, type InterfaceAbi } from "ethers";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import { artifact } from "#libs/contracts/artifact.ts";
+import { RpcClient } from "#libs/evm/rpc.ts";
 import { type Address, asAddress, type Hash } from "#libs/units/brand.ts";
 import { InvariantError, UserError } from "#libs/units/invariant.ts";
 import { DEPLOYER, OWNER, sign } from "./accounts.ts";
@@ -12,8 +13,10 @@ import { deployAndLoad, FEE_BPS, LOAD_GAS_LIMIT, type LoadedMarket } from "./dep
 import { CHAIN_ID, genesis, MULTICALL3, symbolOf } from "./genesis.ts";
 import { type LeftOutReason, planMarket, type RecordedMarket, recordedMarket } from "./market.ts";
 import { type Relay, startRelay } from "./relay.ts";
-import { RpcClient } from "./rpc.ts";
 import { Traders } from "./traders.ts";
+
+/** Longer than the slowest call there is: mining one block of the market load on a busy machine. */
+const RPC_TIMEOUT_MS = 60_000;
 
 export type { BuiltBlock, Head } from "./builder.ts";
 
@@ -109,7 +112,7 @@ export async function startLocalnet(options: LocalnetOptions): Promise<InProcess
   });
   try {
     onProgress({ stage: "chain", done: 1, total: 1, note: anvil.httpUrl });
-    const rpc = new RpcClient(anvil.httpUrl);
+    const rpc = new RpcClient(anvil.httpUrl, "local", { timeoutMs: RPC_TIMEOUT_MS });
     const loaded = await deployAndLoad({ rpc, plan, native, onProgress, signal });
     const traders = new Traders({ rpc, loaded, native, seed });
     const builder = await Builder.takeOver({
@@ -168,12 +171,12 @@ function running(parts: {
 
   /** Puts a transaction into the pool and waits until it is in a block: the next one of trading, or one made for it. */
   const execute = async (from: typeof OWNER, to: Address, data: string, value: bigint): Promise<void> => {
-    const nonce = Number(await rpc.request<string>("eth_getTransactionCount", [from.address, "pending"]));
+    const nonce = Number(await rpc.send<string>("eth_getTransactionCount", [from.address, "pending"]));
     const { raw, hash } = sign(from, CHAIN_ID, { nonce, to, data, value, gasLimit: OWNER_GAS_LIMIT });
-    await rpc.request("eth_sendRawTransaction", [raw]);
+    await rpc.send("eth_sendRawTransaction", [raw]);
     // During trading the next block takes it; one made in between would come out of turn.
     await (trading === undefined ? builder.buildBlock({ withTraders: false }) : nextBlock(builder));
-    const receipt = await rpc.request<{ status: string } | null>("eth_getTransactionReceipt", [hash]);
+    const receipt = await rpc.send<{ status: string } | null>("eth_getTransactionReceipt", [hash]);
     if (receipt?.status !== "0x1") throw new InvariantError(`transaction ${hash as Hash} to ${to} failed`);
   };
   /** One at a time, so that two calls never use the same nonce. */

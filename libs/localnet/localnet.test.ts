@@ -2,13 +2,13 @@
 
 import { id, keccak256, toUtf8Bytes, Wallet } from "ethers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { toHex } from "#libs/evm/hex.ts";
 import { localAccount, sign, type UnsignedTransaction } from "./accounts.ts";
 import { type BuiltBlock, baseFeeAfter, COINBASE } from "./builder.ts";
 import { decodeWords, marketInterface } from "./deploy.ts";
 import { CHAIN_ID } from "./genesis.ts";
 import { type InProcessLocalnet, startLocalnet } from "./index.ts";
 import { planMarket, recordedMarket } from "./market.ts";
-import { toQuantity } from "./rpc.ts";
 
 const SYNC = id("Sync(uint112,uint112)");
 const MINT_V3 = id("Mint(address,address,int24,int24,uint128,uint256,uint256)");
@@ -24,7 +24,7 @@ afterAll(async () => {
   await net?.stop();
 });
 
-const call = (to: string, data: string): Promise<string> => net.rpc.request<string>("eth_call", [{ to, data }, "latest"]);
+const call = (to: string, data: string): Promise<string> => net.rpc.send<string>("eth_call", [{ to, data }, "latest"]);
 
 describe("the loaded chain", () => {
   it("has the recorded reserves in every pair", async () => {
@@ -34,7 +34,7 @@ describe("the loaded chain", () => {
     const answers = await net.rpc.batch<string>(
       net.loaded.pairs.map(({ address }) => ({
         method: "eth_call",
-        params: [{ to: address, ...getReserves }, toQuantity(net.loadedBlock)],
+        params: [{ to: address, ...getReserves }, toHex(net.loadedBlock)],
       })),
     );
     for (const [index, answer] of answers.entries()) {
@@ -61,7 +61,7 @@ describe("the loaded chain", () => {
 
   it("was loaded by transactions whose logs can be found", async () => {
     const logs = (topic: string) =>
-      net.rpc.request<unknown[]>("eth_getLogs", [{ fromBlock: "0x0", toBlock: toQuantity(net.loadedBlock), topics: [topic] }]);
+      net.rpc.send<unknown[]>("eth_getLogs", [{ fromBlock: "0x0", toBlock: toHex(net.loadedBlock), topics: [topic] }]);
     expect(await logs(SYNC)).toHaveLength(net.loaded.pairs.length);
     expect(await logs(MINT_V3)).toHaveLength(net.loaded.pools.reduce((sum, pool) => sum + pool.positions.length, 0));
   });
@@ -95,7 +95,7 @@ const rival = localAccount("test rival");
 const auth = new Wallet(localAccount("test relay signer").privateKey);
 
 const nonceOf = async (address: string): Promise<number> =>
-  Number(await net.rpc.request<string>("eth_getTransactionCount", [address, "latest"]));
+  Number(await net.rpc.send<string>("eth_getTransactionCount", [address, "latest"]));
 
 /** Pays the block producer by a transfer. */
 const payment = (nonce: number, valueWei: bigint): UnsignedTransaction => ({ nonce, gasLimit: 21_000n, to: COINBASE, value: valueWei });
@@ -120,9 +120,9 @@ async function relay(method: string, parameters: object): Promise<{ result?: Rec
   return (await post(body, `${auth.address}:${signature}`)).answer;
 }
 
-const nextBlock = (): string => toQuantity(net.builder.head.number + 1);
+const nextBlock = (): string => toHex(net.builder.head.number + 1);
 const transactionsOf = async (block: BuiltBlock): Promise<string[]> =>
-  (await net.rpc.request<{ transactions: string[] }>("eth_getBlockByNumber", [toQuantity(block.number), false])).transactions;
+  (await net.rpc.send<{ transactions: string[] }>("eth_getBlockByNumber", [toHex(block.number), false])).transactions;
 
 describe("the relay", () => {
   beforeAll(async () => {
@@ -145,7 +145,7 @@ describe("the relay", () => {
     const good = sign(searcher, CHAIN_ID, payment(nonce, 1n)).raw;
     const message = async (parameters: object) =>
       (await relay("eth_sendBundle", { txs: [good], blockNumber: nextBlock(), ...parameters })).error?.message;
-    expect(await message({ blockNumber: toQuantity(net.builder.head.number) })).toMatch(/in the past/);
+    expect(await message({ blockNumber: toHex(net.builder.head.number) })).toMatch(/in the past/);
     expect(await message({ blockNumber: "0xffffff" })).toMatch(/ahead/);
     expect(await message({ txs: ["0x1234"] })).toMatch(/not a signed transaction/);
     expect(await message({ txs: [] })).toMatch(/non-empty/);
@@ -179,7 +179,7 @@ describe("the relay", () => {
     const first = sign(rival, CHAIN_ID, payment(rivalNonce, ETHER));
     const second = sign(rival, CHAIN_ID, payment(rivalNonce + 1, ETHER));
     const outsider = sign(localAccount("owner"), CHAIN_ID, payment(await nonceOf(net.owner.address), 1n));
-    await net.rpc.request("eth_sendRawTransaction", [outsider.raw]);
+    await net.rpc.send("eth_sendRawTransaction", [outsider.raw]);
     await relay("eth_sendBundle", { txs: [poor.raw], blockNumber: nextBlock() });
     await relay("eth_sendBundle", { txs: [first.raw, second.raw], blockNumber: nextBlock() });
     const block = await net.mineBlock();
@@ -235,7 +235,7 @@ describe("a reorg", () => {
     const ancestor = net.builder.head;
     for (let count = 0; count < 3; count++) {
       const { number } = await net.mineBlock();
-      before.push(await net.rpc.request("eth_getBlockByNumber", [toQuantity(number), false]));
+      before.push(await net.rpc.send("eth_getBlockByNumber", [toHex(number), false]));
     }
     const seen: number[] = [];
     const unsubscribe = net.onBlock(({ number }) => seen.push(number));
@@ -245,7 +245,7 @@ describe("a reorg", () => {
     expect(replaced.map(({ reorgDepth }) => reorgDepth)).toEqual([3, undefined, undefined]);
 
     const after: { hash: string; parentHash: string; stateRoot: string; transactions: string[] }[] = [];
-    for (const { number } of replaced) after.push(await net.rpc.request("eth_getBlockByNumber", [toQuantity(number), false]));
+    for (const { number } of replaced) after.push(await net.rpc.send("eth_getBlockByNumber", [toHex(number), false]));
     expect(after[0]?.parentHash).toBe(ancestor.hash);
     for (const [index, block] of after.entries()) {
       expect(block.hash).not.toBe(before[index]?.hash);

@@ -1,19 +1,20 @@
 import { id } from "ethers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { toHex } from "#libs/evm/hex.ts";
+import { RpcClient } from "#libs/evm/rpc.ts";
 import { TRADERS } from "./accounts.ts";
 import { LocalnetProcess } from "./client.ts";
 import type { LocalnetProgress } from "./index.ts";
-import { RpcClient, toQuantity } from "./rpc.ts";
 
 const SETTINGS = { blockTimeMs: 100, poolLimit: 30 };
 
 /** The first so many blocks' trades, by hash. */
 async function trades(net: LocalnetProcess, blocks: number): Promise<string[]> {
-  const rpc = new RpcClient(net.rpcUrl);
+  const rpc = new RpcClient(net.rpcUrl, "local");
   const hashes: string[] = [];
   for (let count = 0; count < blocks; count++) {
     const { number } = await net.mineBlock();
-    const block = await rpc.request<{ transactions: { from: string; hash: string }[] }>("eth_getBlockByNumber", [toQuantity(number), true]);
+    const block = await rpc.send<{ transactions: { from: string; hash: string }[] }>("eth_getBlockByNumber", [toHex(number), true]);
     const traders = new Set<string>(TRADERS.map(({ address }) => address));
     hashes.push(...block.transactions.filter(({ from }) => traders.has(from)).map(({ hash }) => hash));
   }
@@ -60,12 +61,12 @@ describe("a local chain in its own process", () => {
   }, 60_000);
 
   it("has a new pool after every twenty blocks of trading", async () => {
-    const rpc = new RpcClient(net.rpcUrl);
+    const rpc = new RpcClient(net.rpcUrl, "local");
     for (let head = 0; head < net.firstTradingBlock + 20; ) head = (await net.mineBlock()).number;
-    const created = await rpc.request<{ blockNumber: string }[]>("eth_getLogs", [
+    const created = await rpc.send<{ blockNumber: string }[]>("eth_getLogs", [
       {
         address: net.chain.dexes.map(({ factory }) => factory),
-        fromBlock: toQuantity(net.loadedBlock + 1),
+        fromBlock: toHex(net.loadedBlock + 1),
         toBlock: "latest",
         topics: [[id("PairCreated(address,address,address,uint256)"), id("PoolCreated(address,address,uint24,int24,address)")]],
       },
@@ -87,17 +88,17 @@ describe("a local chain in its own process", () => {
   });
 
   it("funds accounts, names an operator and reorganises on request", async () => {
-    const rpc = new RpcClient(net.rpcUrl);
+    const rpc = new RpcClient(net.rpcUrl, "local");
     const stranger = TRADERS[0]?.address ?? net.owner.address;
-    const before = BigInt(await rpc.request<string>("eth_getBalance", [net.owner.address, "latest"]));
+    const before = BigInt(await rpc.send<string>("eth_getBalance", [net.owner.address, "latest"]));
     await net.fund(net.owner.address, 7n);
-    expect(BigInt(await rpc.request<string>("eth_getBalance", [net.owner.address, "latest"]))).toBe(before + 7n);
+    expect(BigInt(await rpc.send<string>("eth_getBalance", [net.owner.address, "latest"]))).toBe(before + 7n);
     const executor = net.chain.executorContract;
     if (executor !== undefined) {
       await net.addOperator(stranger);
       // isOperator(address)
       const data = `0x6d70f7ae${stranger.slice(2).padStart(64, "0")}`;
-      expect(BigInt(await rpc.request<string>("eth_call", [{ to: executor, data }, "latest"]))).toBe(1n);
+      expect(BigInt(await rpc.send<string>("eth_call", [{ to: executor, data }, "latest"]))).toBe(1n);
     }
     expect(await net.reorg(2)).toHaveLength(2);
     await expect(net.reorg(1_000)).rejects.toThrow(/remembered/);

@@ -7,12 +7,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { AbiCoder, keccak256, toUtf8Bytes, verifyMessage } from "ethers";
+import { toHex } from "#libs/evm/hex.ts";
+import type { RpcClient } from "#libs/evm/rpc.ts";
 import { type Address, asAddress, asHash } from "#libs/units/brand.ts";
 import type { Builder } from "./builder.ts";
 import { BUNDLE_BLOCKS_AHEAD_MAX } from "./builder.ts";
 import { type BundleParameters, checkExecutable, noncesOf, parseBundle, priorityFeePerGas, simulate } from "./bundle.ts";
 import { CHAIN_ID } from "./genesis.ts";
-import { type RpcClient, toQuantity } from "./rpc.ts";
 
 /** Twice the largest bundle as hex, and its envelope. */
 const BODY_BYTES_MAX = 1_000_000;
@@ -167,7 +168,7 @@ function relayMethods(rpc: RpcClient, builder: Builder): Readonly<Record<string,
       if (bundle.blockNumber <= stateBlock)
         throw new RelayError(REFUSED, `block ${bundle.blockNumber} is not after its state block ${stateBlock}`);
       const context = await builder.contextFor(bundle.blockNumber, {
-        stateBlock: toQuantity(stateBlock),
+        stateBlock: toHex(stateBlock),
         ...(typeof timestamp === "number" ? { timestamp } : {}),
       });
       const nonces = await noncesOf(

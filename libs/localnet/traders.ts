@@ -5,6 +5,7 @@
  * What they do in a block follows from the seed, the block number and the state of its parent; `planTrades` and `planNewPool` are pure.
  */
 
+import type { RpcClient } from "#libs/evm/rpc.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { sign, TRADERS } from "./accounts.ts";
 import type { TradeSource } from "./builder.ts";
@@ -13,7 +14,6 @@ import { decodeWords, FEE_BPS, type LoadedMarket, marketInterface, packPositions
 import { CHAIN_ID } from "./genesis.ts";
 import { nativePricesApprox, type V2Dex, virtualReserves } from "./market.ts";
 import { type Random, randomFor } from "./random.ts";
-import type { RpcClient } from "./rpc.ts";
 
 /** Swaps in a block. At 150,000 gas each they fill about a sixth of its gas target. */
 const TRADES_PER_BLOCK = { from: 10, to: 14 };

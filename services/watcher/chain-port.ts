@@ -1,4 +1,5 @@
 import { bloomHas } from "#libs/evm/bloom.ts";
+import { logRow, type RawLog } from "#libs/evm/log-scan.ts";
 import { type RpcClient, RpcError } from "#libs/evm/rpc.ts";
 import { RetryableError } from "#libs/units/invariant.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
@@ -14,15 +15,6 @@ interface RawHeader {
   gasLimit: string;
   logsBloom?: string;
 }
-interface RawLog {
-  address: string;
-  topics: string[];
-  data: string;
-  logIndex: string;
-  transactionIndex: string;
-  transactionHash: string;
-}
-
 export interface HeaderWithBloom extends Header {
   readonly logsBloom: string | undefined;
 }
@@ -84,16 +76,5 @@ async function fetchLogs(client: RpcClient, header: HeaderWithBloom, topics: rea
       throw new RetryableError("receipts-missing", `block ${header.number}: the node has neither logs nor receipts of it yet`);
     logs = receipts.flatMap((receipt) => receipt.logs).filter((log) => topics.includes(log.topics[0] ?? ""));
   }
-  return logs
-    .map(
-      (log): LogRow => [
-        log.address.toLowerCase(),
-        log.topics,
-        log.data,
-        Number(log.logIndex),
-        Number(log.transactionIndex),
-        log.transactionHash.toLowerCase(),
-      ],
-    )
-    .sort(byLogIndex);
+  return logs.map(logRow).sort(byLogIndex);
 }

@@ -37,7 +37,7 @@ export interface TickedPool {
 }
 
 /** Index of the last tick ≤ `tick`, -1 if none. */
-function lastAtOrBelow(ticks: readonly number[], tick: number): number {
+export function lastAtOrBelow(ticks: readonly number[], tick: number): number {
   let low = 0;
   let high = ticks.length;
   while (low < high) {

@@ -73,6 +73,7 @@ export const solver: Actor<State, Config, Keys, Request, Reply> = {
     const effects: Effect<Request>[] = [];
     if (input.type === "message") receive(state, input, config, effects);
     else if (input.type === "timer") {
+      missDeadline(state);
       release(state, config, effects);
       state.inTime = null;
     } else if (input.reply.kind === "snapshot-loaded") adopt(state, input.reply, config, effects);
@@ -160,7 +161,14 @@ function releaseIfComplete(state: State, config: Config, effects: Effect<Request
   if (loaded.length > 0 && loaded.every((dex) => dex.late || dex.reported === branch)) release(state, config, effects);
 }
 
-/** Hands the pending block to the kernel with whatever has been reported, and marks the DEXes that were not in time. */
+/** Only the deadline makes a DEX late: in a burst of blocks, or a reorganisation, none has had its time when the next block comes. */
+function missDeadline(state: State): void {
+  if (state.pending === null) return;
+  const branch = branchOf(state.pending.body);
+  for (const dex of state.dexes.values()) if (dex.reported !== branch) dex.late = true;
+}
+
+/** Hands the pending block to the kernel with whatever has been reported; names the DEXes that have not reported it. */
 function release(state: State, config: Config, effects: Effect<Request>[]): void {
   const block = state.pending;
   if (block === null) return;
@@ -178,10 +186,7 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   const lateDexes: string[] = [];
   for (const [id, dex] of [...state.dexes].sort(([left], [right]) => (left < right ? -1 : 1))) {
     if (dex.loaded && dex.reported === branch) dexes.push(id);
-    else {
-      lateDexes.push(id);
-      dex.late = true;
-    }
+    else lateDexes.push(id);
   }
   state.searching.push({ block, dexes, lateDexes });
   const updates = state.updates;

@@ -140,6 +140,14 @@ describe("the logs of a block", () => {
     expect(core.state.pools.size).toBe(2);
   });
 
+  test("that announce a pool which is held already leave its state alone", () => {
+    const { world, core } = start();
+    world.mine([], [createdLog("uniswap-v2", a.info)]);
+    const effects = core.give(world.observed());
+    expect(discoveredIn(effects)).toEqual([]);
+    expect(held(core.state, "uniswap-v2")[0]).toEqual([a.info.pool, "10", "20"]);
+  });
+
   test("delivered again are ignored", () => {
     const { world, core } = start();
     world.mine([], [sync(a, 1n, 2n)]);
@@ -266,6 +274,14 @@ describe("a reorganisation", () => {
     expect(changedIn(core.give({ type: "reply", reply: readAgain("uniswap-v2", request, world.head) }))[0]?.states.rows).toEqual([
       [a.info.pool, "10", "20"],
     ]);
+  });
+
+  test("back to where a fetcher without a journal stands undoes nothing and reads nothing", () => {
+    const world = new World("uniswap-v2", [a]);
+    const core = drive(fetcher, config, world.state());
+    const effects = core.give(world.reorg(0));
+    expect(calls(effects)).toEqual([]);
+    expect(changedIn(effects)[0]).toMatchObject({ reason: "reorg", states: { rows: [] } });
   });
 
   test("the same block observed again after it is answered under another id", () => {

@@ -47,8 +47,17 @@ export interface Report {
   readonly reorgs: number;
   readonly failed: Readonly<Record<string, number>>;
   readonly expired: number;
+  /** Executions that did not land, newest last, at most 50: what stopped each. */
+  readonly failures: readonly {
+    readonly executionId: string;
+    readonly blockNumber: number;
+    readonly code: string;
+    readonly detail: string;
+  }[];
   readonly trades: readonly ReportedTrade[];
 }
+
+const FAILURES_LISTED = 50;
 
 function percentiles(samples: readonly number[]): Percentiles {
   if (samples.length === 0) return { p50: null, p99: null };
@@ -67,6 +76,7 @@ export class Tally {
   readonly submitted = new Set<string>();
   readonly reverted = new Set<string>();
   readonly failed: Record<string, number> = {};
+  readonly failures: { executionId: string; blockNumber: number; code: string; detail: string }[] = [];
   readonly settled = new Map<string, BodyOf<"tradeSettled">>();
   readonly pools = new Map<string, Set<string>>();
   readonly blockToCycleMs: number[] = [];
@@ -117,10 +127,17 @@ export class Tally {
       case "execution-failed":
         this.open.delete(body.executionId);
         this.failed[body.code] = (this.failed[body.code] ?? 0) + 1;
+        this.failures.push({ executionId: body.executionId, blockNumber: body.blockNumber, code: body.code, detail: body.detail });
         return;
       case "execution-expired":
         this.open.delete(body.executionId);
         this.expired++;
+        this.failures.push({
+          executionId: body.executionId,
+          blockNumber: body.blockNumber,
+          code: "expired",
+          detail: `not in its target block ${body.targetBlock}`,
+        });
         return;
       case "execution-reorged":
         if (this.settled.get(body.executionId)?.blockHash === body.blockHash) this.settled.delete(body.executionId);
@@ -226,6 +243,7 @@ export async function makeReport({ bus, chain, client, seed, measuredFrom, earni
     reorgs: tally.reorgs,
     failed: tally.failed,
     expired: tally.expired,
+    failures: tally.failures.slice(-FAILURES_LISTED),
     trades,
   };
 }

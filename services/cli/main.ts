@@ -118,6 +118,16 @@ program
     process.exitCode = await decodeInput(given.subject ?? null);
   });
 
+program
+  .command("bench")
+  .description("Time a part of the system on this machine: real units of work, with the machine and its load stated")
+  .argument("<name>", "codec, search or quotes")
+  .option("--json", "print the report as JSON", false)
+  .action(async (name: string, given) => {
+    const { runBench } = await import("#services/cli/bench.ts");
+    process.exitCode = await runBench(name, { json: given.json });
+  });
+
 const wallet = program.command("wallet").description("Make and look at encrypted keystores");
 wallet
   .command("create")

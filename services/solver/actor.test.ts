@@ -313,18 +313,16 @@ describe("a DEX that is late", () => {
     expect(searches(stream.report("one", "c"))).toHaveLength(1);
   });
 
-  test("was the only one: each block still waits for a first report, and the system recovers", () => {
+  test("like all the others is not gone on without: the first to report has the next block searched", () => {
     const stream = start({ loaded: ["one", "two"] });
     stream.block("a", 10);
     stream.deadline();
-    for (const [index, name] of ["b", "c"].entries()) {
-      stream.block(name, 11 + index);
-      stream.report("one", name);
-      stream.report("two", name);
-    }
-    while (stream.core.state.searching.length > 0) stream.answer();
-    const last = found(stream.core.all).at(-1);
-    expect(last).toMatchObject({ blockNumber: 12, dexes: ["one", "two"], lateDexes: [] });
+    expect(searches(stream.block("b", 11))).toEqual([]);
+    expect(searches(stream.report("one", "b"))).toMatchObject([{ lateDexes: ["two"] }]);
+    stream.report("two", "b");
+    stream.block("c", 12);
+    stream.report("one", "c");
+    expect(searches(stream.report("two", "c"))).toMatchObject([{ lateDexes: [] }]);
   });
 });
 
@@ -355,6 +353,7 @@ describe("the snapshot of a DEX", () => {
       [7, 71],
       [7, 72],
     ]);
+    expect(stream.core.state.dexes.get("one")?.buffered, "nothing is kept that has been taken in").toEqual([]);
     // The last buffered report was of the pending block.
     expect(searches(effects)).toHaveLength(1);
     expect(calls(effects).map(({ call }) => call)).toEqual(["prepare", "search"]);
@@ -393,10 +392,9 @@ describe("the snapshot of a DEX", () => {
     const stream = start();
     stream.block("a", 10);
     stream.announce("one", "a", "gone");
-    stream.report("one", "a");
-    expect(stream.load("one", null)).toEqual([]);
     stream.block("b", 11);
     stream.report("one", "b", [row(7, 71)]);
+    expect(stream.load("one", null)).toEqual([]);
     expect(calls(stream.announce("one", "a", "next"))).toEqual([{ call: "load-snapshot", dex: "one", object: "next" }]);
     expect(rowsIn(prepares(stream.load("one", stream.snapshot("one", "a", [row(7, 70)])))[0]?.updates ?? [])).toEqual([
       [7, 70],
@@ -427,6 +425,13 @@ test("a pool that was discovered is told to the kernel before its first state, a
     { dex: "one", family: "uniswap-v2", added: [[poolOf(5), poolOf(1), poolOf(2), 3_000, 0]], rows: [], removed: [] },
     { dex: "one", family: "uniswap-v2", added: [], rows: [row(5, 50)], removed: [poolOf(4)] },
   ]);
+});
+
+test("a pool that is no more is taken out although no other changed", () => {
+  const stream = start({ loaded: ["one", "two"] });
+  stream.block("a", 10);
+  stream.report("one", "a", [], [poolOf(4)]);
+  expect(searches(stream.report("two", "a"))[0]?.updates).toMatchObject([{ removed: [poolOf(4)] }]);
 });
 
 test("a DEX that is not of this chain is nobody's", () => {
@@ -481,7 +486,9 @@ describe("after a restart", () => {
     const stream = start({ answered: { epoch: 1, blockNumber: 10 } });
     stream.block("a", 12, 0);
     stream.load("one", stream.snapshot("one", "a", []));
-    expect(searches(stream.load("two", stream.snapshot("two", "a", [])))).toEqual([]);
+    stream.load("two", stream.snapshot("two", "a", []));
+    expect(stream.core.state.pending).toBeNull();
+    expect(searches(stream.core.all)).toEqual([]);
   });
 });
 

@@ -89,7 +89,6 @@ function receive(state: State, message: Received<Keys>, config: Config, effects:
       release(state, config, effects);
       state.pending = message;
       effects.push({ type: "set-timer", name: DEADLINE, delayMs: config.lateDexMs });
-      releaseIfComplete(state, config, effects);
       return;
     case "blockReorged":
       release(state, config, effects);

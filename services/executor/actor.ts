@@ -115,9 +115,12 @@ export function initialState(nonce: number | null): State {
   return { head: null, ranked: null, nonce, open: new Map(), landed: new Map(), netProfit: 0n };
 }
 
-/** One attempt at one opportunity: the same block, cycle and wallet give the same id, so a repeat is recognised everywhere. */
-export function executionIdOf(wallet: string, blockHash: string, cycleId: string): string {
-  return `0x${createHash("sha256").update(`${wallet}:${blockHash}:${cycleId}`).digest("hex")}`;
+/**
+ * One attempt at one opportunity: the same block, cycle and wallet give the same id, so a repeat is recognised everywhere. The same block observed again after a
+ * reorganisation is another fact, and an attempt on it another execution.
+ */
+export function executionIdOf(wallet: string, at: { readonly blockHash: string; readonly epoch: number }, cycleId: string): string {
+  return `0x${createHash("sha256").update(`${wallet}:${at.blockHash}:${at.epoch}:${cycleId}`).digest("hex")}`;
 }
 
 /** What an event of this wallet's own stream does to its state: the only way in which the state changes, live or in a replay. */
@@ -236,7 +239,7 @@ function attempt(turn: Turn, config: Config): void {
   turn.state = { ...turn.state, ranked: { ...ranked, tried: ranked.tried + 1 } };
 
   const { candidate } = best;
-  const executionId = executionIdOf(config.wallet, body.blockHash, candidate.cycleId);
+  const executionId = executionIdOf(config.wallet, body, candidate.cycleId);
   const planned: Planned = {
     kind: "execution-planned",
     v: 1,

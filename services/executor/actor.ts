@@ -26,6 +26,8 @@ export interface Landed {
   readonly blockNumber: number;
   readonly blockHash: string;
   readonly observedAtMs: number;
+  /** What it settled, wei; null until its settlement is in the stream. */
+  readonly netProfit: bigint | null;
 }
 
 /** A block as this actor knows it. `epoch` counts reorganisations: the same block observed again after one is another fact. */
@@ -44,7 +46,7 @@ export interface State {
   readonly nonce: number | null;
   readonly open: ReadonlyMap<string, Open>;
   readonly landed: ReadonlyMap<string, Landed>;
-  /** Settled since the stream began, wei. */
+  /** Settled since the stream began and not void, wei. */
   readonly netProfit: bigint;
 }
 
@@ -151,7 +153,7 @@ export function fold(state: State, body: AnyBody, config: Pick<Config, "reorgBlo
       if (known === undefined) return state;
       open.delete(body.executionId);
       const { blockNumber, blockHash, observedAtMs, transactionHash } = body;
-      landed.set(body.executionId, { planned: known.planned, transactionHash, blockNumber, blockHash, observedAtMs });
+      landed.set(body.executionId, { planned: known.planned, transactionHash, blockNumber, blockHash, observedAtMs, netProfit: null });
       for (const [id, entry] of landed) if (entry.blockNumber < blockNumber - config.reorgBlocks) landed.delete(id);
       return { ...state, open, landed, nonce: state.nonce === null ? null : Math.max(state.nonce, known.planned.nonce + 1) };
     }
@@ -165,10 +167,15 @@ export function fold(state: State, body: AnyBody, config: Pick<Config, "reorgBlo
         stage: "submitted",
         watchedUntil: known.blockNumber + config.comebackBlocks,
       });
-      return { ...state, open, landed, nonce: null };
+      return { ...state, open, landed, nonce: null, netProfit: state.netProfit - (known.netProfit ?? 0n) };
     }
-    case "trade-settled":
-      return { ...state, netProfit: state.netProfit + BigInt(body.netProfit) };
+    case "trade-settled": {
+      const known = landed.get(body.executionId);
+      if (known === undefined || known.netProfit !== null) return state;
+      const netProfit = BigInt(body.netProfit);
+      landed.set(body.executionId, { ...known, netProfit });
+      return { ...state, landed, netProfit: state.netProfit + netProfit };
+    }
     default:
       return state;
   }
@@ -305,6 +312,10 @@ function onBlock(turn: Turn, { body }: Received<"blockObserved">, config: Config
     else if (transactionHash === null || config.mode !== "live") expire(turn, planned, config, at);
     else turn.effects.push({ type: "call", request: { call: "read-receipt", executionId, transactionHash, at } });
   }
+  // Killed between the two events: landed, but not settled.
+  for (const [executionId, { transactionHash, netProfit }] of turn.state.landed) {
+    if (netProfit === null) turn.effects.push({ type: "call", request: { call: "read-receipt", executionId, transactionHash, at } });
+  }
   turn.effects.push({ type: "finished-block", blockNumber });
 }
 
@@ -339,6 +350,9 @@ function onReply(turn: Turn, reply: Reply, config: Config): void {
     return;
   }
   const open = turn.state.open.get(reply.executionId);
+  const landed = turn.state.landed.get(reply.executionId);
+  if (reply.kind === "receipt-read" && landed?.netProfit === null && reply.receipt?.blockHash === landed.blockHash)
+    settle(turn, landed, reply.receipt, reply.at, config);
   if (open === undefined) return;
   const { planned } = open;
   switch (reply.kind) {
@@ -409,24 +423,36 @@ function onSimulated(turn: Turn, planned: Planned, reply: Extract<Reply, { kind:
 }
 
 /** The epoch is part of the ids: thrown out and mined again in the very same block, a transaction has landed twice. */
-function land(turn: Turn, { planned, transactionHash }: Open, receipt: Receipt, { epoch }: At, config: Config): void {
-  const { executionId, candidate } = planned;
-  const shared = { ...envelope(planned, config, receipt), transactionHash: transactionHash as string };
-  say(turn, config, "executionLanded", `landed:${executionId}:${receipt.blockHash}:${epoch}`, {
+function land(turn: Turn, { planned, transactionHash }: Open, receipt: Receipt, at: At, config: Config): void {
+  const { executionId } = planned;
+  say(turn, config, "executionLanded", `landed:${executionId}:${receipt.blockHash}:${at.epoch}`, {
     kind: "execution-landed",
-    ...shared,
+    ...envelope(planned, config, receipt),
+    transactionHash: transactionHash as string,
     transactionIndex: receipt.transactionIndex,
     status: receipt.status,
     gasUsed: receipt.gasUsed,
     effectiveGasPrice: receipt.effectiveGasPrice,
   });
+  settle(turn, { planned, transactionHash: transactionHash as string }, receipt, at, config);
+}
+
+function settle(
+  turn: Turn,
+  { planned, transactionHash }: Pick<Landed, "planned" | "transactionHash">,
+  receipt: Receipt,
+  { epoch }: At,
+  config: Config,
+): void {
+  const { executionId, candidate } = planned;
   const changes = balanceChanges(receipt.logs, config.contract);
   const profit = changes.get(candidate.token) ?? 0n;
   const gasCost = BigInt(receipt.gasUsed) * BigInt(receipt.effectiveGasPrice);
   const netProfit = (candidate.token === config.wrappedNative ? profit : 0n) - gasCost;
   say(turn, config, "tradeSettled", `settled:${executionId}:${receipt.blockHash}:${epoch}`, {
     kind: "trade-settled",
-    ...shared,
+    ...envelope(planned, config, receipt),
+    transactionHash,
     contract: config.contract,
     token: candidate.token,
     loanAmount: candidate.amountIn,

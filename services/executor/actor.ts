@@ -99,6 +99,8 @@ export type Reply =
       readonly executionId: string;
       readonly accepted: readonly { readonly relay: string; readonly bundleHash: string; readonly atMs: number }[];
       readonly refused: readonly string[];
+      /** Relays of which nobody knows whether they took it. */
+      readonly unanswered: readonly string[];
     }
   | {
       readonly kind: "receipt-read";
@@ -371,7 +373,8 @@ function onReply(turn: Turn, reply: Reply, config: Config): void {
           submittedAtMs: atMs,
         });
       }
-      if (reply.accepted.length > 0) return;
+      // Where a relay may have it although it did not say so, the transaction may land: its block will tell.
+      if (reply.accepted.length > 0 || reply.unanswered.length > 0) return;
       fail(turn, planned, config, "relay-rejected", reply.refused.join("; "));
       // The usual reason is a nonce that something else has used.
       turn.state = { ...turn.state, nonce: null };

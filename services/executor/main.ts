@@ -79,7 +79,8 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
       accepted: answers.flatMap(({ relay, answer, atMs }) =>
         answer.ok ? [{ relay: relay.name, bundleHash: answer.value.bundleHash, atMs }] : [],
       ),
-      refused: answers.flatMap(({ answer }) => (answer.ok ? [] : [answer.error.detail])),
+      refused: answers.flatMap(({ answer }) => (!answer.ok && answer.error.code === "refused" ? [answer.error.detail] : [])),
+      unanswered: answers.flatMap(({ answer }) => (!answer.ok && answer.error.code === "unreachable" ? [answer.error.detail] : [])),
     };
   }
 

@@ -351,6 +351,8 @@ function onReply(turn: Turn, reply: Reply, config: Config): void {
     turn.state = { ...turn.state, nonce: reply.nonce };
     return;
   }
+  // Asked before a reorganisation: it may tell of a block that is gone. Blocks of the new branch ask again.
+  if (reply.kind === "receipt-read" && reply.at.epoch !== turn.state.head?.epoch) return;
   const open = turn.state.open.get(reply.executionId);
   const landed = turn.state.landed.get(reply.executionId);
   if (reply.kind === "receipt-read" && landed?.netProfit === null && reply.receipt?.blockHash === landed.blockHash)

@@ -183,6 +183,12 @@ export function fold(state: State, body: AnyBody, config: Pick<Config, "reorgBlo
   }
 }
 
+/** Scorers work side by side: a ranking may come after that of a later block, or twice. */
+function isNewer({ body }: Received<"opportunityScored">, than: Received<"opportunityScored"> | undefined): boolean {
+  if (than === undefined || body.epoch !== than.body.epoch) return than === undefined || body.epoch > than.body.epoch;
+  return body.blockNumber > than.body.blockNumber;
+}
+
 interface Turn {
   state: State;
   readonly effects: Effect<Request>[];
@@ -196,7 +202,7 @@ export const executor: Actor<State, Config, Keys, Request, Reply> = {
     if (input.type === "message") {
       if (input.key === "blockObserved") onBlock(turn, input, config);
       else if (input.key === "blockReorged") onReorg(turn, input, config);
-      else turn.state = { ...turn.state, ranked: { message: input, tried: 0 } };
+      else if (isNewer(input, turn.state.ranked?.message)) turn.state = { ...turn.state, ranked: { message: input, tried: 0 } };
     } else if (input.type === "reply") onReply(turn, input.reply, config);
     attempt(turn, config);
     return turn;
@@ -238,10 +244,12 @@ function attempt(turn: Turn, config: Config): void {
   const { body, meta } = ranked.message;
   // One that a reorganisation threw out is only watched: it does not hold up new ones.
   if ([...open.values()].some(({ planned }) => planned.targetBlock >= body.blockNumber)) return;
-  // A late answer is a wrong answer: the block it rests on is no longer the head.
+  // A late answer is a wrong answer: the block it rests on is no longer the head, or not even in the chain.
   if (
     head !== null &&
-    (head.blockNumber > body.blockNumber || (head.blockNumber === body.blockNumber && head.blockHash !== body.blockHash))
+    (head.epoch > body.epoch ||
+      head.blockNumber > body.blockNumber ||
+      (head.blockNumber === body.blockNumber && head.blockHash !== body.blockHash))
   )
     return;
   const targetBlock = body.blockNumber + 1;

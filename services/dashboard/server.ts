@@ -33,7 +33,7 @@ function connectSources(apiUrl: string): string[] {
 
 function checkedApiUrl(apiUrl: string): string {
   if (/^\/(?!\/)/.test(apiUrl) || (URL.canParse(apiUrl) && /^https?:$/.test(new URL(apiUrl).protocol))) return apiUrl;
-  throw new UserError(`dashboard.apiUrl is no http address: ${apiUrl}`, "give the gateway's address, as http://127.0.0.1:8080");
+  throw new UserError(`dashboard.apiUrl is no http address: ${apiUrl}`, "give the gateway's address, as http://127.0.0.1:3001");
 }
 
 /** Serves the built page and tells it where the gateway is. Holds no state and no secret. */

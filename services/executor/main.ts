@@ -50,8 +50,9 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
       maxPriorityFeePerGas: BigInt(planned.maxPriorityFeePerGas),
     });
     const relay = chain.relays[0];
+    // Whoever has the signed transaction can send it: only live mode gives it away.
     const asRelayDoes =
-      transaction === undefined || relay === undefined || signer === null
+      mode !== "live" || transaction === undefined || relay === undefined || signer === null
         ? null
         : () => callBundle(relay, signer, { transactions: [transaction.raw], targetBlock: planned.targetBlock });
     const outcome = await simulate(client, call, { blockHash, blockNumber }, asRelayDoes, override);

@@ -8,7 +8,7 @@ const Bound = (defaultValue: number, description: string, minimum = 1) => Type.I
 export const GatewayOptions = Type.Object(
   {
     host: Type.String({ default: "127.0.0.1", description: "Loopback unless said otherwise: there is no sign-in" }),
-    port: Type.Integer({ minimum: 0, maximum: 65_535, default: 8080, description: "0 picks a free one" }),
+    port: Type.Integer({ minimum: 0, maximum: 65_535, default: 3001, description: "0 picks a free one" }),
     corsOrigins: Type.Array(Type.String({ pattern: "^https?://[^/]+$" }), {
       default: [],
       description: "Origins whose pages may read: the dashboard's",

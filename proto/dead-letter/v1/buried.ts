@@ -15,6 +15,7 @@ export const MessageBuried = Type.Object({
   messageId: Type.String(),
   deliveries: Count,
   atMs: Count,
-  payload: Type.Unsafe<Uint8Array>({}),
+  /** The message as it came. */
+  payload: Type.Unsafe<Uint8Array>({ description: "MessagePack bin: the message as it came" }),
 });
 export type MessageBuried = Static<typeof MessageBuried>;

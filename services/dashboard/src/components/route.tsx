@@ -7,7 +7,7 @@ export function Route({ hops }: { hops: readonly HopView[] }) {
     <div className="route">
       <div className="route-tokens">
         {hops.map((hop) => (
-          <Fragment key={hop.pool}>
+          <Fragment key={`${hop.pool} ${hop.tokenIn.address}`}>
             <span title={hop.tokenIn.address}>{hop.tokenIn.symbol}</span>
             <span className="arrow" aria-hidden="true">
               →
@@ -18,7 +18,7 @@ export function Route({ hops }: { hops: readonly HopView[] }) {
       </div>
       <div className="route-dexes">
         {hops.map((hop, index) => (
-          <Fragment key={hop.pool}>
+          <Fragment key={`${hop.pool} ${hop.tokenIn.address}`}>
             {index === 0 ? "" : " · "}
             <span title={`pool ${hop.pool}`}>{hop.dex}</span>
           </Fragment>

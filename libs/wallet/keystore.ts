@@ -58,7 +58,8 @@ export async function openKeystore(options: { readonly keystoreFile: string; rea
     }
   };
   const keystore = read(options.keystoreFile, "keystore");
-  const password = read(options.passwordFile, "password file").replace(/\r?\n$/, "");
+  // The first line, as where the keystore is made (`wallet create`): an editor's empty last line is not part of it.
+  const password = read(options.passwordFile, "password file").split(/\r?\n/)[0] ?? "";
   try {
     return signerOf((await Wallet.fromEncryptedJson(keystore, password)) as Wallet);
   } catch (cause) {

@@ -1,12 +1,12 @@
 import type { ChainReader } from "#libs/dex/family.ts";
 import { type Call, decodeAggregate3, encodeAggregate3 } from "#libs/evm/multicall.ts";
-import type { RpcClient } from "#libs/evm/rpc.ts";
+import type { Rpc } from "#libs/evm/rpc.ts";
 
 /** Calls in one aggregate3: below the 10 MB body and 50M gas that public nodes allow with room to spare. */
 const MULTICALL_BATCH = 500;
 
 /** Reads a chain at one block, named by hash: an answer of a reorganised block is a refusal, never another block's state. */
-export function readerAt(client: RpcClient, options: { readonly multicall3: string; readonly blockHash: string }): ChainReader {
+export function readerAt(client: Rpc, options: { readonly multicall3: string; readonly blockHash: string }): ChainReader {
   const block = { blockHash: options.blockHash };
   const call = (to: string | null, data: string): Promise<string> =>
     client.send("eth_call", [to === null ? { data } : { to, data }, block]);

@@ -1,5 +1,5 @@
 import { toHex } from "#libs/evm/hex.ts";
-import { type RpcClient, RpcError } from "#libs/evm/rpc.ts";
+import { type Rpc, RpcError } from "#libs/evm/rpc.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
 
 const FIRST_RANGE = 10_000;
@@ -31,7 +31,7 @@ export function logRow(log: RawLog): LogRow {
  * answers. Throws the node's `RpcError` when it refuses a single block.
  */
 export async function scanLogs(
-  client: RpcClient,
+  client: Rpc,
   filter: {
     readonly address: string;
     readonly topics: readonly (string | readonly string[] | null)[];

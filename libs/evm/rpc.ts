@@ -26,11 +26,25 @@ interface Answer {
   params?: { subscription: string; result: unknown };
 }
 
+export interface HeadOptions {
+  readonly pollMs: number;
+  readonly onFault: (cause: Error) => void;
+}
+
+/** A chain to ask, through one endpoint or several. */
+export interface Rpc {
+  /** The node's answer as it wrote it. Transport faults throw `RetryableError`, refusals throw `RpcError`. */
+  send<Result>(method: string, params?: readonly unknown[]): Promise<Result>;
+  /** Calls back with each new head's header; returns how to stop. Heads may be announced twice or skipped: the caller walks parents. */
+  followHeads(onHead: (header: unknown) => void, options: HeadOptions): () => void;
+  close(): Promise<void>;
+}
+
 /**
  * A JSON-RPC client of one endpoint, over HTTP or WebSocket by its scheme. Answers come back as the node wrote them: hot paths have their own
  * codecs. Transport faults throw `RetryableError`, refusals throw `RpcError`. Every request is counted by method and outcome.
  */
-export class RpcClient {
+export class RpcClient implements Rpc {
   readonly url: string;
   readonly #chain: string;
   readonly #timeoutMs: number;
@@ -165,10 +179,7 @@ export class RpcClient {
    * Calls back with each new head's header as the node announces it: by subscription over WebSocket, by polling over HTTP. Comes back by itself
    * after a lost connection, and then calls back with the present head. Heads may be announced twice or skipped: the caller walks parents.
    */
-  followHeads(
-    onHead: (header: unknown) => void,
-    options: { readonly pollMs: number; readonly onFault: (cause: Error) => void },
-  ): () => void {
+  followHeads(onHead: (header: unknown) => void, options: HeadOptions): () => void {
     let stopped = false;
     let timer: NodeJS.Timeout | undefined;
     let faults = 0;
@@ -226,21 +237,12 @@ function reasonOf(cause: unknown): string {
   return error.cause?.code ?? error.code ?? error.cause?.message ?? error.message;
 }
 
-/** Asks an endpoint who it is. Throws `UserError` for one that cannot be reached or serves another chain. */
-export async function checkEndpoint(client: RpcClient, chain: { readonly key: string; readonly chainId: number }): Promise<void> {
-  let answer: string;
-  try {
-    answer = await client.send<string>("eth_chainId");
-  } catch (cause) {
+/** Asks an endpoint who it is. Throws `UserError` for one that serves another chain, `RetryableError` for one that cannot be reached. */
+export async function checkChainId(client: RpcClient, chain: { readonly key: string; readonly chainId: number }): Promise<void> {
+  const answer = Number(await client.send<string>("eth_chainId"));
+  if (answer !== chain.chainId) {
     throw new UserError(
-      `chain ${chain.key}: ${(cause as Error).message}`,
-      "start the node or correct the RPC URL (--rpc, or chains.<key>.rpc in the configuration)",
-      { cause },
-    );
-  }
-  if (Number(answer) !== chain.chainId) {
-    throw new UserError(
-      `chain ${chain.key} has chain id ${chain.chainId}, but ${originOf(client.url)} serves chain id ${Number(answer)}`,
+      `chain ${chain.key} has chain id ${chain.chainId}, but ${originOf(client.url)} serves chain id ${answer}`,
       "give an endpoint of the right chain, or choose another --chain",
     );
   }

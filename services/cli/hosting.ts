@@ -53,13 +53,13 @@ export async function hostActors(options: HostOptions): Promise<HostedActors> {
   const specs: AnyActorSpec[] = [];
   const perChain = options.chains.map((key) => sectionOf(options.config, key));
   const wants = (name: ActorName) => options.actors.includes(name);
-  for (const { chain, section } of perChain) if (wants("watcher")) specs.push(watcherSpec({ chain, rpc: section.rpc[0] as string }));
+  for (const { chain, section } of perChain) if (wants("watcher")) specs.push(watcherSpec({ chain, rpc: section.rpc }));
   for (const { chain, section } of perChain) {
     if (!wants("fetcher")) continue;
     const deployments = chain.dexes.filter(({ id }) => options.dex === undefined || id === options.dex);
     if (deployments.length === 0)
       throw new UserError(`chain ${chain.key} has no DEX ${options.dex}`, `choose one of ${chain.dexes.map(({ id }) => id).join(", ")}`);
-    for (const deployment of deployments) specs.push(fetcherSpec({ chain, deployment, rpc: section.rpc[0] as string }));
+    for (const deployment of deployments) specs.push(fetcherSpec({ chain, deployment, rpc: section.rpc }));
   }
   for (const { chain, section } of perChain) if (wants("solver")) specs.push(solverSpec({ chain, solver: section.solver }));
   for (const { chain, section } of perChain) if (wants("scorer")) specs.push(scorerSpec({ chain, section, instance: REPLICA }));
@@ -68,7 +68,7 @@ export async function hostActors(options: HostOptions): Promise<HostedActors> {
       specs.push(
         await executorSpec({
           chain,
-          rpc: section.rpc[0] as string,
+          rpc: section.rpc,
           mode: section.mode ?? "paper",
           ...(section.wallet === undefined ? {} : { wallet: section.wallet }),
         }),

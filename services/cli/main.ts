@@ -128,6 +128,21 @@ program
     process.exitCode = await runBench(name, { json: given.json });
   });
 
+program
+  .command("registry")
+  .description("List the built-in chains and the DEX deployments on them, with where each address comes from")
+  .option("--chain <key>", "only this chain")
+  .option("--family <id>", "only this pool family")
+  .option("--json", "print deployments, all their sources and totals as JSON", false)
+  .addHelpText(
+    "after",
+    "\nA fee `by pool` is one that each pool carries. `from block` is where discovery starts. `sources` counts the publishers that name the factory;\n--json names them.\n\nExamples:\n  hyperspeed registry --chain base\n  hyperspeed registry --family uniswap-v3 --json | jq '.deployments[].factory'",
+  )
+  .action(async (given) => {
+    const { printRegistry } = await import("#services/cli/registry.ts");
+    printRegistry({ chain: given.chain ?? null, family: given.family ?? null, json: given.json });
+  });
+
 const wallet = program.command("wallet").description("Make and look at encrypted keystores");
 wallet
   .command("create")

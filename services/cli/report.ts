@@ -1,7 +1,7 @@
 import type { Bus } from "#libs/actor/bus.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import { uintAt } from "#libs/evm/hex.ts";
-import type { RpcClient } from "#libs/evm/rpc.ts";
+import type { Rpc } from "#libs/evm/rpc.ts";
 import { balanceChanges, type ReceiptLog } from "#libs/ledger/settlement.ts";
 import type { Address } from "#libs/units/brand.ts";
 import type { AnyBody, BodyOf } from "#proto/subjects.ts";
@@ -160,7 +160,7 @@ export async function readTally(bus: Bus, chain: string, measuredFrom = 0): Prom
 }
 
 /** What our contract and wallet hold, in wei: the wrapped native coin of one, the native coin of the other. */
-export async function holdings(client: RpcClient, chain: ChainConfig, wallet: Address): Promise<bigint> {
+export async function holdings(client: Rpc, chain: ChainConfig, wallet: Address): Promise<bigint> {
   const contract = chain.executorContract as Address;
   // balanceOf(address)
   const data = `0x70a08231${contract.slice(2).padStart(64, "0")}`;
@@ -171,7 +171,7 @@ export async function holdings(client: RpcClient, chain: ChainConfig, wallet: Ad
   return uintAt(wrapped, 0) + BigInt(native);
 }
 
-async function isOnChain(client: RpcClient, trade: BodyOf<"tradeSettled">): Promise<boolean> {
+async function isOnChain(client: Rpc, trade: BodyOf<"tradeSettled">): Promise<boolean> {
   const [receipt, block] = await Promise.all([
     client.send<{ blockHash: string; blockNumber: string; status: string; gasUsed: string; logs: ReceiptLog[] } | null>(
       "eth_getTransactionReceipt",
@@ -193,7 +193,7 @@ async function isOnChain(client: RpcClient, trade: BodyOf<"tradeSettled">): Prom
 export interface ReportInput {
   readonly bus: Bus;
   readonly chain: ChainConfig;
-  readonly client: RpcClient;
+  readonly client: Rpc;
   readonly seed: number | null;
   /** First block that came when every actor was ready. */
   readonly measuredFrom: number;

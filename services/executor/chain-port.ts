@@ -2,7 +2,7 @@ import { keccak256 } from "ethers";
 import { artifact } from "#libs/contracts/artifact.ts";
 import { executorErrorOf } from "#libs/contracts/errors.ts";
 import { padWord, toHex } from "#libs/evm/hex.ts";
-import { type RpcClient, RpcError } from "#libs/evm/rpc.ts";
+import { type Rpc, RpcError } from "#libs/evm/rpc.ts";
 import type { ReceiptLog } from "#libs/ledger/settlement.ts";
 import type { callBundle } from "#libs/relays/flashbots.ts";
 import type { Address } from "#libs/units/brand.ts";
@@ -25,7 +25,7 @@ export type SimulationOutcome = { readonly ok: true; readonly gasUsed: number } 
  * where they can be read.
  */
 export async function simulate(
-  client: RpcClient,
+  client: Rpc,
   call: CallRequest,
   at: { readonly blockHash: string; readonly blockNumber: number },
   asRelayDoes: (() => ReturnType<typeof callBundle>) | null,
@@ -59,7 +59,7 @@ interface RawReceipt {
   logs: ReceiptLog[];
 }
 
-export async function readReceipt(client: RpcClient, transactionHash: string): Promise<Receipt | null> {
+export async function readReceipt(client: Rpc, transactionHash: string): Promise<Receipt | null> {
   const raw = await client.send<RawReceipt | null>("eth_getTransactionReceipt", [transactionHash]);
   if (raw === null) return null;
   return {
@@ -84,7 +84,7 @@ const OPERATORS_SLOT = 2n;
  * On a chain where our contract is not deployed, paper mode simulates with it all the same: its code as its constructor would leave it, put at an address
  * by state override, with the paper wallet as an operator. Source: eth_call state override set (geth).
  */
-export async function paperOverride(client: RpcClient, vault: Address, wrappedNative: Address): Promise<StateOverride> {
+export async function paperOverride(client: Rpc, vault: Address, wrappedNative: Address): Promise<StateOverride> {
   const args = [PAPER_WALLET, vault, wrappedNative].map((address) => address.slice(2).padStart(64, "0")).join("");
   const code = await client.send<string>("eth_call", [{ data: `${artifact("Executor").bytecode}${args}` }, "latest"]);
   const slot = keccak256(`0x${PAPER_WALLET.slice(2).padStart(64, "0")}${padWord(OPERATORS_SLOT)}`);

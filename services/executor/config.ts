@@ -5,7 +5,8 @@ import type { Mode } from "#proto/execution/v1/events.ts";
 
 export interface ExecutorSettings {
   readonly chain: ChainConfig;
-  readonly rpc: string;
+  /** In order of preference. */
+  readonly rpc: readonly string[];
   readonly mode: Mode;
   readonly wallet?: ChainSection["wallet"];
 }

@@ -1,5 +1,5 @@
 import type { ActorSpec } from "#libs/actor/run.ts";
-import { checkEndpoint, RpcClient } from "#libs/evm/rpc.ts";
+import { Endpoints } from "#libs/evm/endpoints.ts";
 import { callBundle, sendBundle } from "#libs/relays/flashbots.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
@@ -17,7 +17,7 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
   checkExecutorSettings(settings);
   const { chain, mode } = settings;
   const signer: Signer | null = mode === "paper" || settings.wallet === undefined ? null : await openKeystore(settings.wallet);
-  const client = new RpcClient(settings.rpc, chain.key);
+  const client = new Endpoints(settings.rpc, chain.key);
   const wallet = signer?.address ?? PAPER_WALLET;
   const contract = chain.executorContract ?? PAPER_CONTRACT;
   const signed = new Map<string, `0x${string}`>();
@@ -91,8 +91,8 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
     chain: chain.key,
     instance: `executor-${chain.key}-${wallet}`,
     lease: `executor.${chain.key}.${wallet}`,
-    async boot({ bus, leaseEpoch }) {
-      await checkEndpoint(client, chain);
+    async boot({ bus, log, leaseEpoch }) {
+      await client.check(chain, (cause) => log.warn({ cause: cause.message }, "endpoint does not answer"));
       config.leaseEpoch = leaseEpoch;
       if (chain.executorContract === undefined)
         override = await paperOverride(client, asAddress(chain.flashLenders[0]?.address as string), chain.wrappedNative);

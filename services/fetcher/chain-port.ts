@@ -3,12 +3,12 @@ import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { familyOf } from "#libs/dex/registry.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { scanLogs } from "#libs/evm/log-scan.ts";
-import { type RpcClient, RpcError } from "#libs/evm/rpc.ts";
+import { type Rpc, RpcError } from "#libs/evm/rpc.ts";
 import { RetryableError } from "#libs/units/invariant.ts";
 
 /** Pools that the factory has announced in a stretch of blocks, oldest first. */
 export async function discover(
-  client: RpcClient,
+  client: Rpc,
   deployment: DexDeployment,
   blocks: { readonly from: number; readonly to: number },
   admits: (pool: PoolInfo) => boolean,
@@ -25,7 +25,7 @@ export async function discover(
 
 /** Full states at one block. A block that the node no longer knows is a passing fault: its successor comes as a message. */
 export async function readStates(
-  client: RpcClient,
+  client: Rpc,
   deployment: DexDeployment,
   pools: readonly PoolInfo[],
   at: { readonly multicall3: string; readonly blockHash: string },

@@ -4,7 +4,8 @@ import type { Config } from "#services/fetcher/actor.ts";
 export interface FetcherSettings {
   readonly chain: ChainConfig;
   readonly deployment: DexDeployment;
-  readonly rpc: string;
+  /** In order of preference. */
+  readonly rpc: readonly string[];
 }
 
 /** Deeper reorganisations are read again from the chain. No chain of ours has reorganised deeper. */

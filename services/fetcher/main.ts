@@ -1,7 +1,7 @@
 import type { Bus } from "#libs/actor/bus.ts";
 import type { ActorSpec } from "#libs/actor/run.ts";
 import { loadSnapshot, saveSnapshot } from "#libs/actor/snapshots.ts";
-import { checkEndpoint, RpcClient } from "#libs/evm/rpc.ts";
+import { Endpoints } from "#libs/evm/endpoints.ts";
 import type { Logger } from "#libs/telemetry/log.ts";
 import { metrics } from "#libs/telemetry/metrics.ts";
 import { InvariantError } from "#libs/units/invariant.ts";
@@ -28,7 +28,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
   const config = fetcherConfig(settings);
   const { deployment } = config;
   const tokens = { chain: config.chain, dex: deployment.id };
-  const client = new RpcClient(settings.rpc, config.chain);
+  const client = new Endpoints(settings.rpc, config.chain);
   let bus: Bus | null = null;
 
   /** First start: the pools from the factory's events, their states at the newest block that the stream has. */
@@ -118,7 +118,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
     lease: `fetcher.${config.chain}.${deployment.id}`,
     async boot(context) {
       bus = context.bus;
-      await checkEndpoint(client, settings.chain);
+      await client.check(settings.chain, (cause) => context.log.warn({ cause: cause.message }, "endpoint does not answer"));
       const state = (await warmStart(context.bus, context.log)) ?? (await coldStart(context.log, context.signal, context.bus));
       metrics.pools.set({ chain: config.chain, dex: deployment.id }, state.pools.size);
       return {

@@ -1,6 +1,6 @@
 import { bloomHas } from "#libs/evm/bloom.ts";
 import { logRow, type RawLog } from "#libs/evm/log-scan.ts";
-import { type RpcClient, RpcError } from "#libs/evm/rpc.ts";
+import { type Rpc, RpcError } from "#libs/evm/rpc.ts";
 import { RetryableError } from "#libs/units/invariant.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
 import type { FetchedBlock, Header, Reply, Request } from "#services/watcher/actor.ts";
@@ -37,7 +37,7 @@ const byLogIndex = (left: LogRow, right: LogRow) => left[3] - right[3];
 
 /** Walks from the tip back to a known block and reads each block's logs by its hash, so that header and logs are of one block. */
 export async function fetchBranch(
-  client: RpcClient,
+  client: Rpc,
   request: Request,
   options: { readonly topics: readonly string[]; readonly maxBlocks: number },
 ): Promise<Reply> {
@@ -66,7 +66,7 @@ function withoutBloom({ logsBloom: _, ...header }: HeaderWithBloom): Header {
   return header;
 }
 
-async function fetchLogs(client: RpcClient, header: HeaderWithBloom, topics: readonly string[]): Promise<LogRow[]> {
+async function fetchLogs(client: Rpc, header: HeaderWithBloom, topics: readonly string[]): Promise<LogRow[]> {
   let logs = await client.send<RawLog[]>("eth_getLogs", [{ blockHash: header.hash, topics: [topics] }]);
   const { logsBloom } = header;
   // Some nodes answer "no logs" for a block whose logs they have not indexed yet. The header's bloom filter tells; receipts settle it.

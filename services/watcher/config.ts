@@ -3,7 +3,8 @@ import type { Config } from "#services/watcher/actor.ts";
 
 export interface WatcherSettings {
   readonly chain: ChainConfig;
-  readonly rpc: string;
+  /** In order of preference. */
+  readonly rpc: readonly string[];
 }
 
 /** As many blocks as fetchers can undo from their journals, and more than any of our chains has reorganised. */

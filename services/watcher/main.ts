@@ -1,6 +1,6 @@
 import type { ActorSpec } from "#libs/actor/run.ts";
 import { followedTopics } from "#libs/dex/registry.ts";
-import { checkEndpoint, RpcClient } from "#libs/evm/rpc.ts";
+import { Endpoints } from "#libs/evm/endpoints.ts";
 import { type Config, initialState, type Reply, type Request, remember, type State, watcher } from "#services/watcher/actor.ts";
 import { fetchBranch, parseHeader } from "#services/watcher/chain-port.ts";
 import { type WatcherSettings, watcherConfig } from "#services/watcher/config.ts";
@@ -10,15 +10,15 @@ const LOOK_BACK = 4_096;
 
 export function watcherSpec(settings: WatcherSettings): ActorSpec<State, Config, never, Request, Reply> {
   const config = watcherConfig(settings);
-  const client = new RpcClient(settings.rpc, settings.chain.key);
+  const client = new Endpoints(settings.rpc, settings.chain.key);
   const topics = followedTopics([...new Set(settings.chain.dexes.map(({ family }) => family))]);
   return {
     actor: watcher,
     config,
     chain: config.chain,
     instance: `watcher-${config.chain}`,
-    async boot({ bus }) {
-      await checkEndpoint(client, settings.chain);
+    async boot({ bus, log }) {
+      await client.check(settings.chain, (cause) => log.warn({ cause: cause.message }, "endpoint does not answer"));
       let state = initialState;
       const start = Math.max(1, (await bus.lastSequence("MARKET", config.chain)) - LOOK_BACK);
       for await (const message of bus.read("MARKET", config.chain, start, ["blockObserved", "blockReorged"])) {

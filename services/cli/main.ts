@@ -143,6 +143,29 @@ program
     printRegistry({ chain: given.chain ?? null, family: given.family ?? null, json: given.json });
   });
 
+program
+  .command("doctor")
+  .description(
+    "Examine this machine, or a chain and its endpoint: one line a check, with what to do about a problem. Never writes to the chain",
+  )
+  .option("--chain <key>", "examine this chain instead of the machine")
+  .option("--rpc <url>", "endpoint to ask; the configuration's first when absent")
+  .option("--config <file>", "configuration that defines the chain or its endpoint")
+  .option("--json", "print the checks as JSON", false)
+  .addHelpText(
+    "after",
+    "\nOf the machine: Node, nats-server, anvil, default ports, disk. Of a chain: chain id, age of the head, eth_getLogs and eth_call by block hash,\ncreation code and state overrides in eth_call, Multicall3, wrapped native coin, every factory and flash lender, how new heads are told.\nThe exit code is 1 for any problem.\n\nExamples:\n  hyperspeed doctor\n  hyperspeed doctor --chain base --rpc wss://node.example\n  hyperspeed doctor --chain base --config hyperspeed.yaml --json",
+  )
+  .action(async (given) => {
+    const { runDoctor } = await import("#services/cli/doctor.ts");
+    process.exitCode = await runDoctor({
+      chain: given.chain ?? null,
+      rpc: given.rpc ?? null,
+      config: given.config ?? null,
+      json: given.json,
+    });
+  });
+
 const wallet = program.command("wallet").description("Make and look at encrypted keystores");
 wallet
   .command("create")

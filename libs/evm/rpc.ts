@@ -4,6 +4,8 @@ import { RetryableError, UserError } from "#libs/units/invariant.ts";
 
 /** An answer later than this belongs to a block that has passed. */
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** A subscription that announces nothing for so many polling intervals (five block times) may be dead: a lost network closes no socket. */
+const SILENT_POLLS = 20;
 const RECONNECT_MS = [100, 250, 500, 1_000, 2_000, 5_000] as const;
 
 /** The node understood the request and refused it: reverted calls, unknown blocks, bad parameters. */
@@ -155,7 +157,7 @@ export class RpcClient implements Rpc {
         this.#opening = null;
         resolve(socket);
       });
-      socket.on("message", (text) => this.#onMessage(JSON.parse(String(text)) as Answer));
+      socket.on("message", (text) => this.#onMessage(socket, String(text)));
       socket.once("error", (cause) => {
         this.#opening = null;
         reject(new RetryableError("rpc-unreachable", `no connection to ${originOf(this.url)}: ${reasonOf(cause)}`, { cause }));
@@ -169,7 +171,15 @@ export class RpcClient implements Rpc {
     return this.#opening;
   }
 
-  #onMessage(answer: Answer): void {
+  #onMessage(socket: WebSocket, text: string): void {
+    let answer: Answer;
+    try {
+      answer = JSON.parse(text) as Answer;
+    } catch {
+      // Whose answer it was cannot be told, so whatever waits on this socket starts again on another.
+      socket.terminate();
+      return;
+    }
     if (answer.method === "eth_subscription" && answer.params !== undefined)
       this.#listeners.get(answer.params.subscription)?.(answer.params.result);
     else if (answer.id !== undefined) this.#waiting.get(answer.id)?.resolve(answer);
@@ -182,33 +192,67 @@ export class RpcClient implements Rpc {
   followHeads(onHead: (header: unknown) => void, options: HeadOptions): () => void {
     let stopped = false;
     let timer: NodeJS.Timeout | undefined;
+    let watch: NodeJS.Timeout | undefined;
     let faults = 0;
+    let lastHeadMs = 0;
+    let unsubscribe: () => void = () => {};
+    // One attempt at a time: a lost socket is noticed by its closing and by whatever was asked over it.
     const again = (delayMs: number) => {
+      clearTimeout(timer);
       if (!stopped) timer = setTimeout(run, delayMs);
     };
+    const announce = (header: unknown) => {
+      if (stopped) return;
+      lastHeadMs = performance.now();
+      onHead(header);
+    };
+    const ask = async () => announce(await this.send("eth_getBlockByNumber", ["latest", false]));
+    const follow = (subscription: string, socket: WebSocket) => {
+      const silenceMs = SILENT_POLLS * options.pollMs;
+      this.#listeners.set(subscription, announce);
+      watch = setInterval(() => {
+        if (performance.now() - lastHeadMs < silenceMs) return;
+        ask().catch((cause: Error) => {
+          if (!stopped) options.onFault(cause);
+          socket.terminate();
+        });
+      }, silenceMs);
+      socket.once("close", () => {
+        clearInterval(watch);
+        this.#listeners.delete(subscription);
+        again(RECONNECT_MS[0]);
+      });
+      unsubscribe = () => {
+        this.#listeners.delete(subscription);
+        if (socket.readyState === WebSocket.OPEN) this.send("eth_unsubscribe", [subscription]).catch(() => {});
+      };
+    };
     const run = async () => {
+      let socket: WebSocket | null = null;
       try {
-        onHead(await this.send("eth_getBlockByNumber", ["latest", false]));
+        await ask();
         faults = 0;
         if (!this.url.startsWith("ws")) return again(options.pollMs);
         const subscription = await this.send<string>("eth_subscribe", ["newHeads"]);
-        this.#listeners.set(subscription, onHead);
-        this.#socket?.once("close", () => {
-          this.#listeners.delete(subscription);
-          again(RECONNECT_MS[0]);
-        });
+        socket = this.#socket;
+        if (stopped || socket === null) return;
+        follow(subscription, socket);
         // A head that came between the first answer and the subscription is caught by asking once more.
-        onHead(await this.send("eth_getBlockByNumber", ["latest", false]));
+        await ask();
       } catch (cause) {
         if (stopped) return;
         options.onFault(cause as Error);
         again(RECONNECT_MS[Math.min(faults++, RECONNECT_MS.length - 1)] ?? 5_000);
+        // What was subscribed on it would be announced beside what the next attempt subscribes.
+        socket?.terminate();
       }
     };
     void run();
     return () => {
       stopped = true;
       clearTimeout(timer);
+      clearInterval(watch);
+      unsubscribe();
     };
   }
 

@@ -6,14 +6,16 @@ import type { Signer } from "#libs/wallet/keystore.ts";
 
 /** A bundle that is not with the relay by then misses its block on any chain that has relays. */
 const REQUEST_MS = 3_000;
+const HASH = /^0x[0-9a-f]{64}$/;
 
 export interface Bundle {
   readonly transactions: readonly `0x${string}`[];
   readonly targetBlock: number;
 }
+/** `refused`: the relay said no. `unreachable`: it said nothing that can be understood, so it may have the bundle or not. */
 export type RelayFailure = { readonly code: "unreachable" | "refused"; readonly detail: string };
 
-async function request<Answer>(
+async function request<Answer extends { readonly bundleHash: string }>(
   relay: RelayEndpoint,
   signer: Signer,
   method: string,
@@ -30,12 +32,15 @@ async function request<Answer>(
       signal: AbortSignal.timeout(REQUEST_MS),
     });
     const text = await response.text();
-    const answer = JSON.parse(text) as { result?: Answer; error?: { message?: string } | string };
-    if (answer.error !== undefined || answer.result === undefined) {
+    const answer = JSON.parse(text) as { result?: Partial<Answer> | null; error?: { message?: string } | string };
+    if (answer.error !== undefined) {
       const detail = typeof answer.error === "string" ? answer.error : (answer.error?.message ?? `HTTP ${response.status}`);
       return fail({ code: "refused", detail: `${relay.name}: ${detail}` });
     }
-    return ok(answer.result);
+    const bundleHash = answer.result?.bundleHash?.toLowerCase() ?? "";
+    if (!HASH.test(bundleHash))
+      return fail({ code: "unreachable", detail: `${relay.name}: HTTP ${response.status} with neither a bundle hash nor an error` });
+    return ok({ ...(answer.result as Answer), bundleHash });
   } catch (cause) {
     return fail({ code: "unreachable", detail: `${relay.name}: ${(cause as Error).message}` });
   }

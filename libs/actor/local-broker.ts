@@ -47,7 +47,8 @@ export async function startLocalBroker(options: { readonly directory: string; re
     config,
     `host: 127.0.0.1\nport: ${port}\nmax_payload: 8MB\njetstream { store_dir: "${options.directory}/jetstream", max_file_store: 256GB, max_memory_store: 256MB }\n`,
   );
-  const child = spawn(binary, ["-c", config], { stdio: ["ignore", "ignore", "pipe"] });
+  // In a process group of its own: Ctrl-C in a terminal goes to the whole group, and the broker must outlive those who still have to drain.
+  const child = spawn(binary, ["-c", config], { stdio: ["ignore", "ignore", "pipe"], detached: true });
   let errors = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-2_000);

@@ -60,6 +60,8 @@ export class LocalnetProcess implements Localnet {
     signal?.throwIfAborted();
     const child = fork(fileURLToPath(new URL("process.ts", import.meta.url)), [], {
       serialization: "advanced",
+      // In a process group of its own: Ctrl-C in a terminal goes to the whole group, and the chain must outlive those who still have to drain.
+      detached: true,
       // What the parent was told to load or debug with is none of the child's business.
       execArgv: [],
       env: { ...process.env, [SETTINGS_VARIABLE]: JSON.stringify(settings satisfies LocalnetSettings) },

@@ -52,6 +52,9 @@ const WALLET_WEI = 100n * 10n ** 18n;
 /** The local wallet guards play money: a low work factor opens it in milliseconds. */
 const LOCAL_SCRYPT_N = 2 ** 10;
 
+/** Ctrl-C, a supervisor, and a terminal that is closed. */
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 type Cleanup = () => Promise<void>;
 
 /** The actors of the run, in this process or each in its own. */
@@ -70,7 +73,7 @@ export async function up(options: UpOptions): Promise<number> {
   const cleanups: Cleanup[] = [];
   const stopping = new AbortController();
   const onSignal = () => stopping.abort();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   const view = new LiveView({ quiet: options.json });
   mkdirSync(directory, { recursive: true });
   cleanups.push(async () => {
@@ -81,7 +84,7 @@ export async function up(options: UpOptions): Promise<number> {
   } finally {
     view.stop();
     for (const cleanup of cleanups.reverse()) await cleanup();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
+    for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
   }
 }
 
@@ -310,6 +313,8 @@ async function startProcesses(
     const args = [main, "run", actor, "--chain", chain.key, "--config", file, ...(dex === undefined ? [] : ["--dex", dex])];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "ignore", "inherit"],
+      // Ctrl-C goes to a whole process group; the actors are told by us, in order.
+      detached: true,
       env: { ...process.env, HS_LOG_LEVEL: process.env.HS_LOG_LEVEL ?? "warn" },
     });
     return { actor, child };

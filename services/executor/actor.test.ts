@@ -3,7 +3,7 @@ import { describe, expect } from "vitest";
 import { calls, published } from "#libs/actor/testing.ts";
 import { decodeExecute } from "#libs/contracts/plan.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import { executionIdOf, initialState, type Request } from "#services/executor/actor.ts";
+import { executionIdOf, fold, initialState, type Request } from "#services/executor/actor.ts";
 import {
   addressOf,
   Bench,
@@ -463,6 +463,38 @@ describe("settlement", () => {
         [dust, "3"],
       ],
     });
+  });
+});
+
+describe("folding", () => {
+  test("a reorganisation of another block than the one it landed in changes nothing", () => {
+    const bench = new Bench();
+    const { executionId } = bench.send(B10);
+    bench.block(B11);
+    bench.receipt(receiptIn(B11));
+    const landed = bench.rebuilt();
+    const reorged = bodyOf(published(bench.reorg(B10, [B11])), "execution-reorged");
+    expect(fold(landed, { ...reorged, blockHash: B12.hash }, bench.config)).toBe(landed);
+    expect(fold(landed, reorged, bench.config).landed.has(executionId)).toBe(false);
+  });
+
+  test("a settlement told twice counts once", () => {
+    const bench = new Bench();
+    bench.send(B10);
+    bench.block(B11);
+    const settled = bodyOf(published(bench.receipt(receiptIn(B11))), "trade-settled");
+    expect(fold(bench.core.state, settled, bench.config).netProfit).toBe(8_600_000n);
+  });
+
+  test("landed executions are kept for as long as they can be dropped", () => {
+    const bench = new Bench({ reorgBlocks: 2 });
+    for (const number of [10, 12, 14]) {
+      bench.send(blockOf(number));
+      bench.block(blockOf(number + 1));
+      bench.receipt(receiptIn(blockOf(number + 1)));
+    }
+    expect([...bench.core.state.landed.values()].map(({ blockNumber }) => blockNumber)).toEqual([13, 15]);
+    expect(bench.core.state.netProfit).toBe(3n * 8_600_000n);
   });
 });
 

@@ -166,6 +166,24 @@ program
     });
   });
 
+const verify = program.command("verify").description("Compare what we compute with what the chain says");
+verify
+  .command("pool")
+  .description("Compare our exact quotes of one pool with what the pool itself pays, at several sizes both ways, at one block")
+  .argument("<chain>", "key of the chain")
+  .argument("<address>", "the pool's address")
+  .option("--rpc <url>", "endpoint to ask; the configuration's first when absent")
+  .option("--config <file>", "configuration that defines the chain or its endpoint")
+  .option("--json", "print the comparison as JSON, amounts as decimal strings", false)
+  .addHelpText(
+    "after",
+    "\nThe pool's factory() tells its DEX. Swaps are executed by eth_call and undone: a V3 pool swaps for a contract that does not pay, a V2 pair with its\ntokens' balances overridden. Sizes go from 1 unit to half of what the pool holds. `difference` is ours less the chain's.\nThe exit code is 0 when all agree, 1 when any differs or cannot be verified.\n\nExamples:\n  hyperspeed verify pool ethereum 0xb4e16d0168e52d35cacd2c6185b44281ec28c9dc --rpc https://node.example\n  hyperspeed verify pool mychain 0x… --config hyperspeed.yaml --json",
+  )
+  .action(async (chain: string, pool: string, given) => {
+    const { runVerifyPool } = await import("#services/cli/verify.ts");
+    process.exitCode = await runVerifyPool({ chain, pool, rpc: given.rpc ?? null, config: given.config ?? null, json: given.json });
+  });
+
 const wallet = program.command("wallet").description("Make and look at encrypted keystores");
 wallet
   .command("create")

@@ -80,7 +80,7 @@ describe.each(["http", "ws"] as const)("over %s", (scheme) => {
       first = false;
       return new Raw("<html>busy</html>");
     });
-    const client = clientOf(urlOf(server), 500);
+    const client = clientOf(urlOf(server), 60_000);
     expect(await failureOf(client.send("eth_chainId"))).toBeInstanceOf(RetryableError);
     expect(await client.send("eth_chainId")).toBe("0x1");
   });
@@ -276,6 +276,22 @@ describe("following heads", () => {
     chain.hang(false);
     chain.mine({ silently: true });
     await until(() => heads.includes(2), "the head over another socket");
+  });
+
+  test("what is answered after the stop is not announced any more", async () => {
+    let release: (answer: object) => void = () => {};
+    const server = await serve(
+      () =>
+        new Promise((resolve) => {
+          release = resolve;
+        }),
+    );
+    const { heads, faults, stop } = follow(clientOf(server.url));
+    await until(() => server.requests.length === 1, "the question");
+    stop();
+    release({ number: 1 });
+    await pause(100);
+    expect([heads, faults, server.requests.length]).toEqual([[], [], 1]);
   });
 
   test.each(["url", "wsUrl"] as const)("stops when told to: %s", async (url) => {

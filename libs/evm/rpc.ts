@@ -277,8 +277,10 @@ export function originOf(url: string): string {
 }
 
 function reasonOf(cause: unknown): string {
-  const error = cause as Error & { cause?: { code?: string; message?: string }; code?: string };
-  return error.cause?.code ?? error.code ?? error.cause?.message ?? error.message;
+  const error = cause as Error & { cause?: { code?: unknown; message?: string }; code?: unknown };
+  // Only words: the numeric code of a DOMException (a timeout is 23) says nothing to anybody.
+  const code = [error.cause?.code, error.code].find((each) => typeof each === "string");
+  return (code as string | undefined) ?? error.cause?.message ?? error.message;
 }
 
 /** Asks an endpoint who it is. Throws `UserError` for one that serves another chain, `RetryableError` for one that cannot be reached. */

@@ -95,9 +95,9 @@ export async function machineChecks(directory: string): Promise<Check[]> {
     ...DEFAULT_PORTS.map(
       ([port, user, option]): Question => ({
         name: `port ${port}`,
-        expected: `free, for the ${user}`,
-        remedy: `end what listens there, or let \`up\` take and print another port, or choose one with ${option}`,
-        find: async () => ((await isPortFree(port)) ? "free" : expectThat(false, "taken")),
+        expected: `free or taken, for the ${user}`,
+        remedy: `choose another port with ${option}`,
+        find: async () => ((await isPortFree(port)) ? "free" : `taken; \`up\` takes and prints another one unless ${option} names it`),
       }),
     ),
     {

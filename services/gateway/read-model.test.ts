@@ -74,7 +74,7 @@ function bench() {
           baseFeePerGas: "7",
           gasUsed: 1,
           gasLimit: 2,
-          logColumns: [...LOG_COLUMNS] as unknown as BodyOf<"blockObserved">["logColumns"],
+          logColumns: [...LOG_COLUMNS],
           logs: [],
         },
         id("block"),

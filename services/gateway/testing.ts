@@ -248,7 +248,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
       baseFeePerGas: `${baseFee()}`,
       gasUsed: between(8_000_000, 28_000_000),
       gasLimit: 30_000_000,
-      logColumns: [...LOG_COLUMNS] as unknown as BodyOf<"blockObserved">["logColumns"],
+      logColumns: [...LOG_COLUMNS],
       logs: [],
     };
     return message("blockObserved", body, { id: `block:${blockHash}:${epoch}`, atMs: observedAtMs });

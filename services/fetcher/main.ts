@@ -9,7 +9,6 @@ import {
   type Config,
   envelope,
   fetcher,
-  type Position,
   poolRow,
   type Reply,
   type Request,
@@ -17,7 +16,7 @@ import {
   type State,
   snapshotOf,
 } from "#services/fetcher/actor.ts";
-import { discover, readStates } from "#services/fetcher/chain-port.ts";
+import { type Observed, readAt } from "#services/fetcher/chain-port.ts";
 import { type FetcherSettings, fetcherConfig } from "#services/fetcher/config.ts";
 
 const BLOCK_POLL_MS = 50;
@@ -31,29 +30,41 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
   const client = new Endpoints(settings.rpc, config.chain);
   let bus: Bus | null = null;
 
+  async function newest(broker: Bus): Promise<Observed | null> {
+    const observed = await broker.lastOf("blockObserved", { chain: config.chain });
+    if (observed === null) return null;
+    const { blockNumber, blockHash, epoch, observedAtMs } = observed.body;
+    return { at: { blockNumber, blockHash, epoch, observedAtMs, sequence: observed.meta.sequence }, causeId: observed.meta.id };
+  }
+  const reading = (broker: Bus) => ({
+    overlap: config.journalBlocks,
+    newest: () => newest(broker),
+    multicall3: settings.chain.multicall3,
+    admits: config.admits,
+  });
+
   /** First start: the pools from the factory's events, their states at the newest block that the stream has. */
   async function coldStart(log: Logger, signal: AbortSignal, broker: Bus): Promise<State> {
-    let observed = await broker.lastOf("blockObserved", { chain: config.chain });
-    while (observed === null) {
+    let first = await newest(broker);
+    while (first === null) {
       if (signal.aborted) throw new InvariantError("stopped before the first block");
       await new Promise((resolve) => setTimeout(resolve, BLOCK_POLL_MS));
-      observed = await broker.lastOf("blockObserved", { chain: config.chain });
+      first = await newest(broker);
     }
-    const { body, meta } = observed;
-    const position: Position = {
-      blockNumber: body.blockNumber,
-      blockHash: body.blockHash,
-      epoch: body.epoch,
-      observedAtMs: body.observedAtMs,
-      sequence: meta.sequence,
-    };
     let saidAtMs = Date.now();
-    const pools = await discover(client, deployment, { from: deployment.deployBlock, to: body.blockNumber }, config.admits, (scannedTo) => {
-      if (Date.now() - saidAtMs < 5_000) return;
-      saidAtMs = Date.now();
-      log.info({ scannedTo, of: body.blockNumber }, "discovering pools");
+    const goal = first.at.blockNumber;
+    const { pools, rows, observed } = await readAt(client, deployment, {
+      ...reading(broker),
+      pools: [],
+      from: deployment.deployBlock,
+      observed: first,
+      onProgress: (scannedTo) => {
+        if (Date.now() - saidAtMs < 5_000) return;
+        saidAtMs = Date.now();
+        log.info({ scannedTo, of: goal }, "discovering pools");
+      },
     });
-    const rows = await readStates(client, deployment, pools, { multicall3: settings.chain.multicall3, blockHash: body.blockHash });
+    const { at: position, causeId } = observed;
     const readable = new Set(rows.map((row) => row[0]));
     const state = restore(
       {
@@ -68,7 +79,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         states: { family: deployment.family, rows } as Parameters<typeof restore>[0]["states"],
         journal: [],
       },
-      meta.sequence,
+      position.sequence,
       position.observedAtMs,
     );
     for (let start = 0; start < pools.length; start += DISCOVERED_BATCH) {
@@ -76,7 +87,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
       await broker.publish(
         "poolDiscovered",
         tokens,
-        { kind: "pool-discovered", ...envelope(config, position, meta.id), dex: deployment.id, family: deployment.family, rows: batch },
+        { kind: "pool-discovered", ...envelope(config, position, causeId), dex: deployment.id, family: deployment.family, rows: batch },
         { messageId: `discovered:${config.chain}:${deployment.id}:${position.blockHash}:${position.epoch}:cold:${start}`, trace: null },
       );
     }
@@ -86,7 +97,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
       tokens,
       {
         kind: "pool-snapshotted",
-        ...envelope(config, position, meta.id),
+        ...envelope(config, position, causeId),
         dex: deployment.id,
         object: object.name,
         pools: state.pools.size,
@@ -140,17 +151,13 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         const saved = await saveSnapshot(bus as Bus, config.chain, request.snapshot);
         return { kind: "snapshot-saved", object: saved.name, bytes: saved.bytes, pools: request.snapshot.pools.length, at: request.at };
       }
-      const { at } = request;
-      const known = new Set(request.pools.map(({ pool }) => pool));
-      const found = await discover(
-        client,
-        deployment,
-        { from: Math.max(deployment.deployBlock, request.since - config.journalBlocks), to: at.blockNumber },
-        config.admits,
-      );
-      const pools = [...request.pools, ...found.filter(({ pool }) => !known.has(pool))];
-      const rows = await readStates(client, deployment, pools, { multicall3: settings.chain.multicall3, blockHash: at.blockHash });
-      return { kind: "reread", pools, rows, at, causeId: request.causeId };
+      const { pools, rows, observed } = await readAt(client, deployment, {
+        ...reading(bus as Bus),
+        pools: request.pools,
+        from: Math.max(deployment.deployBlock, request.since - config.journalBlocks),
+        observed: { at: request.at, causeId: request.causeId },
+      });
+      return { kind: "reread", pools, rows, ...observed };
     },
     close: () => client.close(),
   };

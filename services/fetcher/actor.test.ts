@@ -192,6 +192,27 @@ describe("a gap in the stream", () => {
     expect(timersIn(effects)).toHaveLength(1);
   });
 
+  test("may be answered as of a later block: those up to it are not applied again, those after it are", () => {
+    const world = new World("uniswap-v2", [a, b]);
+    const core = drive(fetcher, config, world.state());
+    const trade: Happening = { kind: "trade", which: 0, low: 3, high: 0, amount: 70 };
+    world.mine([trade]);
+    world.mine([{ ...trade, amount: 71 }]);
+    const [request] = calls(core.give(world.observed())) as [Extract<Request, { call: "reread" }>];
+    const later = world.mine([{ ...trade, amount: 72 }]);
+    const message = world.observed();
+    core.give(message);
+    world.mine([{ ...trade, which: 1, amount: 73 }]);
+    core.give(world.observed());
+    const at = { ...request.at, blockNumber: later.number, blockHash: later.hash, sequence: message.meta.sequence };
+    const effects = core.give({ type: "reply", reply: readAgain("uniswap-v2", { ...request, at, causeId: message.meta.id }, later) });
+    expect(changedIn(effects).map(({ reason, blockHash }) => [reason, blockHash])).toEqual([
+      ["reread", later.hash],
+      ["block", world.head.hash],
+    ]);
+    expect(held(core.state, "uniswap-v2")).toEqual(rowsOf("uniswap-v2", world.head.pools));
+  });
+
   test("takes pools out that the chain has no more", () => {
     const world = new World("uniswap-v2", [a, b]);
     const core = drive(fetcher, config, world.state());

@@ -1,0 +1,103 @@
+import { Interface } from "ethers";
+import { afterEach, expect, test } from "vitest";
+import { RpcClient } from "#libs/evm/rpc.ts";
+import { Refusal, type RpcServer, startRpcServer } from "#libs/evm/testing.ts";
+import { RetryableError } from "#libs/units/invariant.ts";
+import { type Observed, readAt } from "#services/fetcher/chain-port.ts";
+import { addressOf, configOf, createdLog, hashOf, newPool } from "#services/fetcher/testing.ts";
+
+const MULTICALL = new Interface([
+  "function aggregate3(tuple(address target, bool allowFailure, bytes callData)[] calls) payable returns (tuple(bool success, bytes returnData)[] returnData)",
+  "function getReserves() view returns (uint112 reserve0, uint112 reserve1, uint32 blockTimestampLast)",
+]);
+const multicall3 = addressOf(0xca11);
+const config = configOf("uniswap-v2");
+const pools = [0, 1, 2].map((index) => newPool("uniswap-v2", index).info);
+const blockOf = (number: number): Observed => ({
+  at: { blockNumber: number, blockHash: hashOf(number), epoch: 0, observedAtMs: 0, sequence: 100 + number },
+  causeId: `block ${number}`,
+});
+
+let server: RpcServer | null = null;
+afterEach(async () => {
+  await server?.close();
+  server = null;
+});
+
+/** A node that knows the states of some blocks only; pool n is created in block 10·(n + 1) and holds [block, n]. */
+async function serve(hasState: (blockNumber: number) => boolean) {
+  server = await startRpcServer((method, params) => {
+    if (method === "eth_getLogs") {
+      const { fromBlock, toBlock } = params[0] as { fromBlock: string; toBlock: string };
+      return pools.flatMap((info, index) => {
+        const number = 10 * (index + 1);
+        if (number < Number(fromBlock) || number > Number(toBlock)) return [];
+        const [address, topics, data] = createdLog("uniswap-v2", info);
+        return [{ address, topics, data, logIndex: "0x0", transactionIndex: "0x0", transactionHash: hashOf(number) }];
+      });
+    }
+    const [call, { blockHash }] = params as [{ data: string }, { blockHash: string }];
+    const number = Number(blockHash);
+    if (!hasState(number)) throw new Refusal("missing trie node");
+    const [calls] = MULTICALL.decodeFunctionData("aggregate3", call.data) as unknown as [{ target: string }[]];
+    const answers = calls.map(({ target }) => {
+      const index = pools.findIndex(({ pool }) => pool === target.toLowerCase());
+      return [true, MULTICALL.encodeFunctionResult("getReserves", [number, index, 0])];
+    });
+    return MULTICALL.encodeFunctionResult("aggregate3", [answers]);
+  });
+  const client = new RpcClient(server.url, "test");
+  return (observed: Observed, newest: readonly Observed[], known = pools.slice(0, 0), from = 0) => {
+    const coming = [...newest];
+    return readAt(client, config.deployment, {
+      pools: known,
+      from,
+      overlap: 5,
+      observed,
+      newest: async () => coming.shift() ?? null,
+      multicall3,
+      admits: config.admits,
+    });
+  };
+}
+const asked = (method: string) => server?.requests.filter((request) => request.method === method) ?? [];
+
+test("finds the pools up to a block and reads their states at it", async () => {
+  const read = await serve(() => true);
+  const { pools: found, rows, observed } = await read(blockOf(25), []);
+  expect(found).toEqual(pools.slice(0, 2));
+  expect(rows).toEqual([
+    [pools[0]?.pool, "25", "0"],
+    [pools[1]?.pool, "25", "1"],
+  ]);
+  expect(observed).toEqual(blockOf(25));
+});
+
+test("pools that are known are read too, and found once", async () => {
+  const read = await serve(() => true);
+  const { pools: found } = await read(blockOf(35), [], pools.slice(0, 2), 15);
+  expect(found).toEqual(pools);
+});
+
+test("a block whose state the node has let go of is left for the newest, with the pools that were created up to it", async () => {
+  const read = await serve((number) => number > 30);
+  const { pools: found, rows, observed } = await read(blockOf(25), [blockOf(200)]);
+  expect(observed).toEqual(blockOf(200));
+  expect(found).toEqual(pools);
+  expect(rows.map(([, block]) => block)).toEqual(["200", "200", "200"]);
+  // What was looked through is not looked through again, but for what a reorganisation may have replaced.
+  expect(asked("eth_getLogs").map(({ params }) => Number((params[0] as { fromBlock: string }).fromBlock))).toEqual([0, 20]);
+});
+
+test("with no newer block to turn to the fault is the shell's", async () => {
+  const read = await serve(() => false);
+  await expect(read(blockOf(25), [blockOf(25)])).rejects.toThrow(RetryableError);
+  expect(asked("eth_call")).toHaveLength(1);
+  await expect(read(blockOf(25), [])).rejects.toThrow(RetryableError);
+});
+
+test("a node that has no state at all is not asked for ever", async () => {
+  const read = await serve(() => false);
+  await expect(read(blockOf(25), [26, 27, 28, 29, 30, 31, 32].map(blockOf))).rejects.toThrow(RetryableError);
+  expect(asked("eth_call").length).toBeLessThanOrEqual(4);
+});

@@ -118,6 +118,9 @@ async function run(swaps: SwapCommand[], builderPayment = 0n): Promise<bigint> {
 
 beforeAll(async () => {
   chain = await startTestChain();
+  // Time passes between blocks, as it does: the first swap of a pool in a new second writes its price accumulators. Left to the clock of a
+  // busy machine, some runs would pay for that and others not.
+  await chain.provider.send("anvil_setBlockTimestampInterval", [12]);
   const { signer } = chain;
   weth = await deployPublished(signer, "@uniswap/v2-periphery/build/WETH9.json", []);
   await send(weth, "deposit", { value: 9_000n * UNIT });
@@ -147,9 +150,11 @@ beforeAll(async () => {
   await send(executor, "setOperator", signer.address, true);
   // As in production: the executor already holds some profit, and the pools have traded before.
   await send(weth, "transfer", executor, UNIT);
-  await run(await cycleV2V2(UNIT));
-  await run(await cycleV3V3(UNIT));
-  await run(await cycleV2V2V2(UNIT));
+  for (let round = 0; round < 2; round++) {
+    await run(await cycleV2V2(UNIT));
+    await run(await cycleV3V3(UNIT));
+    await run(await cycleV2V2V2(UNIT));
+  }
   snapshot = await chain.provider.send("evm_snapshot", []);
 }, 60_000);
 
@@ -191,7 +196,7 @@ function expectGas(gas: bigint, ceiling: bigint): void {
 
 test("V2 to V2", async () => {
   const gas = await run(await cycleV2V2(5n * UNIT));
-  expectGas(gas, 158_000n);
+  expectGas(gas, 179_000n);
 });
 
 test("V2 to V3", async () => {
@@ -201,7 +206,7 @@ test("V2 to V3", async () => {
     swap("uniswap-v2", "pairDear", weth, usd, 5n * UNIT, middle),
     swap("uniswap-v3", "poolCheap", usd, weth, middle, out),
   ]);
-  expectGas(gas, 183_000n);
+  expectGas(gas, 197_000n);
 });
 
 test("V3 to V2", async () => {
@@ -211,16 +216,16 @@ test("V3 to V2", async () => {
     swap("uniswap-v3", "poolDear", weth, usd, 5n * UNIT, middle),
     swap("uniswap-v2", "pairCheap", usd, weth, middle, out),
   ]);
-  expectGas(gas, 176_000n);
+  expectGas(gas, 190_000n);
 });
 
 test("V3 to V3", async () => {
   const gas = await run(await cycleV3V3(5n * UNIT));
-  expectGas(gas, 200_000n);
+  expectGas(gas, 208_000n);
 });
 
 test("V2 to V2 to V2", async () => {
-  expectGas(await run(await cycleV2V2V2(5n * UNIT)), 198_000n);
+  expectGas(await run(await cycleV2V2V2(5n * UNIT)), 230_000n);
 });
 
 test("V2 to V2 with a builder payment", async () => {
@@ -228,7 +233,7 @@ test("V2 to V2 with a builder payment", async () => {
   await chain.provider.send("anvil_setCoinbase", [builder]);
   await chain.provider.send("anvil_setBalance", [builder, "0x1"]);
   const gas = await run(await cycleV2V2(5n * UNIT), 10n ** 15n);
-  expectGas(gas, 175_000n);
+  expectGas(gas, 196_000n);
   // The block's priority fees go to the same account.
   expect(await chain.provider.getBalance(builder)).toBeGreaterThan(10n ** 15n);
 });

@@ -58,8 +58,8 @@ export const uniswapV2: Family<"uniswap-v2", V2State> = {
         : [];
     });
   },
-  // Measured: V2→V2→V2 195,268 against V2→V2 155,273 (libs/contracts/README.md).
-  swapGas: () => 42_000,
+  // Measured: V2→V2→V2 226,528 against V2→V2 176,093 (libs/contracts/README.md).
+  swapGas: () => 51_000,
   quoteExactIn(info, state, { amountIn, zeroForOne }) {
     const reserveIn = zeroForOne ? state.reserve0 : state.reserve1;
     const reserveOut = zeroForOne ? state.reserve1 : state.reserve0;

@@ -37,8 +37,8 @@ export type Effect<Request> =
   | Publish
   /** Asks the world outside the bus; the answer comes back as a `reply` input. Started once the publishes before it are stored. */
   | { readonly type: "call"; readonly request: Request }
+  /** Comes back as a `timer` input. Setting a timer again voids what its earlier setting said or would say. */
   | { readonly type: "set-timer"; readonly name: string; readonly delayMs: number }
-  | { readonly type: "clear-timer"; readonly name: string }
   | { readonly type: "count"; readonly metric: CountedMetric; readonly labels: Readonly<Record<string, string>>; readonly value: number }
   /** This actor has finished with that block: shown in heartbeats and metrics. */
   | { readonly type: "finished-block"; readonly blockNumber: number };

@@ -274,3 +274,28 @@ test("draining finishes what was delivered and answers nothing later", async () 
   expect((await stored("opportunityScored", "DECISIONS")).length).toBe(after);
   expect(actor.state()).toBe("stopped");
 });
+
+test("a timer that fired while another message was dealt with is void once that message sets it again", async () => {
+  for (let block = 1; block <= 2; block++) await put(cycle(block));
+  const fired: number[] = [];
+  let seen = 0;
+  start(
+    {
+      actor: {
+        name: "scorer",
+        decide(state, input) {
+          if (input.type === "timer") fired.push(seen);
+          if (input.type !== "message") return { state, effects: [] };
+          seen = input.body.blockNumber;
+          const answer = publish("opportunityScored", { chain }, `opp:${input.body.blockHash}`, opportunity(input.body, input.meta.id));
+          // The publish takes longer than the first timer, which so fires with the second message before it in the queue.
+          return { state, effects: [{ type: "set-timer", name: "deadline", delayMs: seen === 1 ? 0 : 60 }, answer] };
+        },
+      },
+    },
+    "follow",
+  );
+  await until(() => fired.length > 0, "the timer");
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(fired).toEqual([2]);
+});

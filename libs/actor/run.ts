@@ -86,6 +86,8 @@ interface Queued<Keys extends SubjectKey, Reply> {
   readonly input: Input<Keys, Reply>;
   readonly trace: TraceContext | null;
   readonly delivery: Delivery | null;
+  /** Of a timer's input: which setting of the timer it is from. */
+  readonly setting?: number;
 }
 
 function kindOf(input: { type: "message"; body: AnyBody } | { type: "reply"; reply: unknown } | { type: "timer"; name: string }): string {
@@ -106,6 +108,8 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
   const abort = new AbortController();
   const queue: Queued<Keys, Reply>[] = [];
   const timers = new Map<string, NodeJS.Timeout>();
+  /** How often each timer was set: what fired before the last setting is void, though it may wait in the queue. */
+  const timerSettings = new Map<string, number>();
   const inputs: { stop(): Promise<void> }[] = [];
   const lastSequences = new Map<string, number>();
   const startedAtMs = Date.now();
@@ -236,6 +240,17 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
       });
   }
 
+  function setTimer(name: string, delayMs: number, trace: TraceContext | null): void {
+    clearTimeout(timers.get(name));
+    const setting = (timerSettings.get(name) ?? 0) + 1;
+    timerSettings.set(name, setting);
+    const fire = () => {
+      timers.delete(name);
+      enqueue({ input: { type: "timer", name }, trace, delivery: null, setting });
+    };
+    timers.set(name, setTimeout(fire, delayMs));
+  }
+
   async function perform(effects: readonly Effect<Request>[], trace: TraceContext | null): Promise<void> {
     const stores: Promise<void>[] = [];
     for (const effect of effects) {
@@ -250,18 +265,7 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
           startCall(effect.request, trace);
           break;
         case "set-timer":
-          clearTimeout(timers.get(effect.name));
-          timers.set(
-            effect.name,
-            setTimeout(() => {
-              timers.delete(effect.name);
-              enqueue({ input: { type: "timer", name: effect.name }, trace, delivery: null });
-            }, effect.delayMs),
-          );
-          break;
-        case "clear-timer":
-          clearTimeout(timers.get(effect.name));
-          timers.delete(effect.name);
+          setTimer(effect.name, effect.delayMs, trace);
           break;
         case "count":
           recordCount(effect.metric, effect.labels, effect.value, spec.chain);
@@ -372,6 +376,7 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
       for (;;) {
         if (failure !== null) throw failure.cause;
         const item = queue.shift();
+        if (item?.input.type === "timer" && item.setting !== timerSettings.get(item.input.name)) continue;
         if (item !== undefined) {
           current = await handle(current, item);
           continue;

@@ -81,11 +81,11 @@ async function serve(blocks: readonly Block[], options: { readonly unindexed?: r
     return found.logs.filter(({ topics: [topic] }) => topics[0]?.includes(topic as string)).toReversed();
   });
   const client = new RpcClient(server.url, "test");
-  return (tip: Block, known: readonly string[], maxBlocks = 10): Promise<Reply> =>
+  return (tip: Block, known: readonly string[], maxBlocks = 10, onLost: (reason: string) => void = () => {}): Promise<Reply> =>
     fetchBranch(
       client,
       { call: "fetch-branch", tip: parseHeader(tip.header), known: known.map(hashOf), atMs: 77 },
-      { topics: [SYNC, SWAP], maxBlocks },
+      { topics: [SYNC, SWAP], maxBlocks, onLost },
     );
 }
 
@@ -164,13 +164,17 @@ test("stops at the chain's first block", async () => {
 test("a parent that the node does not have means that the branch is lost", async () => {
   const c = block(3, "c", "b");
   const fetch = await serve([c]);
-  expect(await fetch(c, ["a"])).toEqual({ kind: "branch-lost" });
+  const reasons: string[] = [];
+  expect(await fetch(c, ["a"], 10, (reason) => reasons.push(reason))).toEqual({ kind: "branch-lost" });
+  expect(reasons).toEqual([expect.stringContaining("parent of 3")]);
 });
 
 test("a block that the node refuses logs of means that the branch is lost", async () => {
   const gone = block(3, "gone", "a", [log(SYNC, 0)]);
   const fetch = await serve([]);
-  expect(await fetch(gone, ["a"])).toEqual({ kind: "branch-lost" });
+  const reasons: string[] = [];
+  expect(await fetch(gone, ["a"], 10, (reason) => reasons.push(reason))).toEqual({ kind: "branch-lost" });
+  expect(reasons).toEqual(["eth_getLogs: unknown block"]);
 });
 
 test("no logs although the bloom filter has one of ours: the receipts say", async () => {

@@ -39,7 +39,7 @@ const byLogIndex = (left: LogRow, right: LogRow) => left[3] - right[3];
 export async function fetchBranch(
   client: Rpc,
   request: Request,
-  options: { readonly topics: readonly string[]; readonly maxBlocks: number },
+  options: { readonly topics: readonly string[]; readonly maxBlocks: number; readonly onLost?: (reason: string) => void },
 ): Promise<Reply> {
   const known = new Set(request.known);
   const headers: HeaderWithBloom[] = [request.tip as HeaderWithBloom];
@@ -49,7 +49,10 @@ export async function fetchBranch(
       // With nothing published yet the tip is where the story begins.
       if (known.size === 0 || known.has(oldest.parentHash) || headers.length >= options.maxBlocks || oldest.number === 0) break;
       const parent = await client.send<unknown>("eth_getBlockByHash", [oldest.parentHash, false]);
-      if (parent === null) return { kind: "branch-lost" };
+      if (parent === null) {
+        options.onLost?.(`the node has no block ${oldest.parentHash}, parent of ${oldest.number}`);
+        return { kind: "branch-lost" };
+      }
       headers.unshift(parseHeader(parent));
     }
     const blocks: FetchedBlock[] = [];
@@ -57,8 +60,9 @@ export async function fetchBranch(
     const ancestor = (headers[0] as Header).parentHash;
     return { kind: "branch-fetched", ancestor: known.has(ancestor) ? ancestor : null, blocks, atMs: request.atMs };
   } catch (cause) {
-    if (cause instanceof RpcError) return { kind: "branch-lost" };
-    throw cause;
+    if (!(cause instanceof RpcError)) throw cause;
+    options.onLost?.(cause.message);
+    return { kind: "branch-lost" };
   }
 }
 

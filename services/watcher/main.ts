@@ -12,12 +12,15 @@ export function watcherSpec(settings: WatcherSettings): ActorSpec<State, Config,
   const config = watcherConfig(settings);
   const client = new Endpoints(settings.rpc, settings.chain.key);
   const topics = followedTopics([...new Set(settings.chain.dexes.map(({ family }) => family))]);
+  let onLost: (reason: string) => void = () => {};
   return {
     actor: watcher,
     config,
     chain: config.chain,
     instance: `watcher-${config.chain}`,
     async boot({ bus, log }) {
+      // Now and then a block that was replaced while it was read; every time, a node that refuses what we ask: then nothing goes on.
+      onLost = (reason) => log.warn({ reason }, "a head could not be read, waiting for the next");
       await client.check(settings.chain, (cause) => log.warn({ cause: cause.message }, "endpoint does not answer"));
       let state = initialState;
       const start = Math.max(1, (await bus.lastSequence("MARKET", config.chain)) - LOOK_BACK);
@@ -27,7 +30,7 @@ export function watcherSpec(settings: WatcherSettings): ActorSpec<State, Config,
       }
       return { state, inputs: [] };
     },
-    call: (request) => fetchBranch(client, request, { topics, maxBlocks: config.rememberedBlocks }),
+    call: (request) => fetchBranch(client, request, { topics, maxBlocks: config.rememberedBlocks, onLost }),
     async source(emit, log) {
       const stop = client.followHeads((raw) => emit({ kind: "head-announced", header: parseHeader(raw), atMs: Date.now() }), {
         pollMs: Math.max(100, settings.chain.blockTimeMs / 4),

@@ -11,11 +11,8 @@ import type { Report } from "#services/cli/report.ts";
 
 /** The whole command, start included, on two cores. */
 const LONGEST_S = 120;
-/**
- * From a block's observation to the relay's acceptance of a bundle, with the whole recorded market. The goal is for the 99th percentile, which of 60 samples is the
- * worst: one hiccup of the machine. That one is printed; the median is what a broken path cannot keep.
- */
-const BLOCK_TO_BUNDLE_MS = 150;
+/** From a block's observation to the relay's acceptance of a bundle, with the whole recorded market. Of 60 samples the 99th percentile is the worst one. */
+const BLOCK_TO_BUNDLE_P99_MS = 150;
 
 const directory = mkdtempSync(join(tmpdir(), "hs-acceptance-"));
 const file = join(directory, "report.json");
@@ -74,8 +71,8 @@ if (code === 0) {
   );
   const { p50, p99 } = report.latencyMs.blockToBundle;
   promise(
-    `block→bundle median under ${BLOCK_TO_BUNDLE_MS} ms (${p50}; p99 ${p99}, goal ${BLOCK_TO_BUNDLE_MS})`,
-    (p50 ?? Number.POSITIVE_INFINITY) < BLOCK_TO_BUNDLE_MS,
+    `block→bundle p99 under ${BLOCK_TO_BUNDLE_P99_MS} ms (${p99}; median ${p50})`,
+    (p99 ?? Number.POSITIVE_INFINITY) < BLOCK_TO_BUNDLE_P99_MS,
   );
 }
 if (hasPrometheus) promise("every query of the Grafana dashboard has data", dashboardsCode === 0);

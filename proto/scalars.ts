@@ -1,4 +1,4 @@
-import Type, { type Static, type TObject, type TProperties } from "typebox";
+import Type, { type TProperties } from "typebox";
 
 /** Unsigned integer of the chain (amount, price, wei) as a decimal string: exact in every language, readable in any JSON view. See docs/adr/0004. */
 export const Uint = Type.String({ pattern: "^[0-9]{1,78}$" });
@@ -29,5 +29,3 @@ const envelope = {
 export function messageSchema<Kind extends string, Properties extends TProperties>(kind: Kind, properties: Properties) {
   return Type.Object({ kind: Type.Literal(kind), v: Type.Literal(1), ...envelope, ...properties });
 }
-
-export type MessageOf<Schema extends TObject> = Static<Schema>;

@@ -327,10 +327,6 @@ export class Bus {
     return new Kvm(this.#connection).open(LEASE_BUCKET);
   }
 
-  async flush(): Promise<void> {
-    await this.#connection.flush();
-  }
-
   /** Ends the connection once everything handed to it is out. */
   async close(): Promise<void> {
     if (!this.#connection.isClosed()) await this.#connection.drain();

@@ -53,7 +53,6 @@ export class RpcClient implements Rpc {
   #socket: WebSocket | null = null;
   #opening: Promise<WebSocket> | null = null;
   #nextId = 1;
-  #closed = false;
   readonly #waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (cause: Error) => void }>();
   readonly #listeners = new Map<string, (result: unknown) => void>();
 
@@ -256,12 +255,7 @@ export class RpcClient implements Rpc {
     };
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   async close(): Promise<void> {
-    this.#closed = true;
     this.#socket?.close();
     this.#socket = null;
   }

@@ -35,18 +35,6 @@ export interface Edge {
   rate: number;
 }
 
-export interface MarketPool {
-  readonly dex: string;
-  readonly family: AnyFamily;
-  readonly info: PoolInfo;
-  readonly state: object;
-  readonly edges: readonly [Edge, Edge];
-  readonly curve: Curve;
-  live: boolean;
-  /** The last search that has dealt with every cycle through this pool: a number is compared in a tenth of the time that a set is asked in. */
-  doneInSearch: number;
-}
-
 const NO_TICKS = new Float64Array(0);
 const unpriced = (feePips: number): Curve => ({
   liquidity: 0,
@@ -57,6 +45,31 @@ const unpriced = (feePips: number): Curve => ({
   ticksBelow: 0,
   endless: false,
 });
+
+export class MarketPool {
+  readonly dex: string;
+  readonly family: AnyFamily;
+  readonly info: PoolInfo;
+  readonly state: object;
+  readonly edges: readonly [Edge, Edge];
+  readonly curve: Curve;
+  live = false;
+  /** The last search that has dealt with every cycle through this pool: a number is compared in a tenth of the time that a set is asked in. */
+  doneInSearch = 0;
+
+  constructor(dex: string, family: AnyFamily, info: PoolInfo) {
+    const { token0, token1 } = info;
+    this.dex = dex;
+    this.family = family;
+    this.info = info;
+    this.state = family.created();
+    this.curve = unpriced(info.feePips);
+    this.edges = [
+      { pool: this, zeroForOne: true, from: token0, to: token1, rate: 0 },
+      { pool: this, zeroForOne: false, from: token1, to: token0, rate: 0 },
+    ];
+  }
+}
 
 /**
  * The pools of a chain as a graph: tokens are nodes, each pool an edge in both directions. Holds exact states (bigint) beside the float curves that the
@@ -91,16 +104,9 @@ export class Market {
   add(dex: string, family: FamilyId, info: PoolInfo): MarketPool {
     const existing = this.#pools.get(info.pool);
     if (existing !== undefined) return existing;
-    const known = familyOf(family);
-    const shell = { dex, family: known, info, state: known.created(), curve: unpriced(info.feePips), live: false, doneInSearch: 0 };
-    const pool: MarketPool = Object.assign(shell, { edges: [] as unknown as [Edge, Edge] });
-    const edges: [Edge, Edge] = [
-      { pool, zeroForOne: true, from: info.token0, to: info.token1, rate: 0 },
-      { pool, zeroForOne: false, from: info.token1, to: info.token0, rate: 0 },
-    ];
-    Object.assign(pool, { edges });
+    const pool = new MarketPool(dex, familyOf(family), info);
     this.#pools.set(info.pool, pool);
-    for (const edge of edges) {
+    for (const edge of pool.edges) {
       let towards = this.#neighbours.get(edge.from);
       if (towards === undefined) {
         towards = new Map();

@@ -49,7 +49,6 @@ export const metrics = {
   buildInfo: gauge("hs_build_info", "1, with the version as a label", ["version"]),
 } as const;
 
-export type MetricName = keyof typeof metrics;
 /** Metrics that a pure core may move through a `count` effect. */
 export type CountedMetric =
   | "pools"

@@ -7,8 +7,6 @@ export type Address = Brand<`0x${string}`, "Address">;
 export type Hash = Brand<`0x${string}`, "Hash">;
 /** `${chainId}:${address}`: unique over all chains. Made only by `poolIdOf`. */
 export type PoolId = Brand<string, "PoolId">;
-/** Native coin only, in its smallest unit. May be negative where it is a difference (net profit). */
-export type Wei = Brand<bigint, "Wei">;
 
 const ADDRESS = /^0x[0-9a-f]{40}$/;
 const HASH = /^0x[0-9a-f]{64}$/;
@@ -29,8 +27,4 @@ export function asHash(text: string): Hash {
 
 export function poolIdOf(chainId: number, pool: Address): PoolId {
   return `${chainId}:${pool}` as PoolId;
-}
-
-export function asWei(amount: bigint): Wei {
-  return amount as Wei;
 }

@@ -27,10 +27,6 @@ export class Kernel {
   /** DEXes that the last search went without: what lay in their pools was not looked at, so all of them count as changed once they are back. */
   #leftOut: readonly string[] = [];
 
-  get poolCount(): number {
-    return this.#market.size;
-  }
-
   update(updates: readonly Update[]): void {
     for (const { dex, family, added, rows, removed } of updates) {
       for (const [pool, token0, token1, feePips, tickSpacing] of added) {

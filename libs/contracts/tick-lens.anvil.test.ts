@@ -15,7 +15,7 @@ const CORE = "@uniswap/v3-core/artifacts/contracts";
 const PERIPHERY = "@uniswap/v3-periphery/artifacts/contracts";
 const POOL_ABI = [
   "function initialize(uint160 sqrtPriceX96)",
-  "function slot0() view returns (uint160 sqrtPriceX96, int24 tick, uint16, uint16, uint16, uint8, bool)",
+  "function slot0() view returns (uint160 sqrtPriceX96, int24 tick, uint16 index, uint16 cardinality, uint16, uint8, bool)",
   "function liquidity() view returns (uint128)",
   "function fee() view returns (uint24)",
   "function tickSpacing() view returns (int24)",
@@ -141,6 +141,7 @@ async function readByGetters(pool: Address): Promise<V3PoolTicks> {
     sqrtPriceX96: slot0.sqrtPriceX96,
     tick: Number(slot0.tick),
     liquidity: await get("liquidity"),
+    slot: { third: Number(slot0.index), fourth: Number(slot0.cardinality), words: 7 },
     ticks,
   };
 }
@@ -190,12 +191,12 @@ test("an address that is no pool, or not initialised, costs the others nothing",
   const read = await readTicks([nobody, token0, uninitialised, pool], callCreation(chain.provider));
   for (const [i, address] of [nobody, token0, uninitialised].entries()) {
     expect(read[i]).toMatchObject({ pool: address, sqrtPriceX96: 0n, ticks: [] });
-    expect(tickStateProblem(read[i] as V3PoolTicks)).toBe("not an initialised V3 pool");
+    expect(tickStateProblem(read[i] as V3PoolTicks)).toBe("not an initialised pool");
   }
   expect(read[3]?.ticks.length).toBeGreaterThan(20);
 });
 
 test("too little gas for one pool is an error, not an endless loop", async () => {
-  for (const gas of [130_000n, 170_000n])
+  for (const gas of [150_000n, 170_000n, 190_000n, 210_000n])
     await expect(readTicks(pools, callCreation(chain.provider, gas))).rejects.toThrow("too little gas");
 });

@@ -26,6 +26,7 @@ const state: V3PoolTicks = {
   sqrtPriceX96: (1n << 159n) + 12345n,
   tick: -7,
   liquidity: (1n << 127n) + 5n,
+  slot: { third: 1, fourth: 2 ** 24 - 2, words: 7 },
   ticks: [
     { tick: -20, liquidityNet: 5n, liquidityGross: 5n },
     { tick: -10, liquidityNet: 1n << 126n, liquidityGross: 1n << 126n },
@@ -35,24 +36,24 @@ const state: V3PoolTicks = {
 };
 
 /** The answer as the contract writes it, packed by ethers. */
-function answerOf(pools: readonly V3PoolTicks[], nextCompressedTick: number | null = null): string {
-  const head = solidityPacked(
-    ["uint8", "uint16", "uint8", "int24"],
-    [1, pools.length, nextCompressedTick === null ? 1 : 0, nextCompressedTick ?? 0],
-  );
+function answerOf(pools: readonly V3PoolTicks[], nextSlot: number | null = null): string {
+  const head = solidityPacked(["uint8", "uint16", "uint8", "int24"], [2, pools.length, nextSlot === null ? 1 : 0, nextSlot ?? 0]);
   const records = pools.map((pool) =>
     concat([
       solidityPacked(
-        ["address", "address", "address", "uint24", "int24", "uint160", "int24", "uint128", "uint16"],
+        ["address", "address", "address", "uint24", "int24", "uint160", "int24", "uint128", "uint24", "uint24", "uint8", "uint16"],
         [
           pool.pool,
           pool.token0,
           pool.token1,
-          pool.feePips,
+          pool.feePips ?? 0xffffff,
           pool.tickSpacing,
           pool.sqrtPriceX96,
           pool.tick,
           pool.liquidity,
+          pool.slot.third,
+          pool.slot.fourth,
+          pool.slot.words,
           pool.ticks.length,
         ],
       ),
@@ -64,8 +65,8 @@ function answerOf(pools: readonly V3PoolTicks[], nextCompressedTick: number | nu
 
 describe("encodeTickLensCall", () => {
   test("is the creation code followed by ABI-encoded arguments", () => {
-    const args = AbiCoder.defaultAbiCoder().encode(["address[]", "int24"], [[poolA, poolB], -123]);
-    expect(encodeTickLensCall([poolA, poolB], -123)).toBe(concat([artifact("V3TickLens").bytecode, args]));
+    const args = AbiCoder.defaultAbiCoder().encode(["address[]", "int24", "uint8"], [[poolA, poolB], -123, 3]);
+    expect(encodeTickLensCall([poolA, poolB], "globalState-list", -123)).toBe(concat([artifact("V3TickLens").bytecode, args]));
   });
 
   test("stays within the limit of creation code at the most pools", () => {
@@ -73,7 +74,7 @@ describe("encodeTickLensCall", () => {
     expect(getBytes(encodeTickLensCall(pools)).length).toBeLessThan(49_152);
     expect(() => encodeTickLensCall([...pools, poolA])).toThrow(InvariantError);
     expect(() => encodeTickLensCall([])).toThrow(InvariantError);
-    expect(() => encodeTickLensCall([poolA], 2 ** 23)).toThrow("not an int24");
+    expect(() => encodeTickLensCall([poolA], "slot0", 2 ** 23)).toThrow("not an int24");
   });
 });
 
@@ -82,7 +83,8 @@ describe("decoding", () => {
     const extreme: V3PoolTicks = {
       ...state,
       pool: poolB,
-      feePips: 2 ** 24 - 1,
+      feePips: null,
+      slot: { third: 2 ** 24 - 1, fourth: 0, words: 255 },
       tickSpacing: 16383,
       tick: -887272,
       sqrtPriceX96: (1n << 160n) - 1n,
@@ -93,7 +95,7 @@ describe("decoding", () => {
       ],
     };
     expect(decodeTickLensResult(answerOf([state, extreme]))).toEqual([state, extreme]);
-    expect(decodeTickLensAnswer(answerOf([state], -321))).toEqual({ pools: [state], nextCompressedTick: -321 });
+    expect(decodeTickLensAnswer(answerOf([state], -321))).toEqual({ pools: [state], nextSlot: -321 });
     expect(decodeTickLensResult(answerOf([]))).toEqual([]);
   });
 
@@ -102,7 +104,7 @@ describe("decoding", () => {
     for (let length = 0; length < whole.length; length++)
       expect(() => decodeTickLensAnswer(whole.slice(0, length))).toThrow(InvariantError);
     expect(() => decodeTickLensAnswer(`${whole}00`)).toThrow("1 bytes too many");
-    expect(() => decodeTickLensAnswer(`0x02${whole.slice(4)}`)).toThrow("version");
+    expect(() => decodeTickLensAnswer(`0x01${whole.slice(4)}`)).toThrow("version");
     expect(() => decodeTickLensAnswer(`${whole.slice(0, -2)}zz`)).toThrow("not hex");
     expect(() => decodeTickLensResult(answerOf([state], 5))).toThrow("ends within a pool");
   });
@@ -126,10 +128,10 @@ describe("readTicks", () => {
     expect(read).toEqual([state, other]);
     expect(asked).toEqual([
       encodeTickLensCall([poolA, poolB]),
-      encodeTickLensCall([poolA, poolB], -1),
-      encodeTickLensCall([poolA, poolB], 1),
+      encodeTickLensCall([poolA, poolB], "slot0", -1),
+      encodeTickLensCall([poolA, poolB], "slot0", 1),
       encodeTickLensCall([poolB]),
-      encodeTickLensCall([poolB], -2),
+      encodeTickLensCall([poolB], "slot0", -2),
     ]);
   });
 

@@ -1,5 +1,5 @@
 /**
- * Whole Uniswap V3 pools, every initialised tick included, through the deployless lens (src/V3TickLens.sol).
+ * Whole tick-based pools (Uniswap V3 and its kin, Algebra), every initialised tick included, through the deployless lens (src/V3TickLens.sol).
  *
  * An answer holds at most some 690 ticks and stops early when the node grants little gas, so reading is paged; `readTicks` does the paging. Fixed-layout
  * decoding: a general ABI decoder takes seconds for what takes this one milliseconds.
@@ -16,38 +16,55 @@ export interface InitialisedTick {
   readonly liquidityGross: bigint;
 }
 
+/**
+ * Where a pool keeps its price and its ticks.
+ *
+ * - `slot0`: `slot0` and `tickBitmap`. Uniswap V3, PancakeSwap V3, Slipstream, Solidly V3, Ramses.
+ * - `globalState`: `globalState` and `tickTable`, a bit for each multiple of the spacing. Algebra up to 1.0.
+ * - `globalState-every-tick`: the same with a bit for each tick, which takes some 18 million gas a pool.
+ * - `globalState-list`: `ticks` says which ticks come before and after. Algebra Integral.
+ */
+export type TickLayout = "slot0" | "globalState" | "globalState-every-tick" | "globalState-list";
+
+/** In the order of V3TickLens.sol. */
+const LAYOUTS: readonly TickLayout[] = ["slot0", "globalState", "globalState-every-tick", "globalState-list"];
+
 export interface V3PoolTicks {
   readonly pool: Address;
   readonly token0: Address;
   readonly token1: Address;
-  readonly feePips: number;
+  /** currentFee(), of a pool without it fee(); null for a pool without either. */
+  readonly feePips: number | null;
   readonly tickSpacing: number;
-  /** Zero when the address is no initialised V3 pool; then everything else is zero and empty as well. */
+  /** Zero when the address is no initialised pool of this layout; then everything else is zero and empty as well. */
   readonly sqrtPriceX96: bigint;
   readonly tick: number;
   readonly liquidity: bigint;
+  /** The third and fourth word of slot0() or globalState(), their low 24 bits, and how many words it has: fees, in some pools. */
+  readonly slot: { readonly third: number; readonly fourth: number; readonly words: number };
   /** Ascending. */
   readonly ticks: readonly InitialisedTick[];
 }
 
-/** Where the next call continues: the list's pools from `pool` on, the first of them from `compressedTick` (tick / spacing) on. */
+/** Where the next call continues: the list's pools from `pool` on, the first of them from `slot` on: a bit of its table, or a tick of its list. */
 export interface TickLensCursor {
   readonly pool: number;
-  readonly compressedTick: number;
+  readonly slot: number;
 }
 
 export interface TickLensAnswer {
   readonly pools: V3PoolTicks[];
-  /** Null when the last pool reported is complete. Otherwise the tick / spacing from which it continues. */
-  readonly nextCompressedTick: number | null;
+  /** Null when the last pool reported is complete. Otherwise from where it continues. */
+  readonly nextSlot: number | null;
 }
 
 /** type(int24).min: below every tick, so the lens begins at the start of the range. */
 const FROM_START = -(2 ** 23);
 
-const VERSION = 1;
+const VERSION = 2;
 const HEAD_BYTES = 7;
-const POOL_BYTES = 107;
+const POOL_BYTES = 114;
+const NO_FEE = 0xffffff;
 const TICK_BYTES = 35;
 
 /**
@@ -62,13 +79,10 @@ const MAX_PAGES_PER_POOL = 3_000;
 const word = (value: bigint): string => BigInt.asUintN(256, value).toString(16).padStart(64, "0");
 
 /** Data of an `eth_call` without `to`. The lens reads as many of the pools as fit, in order; see `decodeTickLensAnswer`. */
-export function encodeTickLensCall(pools: readonly Address[], firstCompressedTick: number = FROM_START): Hex {
+export function encodeTickLensCall(pools: readonly Address[], layout: TickLayout = "slot0", firstSlot: number = FROM_START): Hex {
   invariant(pools.length > 0 && pools.length <= MAX_POOLS_PER_CALL, `${pools.length} pools in a call, allowed 1 to ${MAX_POOLS_PER_CALL}`);
-  invariant(
-    Number.isInteger(firstCompressedTick) && firstCompressedTick >= FROM_START && firstCompressedTick < -FROM_START,
-    `not an int24: ${firstCompressedTick}`,
-  );
-  let args = word(0x40n) + word(BigInt(firstCompressedTick)) + word(BigInt(pools.length));
+  invariant(Number.isInteger(firstSlot) && firstSlot >= FROM_START && firstSlot < -FROM_START, `not an int24: ${firstSlot}`);
+  let args = word(0x60n) + word(BigInt(firstSlot)) + word(BigInt(LAYOUTS.indexOf(layout))) + word(BigInt(pools.length));
   for (const pool of pools) args += pool.slice(2).padStart(64, "0");
   return `${artifact("V3TickLens").bytecode}${args}`;
 }
@@ -93,9 +107,10 @@ export function decodeTickLensAnswer(hex: string): TickLensAnswer {
   let at = HEAD_BYTES;
   for (let i = 0; i < count; i++) {
     invariant(at + POOL_BYTES <= size, "tick lens: truncated in a pool");
-    const tickCount = view.getUint16(at + 105);
+    const tickCount = view.getUint16(at + 112);
     const end = at + POOL_BYTES + tickCount * TICK_BYTES;
     invariant(end <= size, "tick lens: truncated in ticks");
+    const feePips = readUint24(view, at + 60);
     const ticks: InitialisedTick[] = [];
     for (let tickAt = at + POOL_BYTES; tickAt < end; tickAt += TICK_BYTES) {
       ticks.push({
@@ -108,57 +123,59 @@ export function decodeTickLensAnswer(hex: string): TickLensAnswer {
       pool: address(at),
       token0: address(at + 20),
       token1: address(at + 40),
-      feePips: readUint24(view, at + 60),
+      feePips: feePips === NO_FEE ? null : feePips,
       tickSpacing: readInt24(view, at + 63),
       sqrtPriceX96: readUint160(view, at + 66),
       tick: readInt24(view, at + 86),
       liquidity: readUint128(view, at + 89),
+      slot: { third: readUint24(view, at + 105), fourth: readUint24(view, at + 108), words: view.getUint8(at + 111) },
       ticks,
     });
     at = end;
   }
   invariant(at === size, `tick lens: ${size - at} bytes too many`);
-  return { pools, nextCompressedTick: view.getUint8(3) === 1 ? null : readInt24(view, 4) };
+  return { pools, nextSlot: view.getUint8(3) === 1 ? null : readInt24(view, 4) };
 }
 
 /** An answer that is known to be whole: throws `InvariantError` when it ends within a pool. Otherwise use `readTicks`. */
 export function decodeTickLensResult(hex: string): V3PoolTicks[] {
-  const { pools, nextCompressedTick } = decodeTickLensAnswer(hex);
-  invariant(nextCompressedTick === null, "tick lens: the answer ends within a pool; read it in pages (readTicks)");
+  const { pools, nextSlot } = decodeTickLensAnswer(hex);
+  invariant(nextSlot === null, "tick lens: the answer ends within a pool; read it in pages (readTicks)");
   return pools;
 }
 
 /**
- * All pools with all their ticks, in as many calls as it takes, in the order given.
+ * All pools with all their ticks, in as many calls as it takes, in the order given, all of one layout.
  *
  * `call` performs an `eth_call` without `to`. It must name one block, the same for every page: pages of different blocks would make a pool that never was.
  * (A pool that changed between two pages is recognised and refused, but a block hash in `call` is what prevents it.)
  */
-export async function readTicks(pools: readonly Address[], call: (data: Hex) => Promise<string>): Promise<V3PoolTicks[]> {
+export async function readTicks(
+  pools: readonly Address[],
+  call: (data: Hex) => Promise<string>,
+  layout: TickLayout = "slot0",
+): Promise<V3PoolTicks[]> {
   const complete: V3PoolTicks[] = [];
   let partial: V3PoolTicks | null = null;
-  let cursor: TickLensCursor = { pool: 0, compressedTick: FROM_START };
+  let cursor: TickLensCursor = { pool: 0, slot: FROM_START };
   const mostPages = pools.length * MAX_PAGES_PER_POOL;
   for (let page = 0; cursor.pool < pools.length; page++) {
     invariant(page < mostPages, `tick lens: no end after ${page} pages`);
     const asked = pools.slice(cursor.pool, cursor.pool + MAX_POOLS_PER_CALL);
-    const answer = decodeTickLensAnswer(await call(encodeTickLensCall(asked, cursor.compressedTick)));
+    const answer = decodeTickLensAnswer(await call(encodeTickLensCall(asked, layout, cursor.slot)));
     invariant(answer.pools.length > 0, "tick lens: no pool read, the node grants too little gas");
     for (const [i, read] of answer.pools.entries()) {
       invariant(read.pool === asked[i], `tick lens: asked for ${asked[i]}, answered ${read.pool}`);
       const whole: V3PoolTicks = i === 0 && partial !== null ? joinPages(partial, read) : read;
-      if (i === answer.pools.length - 1 && answer.nextCompressedTick !== null) partial = whole;
+      if (i === answer.pools.length - 1 && answer.nextSlot !== null) partial = whole;
       else complete.push(whole);
     }
     const next: TickLensCursor =
-      answer.nextCompressedTick === null
-        ? { pool: cursor.pool + answer.pools.length, compressedTick: FROM_START }
-        : { pool: cursor.pool + answer.pools.length - 1, compressedTick: answer.nextCompressedTick };
-    invariant(
-      next.pool > cursor.pool || next.compressedTick > cursor.compressedTick,
-      "tick lens: no tick read, the node grants too little gas",
-    );
-    if (answer.nextCompressedTick === null) partial = null;
+      answer.nextSlot === null
+        ? { pool: cursor.pool + answer.pools.length, slot: FROM_START }
+        : { pool: cursor.pool + answer.pools.length - 1, slot: answer.nextSlot };
+    invariant(next.pool > cursor.pool || next.slot > cursor.slot, "tick lens: no tick read, the node grants too little gas");
+    if (answer.nextSlot === null) partial = null;
     cursor = next;
   }
   return complete;
@@ -180,7 +197,7 @@ function joinPages(earlier: V3PoolTicks, later: V3PoolTicks): V3PoolTicks {
  * position adds at its lower what it takes at its upper tick.
  */
 export function tickStateProblem(state: V3PoolTicks): string | null {
-  if (state.sqrtPriceX96 === 0n) return "not an initialised V3 pool";
+  if (state.sqrtPriceX96 === 0n) return "not an initialised pool";
   let active = 0n;
   let total = 0n;
   let previous = Number.NEGATIVE_INFINITY;

@@ -1,28 +1,39 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title V3TickLens: the whole state of many Uniswap V3 pools, all initialised ticks included, in one `eth_call` and without a deployment.
+/// @title V3TickLens: the whole state of many tick-based pools, all initialised ticks included, in one `eth_call` and without a deployment.
 ///
-/// @notice Called with no `to` and creation code as data: the constructor reads, and returns what it read in place of a contract's code. Works with every
-/// fork that kept `tickBitmap`, `ticks`, `slot0` and their first two return values (PancakeSwap V3, Slipstream and others).
+/// @notice Called with no `to` and creation code as data: the constructor reads, and returns what it read in place of a contract's code. Works with Uniswap V3,
+/// with every fork that kept the first two return values of `slot0` and `ticks` (PancakeSwap V3, Slipstream, Solidly V3, Ramses), and with Algebra.
 ///
 /// @dev Nodes apply to that result the rules for code, which shape this lens:
 /// - at most 24,576 bytes (EIP-170), about 690 ticks: so an answer may end anywhere, even between two ticks of a pool, and says where to continue;
 /// - 200 gas a byte: so it also stops while there is gas left to pay for what it has (a spacing of 1 needs 6,932 words, about 18 million gas);
 /// - not beginning with 0xEF (EIP-3541): so it begins with a version byte.
 ///
+/// Where a pool keeps its price and its ticks (`kind`):
+///
+///     0   slot0(), tickBitmap(int16), a bit for each multiple of tickSpacing()
+///     1   globalState(), tickTable(int16), a bit for each multiple of tickSpacing()
+///     2   globalState(), tickTable(int16), a bit for each tick
+///     3   globalState(), no table: ticks(int24) says in its third and fourth word which ticks come before and after, from the lowest to the highest of all
+///
 /// A pool that is not one, or that answers nonsense, is reported with a price of zero and no ticks: one bad address must not cost the others their answer.
 ///
 /// Result, big-endian and unpadded:
 ///
-///     answer   version 1 (= 1) | pools reported 2 | last pool complete 1 | next compressed tick 3, signed, if not
-///     pool     pool 20 | token0 20 | token1 20 | fee 3 | tickSpacing 3, signed | sqrtPriceX96 20 | tick 3, signed | liquidity 16 | number of ticks 2
+///     answer   version 1 (= 2) | pools reported 2 | last pool complete 1 | next slot 3, signed, if not
+///     pool     pool 20 | token0 20 | token1 20 | fee 3 | tickSpacing 3, signed | sqrtPriceX96 20 | tick 3, signed | liquidity 16
+///              | third word 3 | fourth word 3 | words 1 | number of ticks 2
 ///     tick     tick 3, signed | liquidityNet 16, signed | liquidityGross 16
+///
+/// The fee is currentFee(), of a pool without it fee(), of one without either 0xffffff. The words are those of slot0() or globalState(), where some pools keep
+/// fees: how many it has, and the low 24 bits of the third and fourth. A slot is a bit of the table; in kind 3 it is a tick.
 contract V3TickLens {
     uint256 private constant MAX_RESULT_BYTES = 24_576;
     uint256 private constant ANSWER_HEAD_BYTES = 7;
-    uint256 private constant POOL_BYTES = 107;
-    uint256 private constant TICK_COUNT_AT = 105;
+    uint256 private constant POOL_BYTES = 114;
+    uint256 private constant TICK_COUNT_AT = 112;
     uint256 private constant TICK_BYTES = 35;
 
     /// @dev Price of a byte of "code", and what reading one more word or tick and returning may cost beyond it.
@@ -31,10 +42,15 @@ contract V3TickLens {
 
     /// @dev TickMath.MAX_TICK (v3-core).
     int256 private constant MAX_TICK = 887_272;
+    uint256 private constant NO_FEE = 0xffffff;
 
-    /// @param pools Pools to read, in order.
-    /// @param firstCompressedTick Where to begin in the first pool, as a tick divided by its spacing; anything below the range begins at its start.
-    constructor(address[] memory pools, int24 firstCompressedTick) {
+    uint256 private constant SLOT0 = 0;
+    uint256 private constant EVERY_TICK = 2;
+    uint256 private constant LIST = 3;
+
+    /// @param pools Pools to read, in order, all of one kind.
+    /// @param firstSlot Where to begin in the first pool; anything below the range begins at its start.
+    constructor(address[] memory pools, int24 firstSlot, uint8 kind) {
         uint256 result;
         assembly ("memory-safe") {
             result := mload(0x40)
@@ -43,16 +59,16 @@ contract V3TickLens {
         }
         uint256 end = result + ANSWER_HEAD_BYTES;
         uint256 reported;
-        int256 next = firstCompressedTick;
+        int256 next = firstSlot;
         bool complete = true;
 
         while (reported < pools.length && complete && _hasRoom(result, end, POOL_BYTES + TICK_BYTES)) {
-            (end, complete, next) = _pool(result, end, pools[reported], next);
+            (end, complete, next) = _pool(result, end, pools[reported], next, kind);
             ++reported;
             if (complete) next = type(int24).min;
         }
 
-        _write(result, 1, 1);
+        _write(result, 1, 2);
         _write(result + 1, 2, reported);
         _write(result + 3, 1, complete ? 1 : 0);
         _write(result + 4, 3, complete ? 0 : uint256(next));
@@ -62,90 +78,122 @@ contract V3TickLens {
     }
 
     /// @dev Appends one pool and as many of its ticks as fit.
-    function _pool(uint256 result, uint256 position, address pool, int256 first)
+    function _pool(uint256 result, uint256 position, address pool, int256 first, uint256 kind)
         private
         view
         returns (uint256 end, bool complete, int256 next)
     {
-        (bool ok, int256 spacing) = _head(position, pool);
+        (bool ok, int256 spacing) = _head(position, pool, kind);
         end = position + POOL_BYTES;
         if (!ok) return (end, true, 0);
+        if (kind == LIST) (end, complete, next) = _list(result, end, pool, first);
+        else (end, complete, next) = _table(result, end, pool, first, kind == EVERY_TICK ? int256(1) : spacing, kind);
+        _write(position + TICK_COUNT_AT, 2, (end - position - POOL_BYTES) / TICK_BYTES);
+    }
 
+    /// @dev Appends the ticks that a table of bits has, from the bit `first` on.
+    function _table(uint256 result, uint256 position, address pool, int256 first, int256 spacing, uint256 kind)
+        private
+        view
+        returns (uint256 end, bool complete, int256 next)
+    {
+        end = position;
+        uint256 table = _tableSelector(kind);
         int256 last = MAX_TICK / spacing;
-        int256 compressed = first < -last ? -last : first;
-        uint256 count;
-        while (compressed <= last) {
+        next = first < -last ? -last : first;
+        while (next <= last) {
             if (!_hasRoom(result, end, TICK_BYTES)) break;
-            // What is left of the word that holds `compressed`; `>>` and `& 255` round down for negative ticks too, as TickBitmap.position does.
-            (, uint256 bitmap) = _read(pool, 0x5339c296, compressed >> 8); // tickBitmap(int16)
-            bitmap >>= uint256(compressed) & 255;
+            // What is left of the word that holds `next`; `>>` and `& 255` round down for negative ticks too, as TickBitmap.position does.
+            (, uint256 bitmap) = _read(pool, table, next >> 8);
+            bitmap >>= uint256(next) & 255;
             if (bitmap == 0) {
-                compressed = ((compressed >> 8) + 1) << 8;
+                next = ((next >> 8) + 1) << 8;
                 continue;
             }
             // All ticks of this word, without reading the word again.
             while (bitmap != 0) {
                 uint256 skip = _lowestBit(bitmap);
-                compressed += int256(skip);
+                next += int256(skip);
                 if (!_hasRoom(result, end, TICK_BYTES)) break;
-                end = _tick(end, pool, compressed * spacing);
-                ++count;
-                ++compressed;
+                (, uint256 gross, uint256 net) = _readTwo(pool, 0xf30dba93, next * spacing); // ticks(int24)
+                end = _tick(end, next * spacing, net, gross);
+                ++next;
                 // Two shifts: a shift by 256, after bit 255, is defined, but `skip + 1` reads less plainly.
                 bitmap = (bitmap >> skip) >> 1;
-                if (bitmap == 0) compressed = (((compressed - 1) >> 8) + 1) << 8;
+                if (bitmap == 0) next = (((next - 1) >> 8) + 1) << 8;
             }
             if (bitmap != 0) break;
         }
-        _write(position + TICK_COUNT_AT, 2, count);
-        return (end, compressed > last, compressed);
+        complete = next > last;
     }
 
-    /// @dev Writes all of the pool's record but the number of ticks. Not ok, with a price of zero, for what is no initialised V3 pool.
-    function _head(uint256 position, address pool) private view returns (bool ok, int256 spacing) {
+    /// @dev Appends the ticks of a list, from the tick `first` on. Its two ends are in it with or without liquidity.
+    function _list(uint256 result, uint256 position, address pool, int256 first) private view returns (uint256 end, bool complete, int256 next) {
+        end = position;
+        next = first < -MAX_TICK ? -MAX_TICK : first;
+        while (!complete) {
+            if (!_hasRoom(result, end, TICK_BYTES)) break;
+            (uint256 words, uint256 gross, uint256 net,, uint256 following) = _readFour(pool, 0xf30dba93, next); // ticks(int24)
+            if (words >= 4 && gross != 0) end = _tick(end, next, net, gross);
+            // The highest tick's successor is itself.
+            complete = words < 4 || int256(following) <= next || int256(following) > MAX_TICK;
+            next = int256(following);
+        }
+    }
+
+    /// @dev Writes all of the pool's record but the number of ticks. Not ok, with a price of zero, for what is no initialised pool of this kind.
+    function _head(uint256 position, address pool, uint256 kind) private view returns (bool ok, int256 spacing) {
         _write(position, 20, uint160(pool));
-        uint256 token0;
-        uint256 token1;
-        uint256 fee;
-        uint256 spacingRead;
-        uint256 sqrtPriceX96;
-        uint256 tick;
-        uint256 liquidity;
-        (ok, token0) = _read(pool, 0x0dfe1681, 0); // token0()
-        bool readable = ok;
-        (ok, token1) = _read(pool, 0xd21220a7, 0); // token1()
+        bool readable;
+        {
+            (uint256 words, uint256 sqrtPriceX96, uint256 tick, uint256 third, uint256 fourth) =
+                _readFour(pool, kind == SLOT0 ? 0x3850c7bd : 0xe76c01e4, 0); // slot0(), globalState()
+            readable = words >= 4 && words <= type(uint8).max && sqrtPriceX96 != 0 && sqrtPriceX96 <= type(uint160).max;
+            _write(position + 66, 20, sqrtPriceX96);
+            _write(position + 86, 3, tick);
+            _write(position + 105, 3, third);
+            _write(position + 108, 3, fourth);
+            _write(position + 111, 1, words);
+        }
+        uint256 value;
+        (ok, value) = _read(pool, 0x0dfe1681, 0); // token0()
         readable = readable && ok;
-        (ok, fee) = _read(pool, 0xddca3f43, 0); // fee()
+        _write(position + 20, 20, value);
+        (ok, value) = _read(pool, 0xd21220a7, 0); // token1()
         readable = readable && ok;
-        (ok, spacingRead) = _read(pool, 0xd0c93a7c, 0); // tickSpacing()
+        _write(position + 40, 20, value);
+        (ok, value) = _read(pool, 0xda3c300d, 0); // currentFee()
+        if (!ok) (ok, value) = _read(pool, 0xddca3f43, 0); // fee()
+        if (!ok) value = NO_FEE;
+        readable = readable && (!ok || value < NO_FEE);
+        _write(position + 60, 3, value);
+        (ok, value) = _read(pool, 0xd0c93a7c, 0); // tickSpacing()
         readable = readable && ok;
-        (ok, liquidity) = _read(pool, 0x1a686502, 0); // liquidity()
-        readable = readable && ok;
-        (ok, sqrtPriceX96, tick) = _readTwo(pool, 0x3850c7bd, 0); // slot0()
-        readable = readable && ok;
-        (ok,) = _read(pool, 0x5339c296, 0); // tickBitmap(int16): present, so that an empty one means empty
-        readable = readable && ok;
-
-        spacing = int256(spacingRead);
-        ok = readable && sqrtPriceX96 != 0 && sqrtPriceX96 <= type(uint160).max && spacing > 0 && spacing <= MAX_TICK && fee < 1 << 24
-            && liquidity <= type(uint128).max;
-        if (!ok) (token0, token1, fee, spacingRead, sqrtPriceX96, tick, liquidity) = (0, 0, 0, 0, 0, 0, 0);
-        _write(position + 20, 20, token0);
-        _write(position + 40, 20, token1);
-        _write(position + 60, 3, fee);
-        _write(position + 63, 3, spacingRead);
-        _write(position + 66, 20, sqrtPriceX96);
-        _write(position + 86, 3, tick);
-        _write(position + 89, 16, liquidity);
+        spacing = int256(value);
+        _write(position + 63, 3, value);
+        (ok, value) = _read(pool, 0x1a686502, 0); // liquidity()
+        readable = readable && ok && value <= type(uint128).max;
+        _write(position + 89, 16, value);
         _write(position + TICK_COUNT_AT, 2, 0);
+        (ok,) = kind == LIST ? _read(pool, 0xf30dba93, -MAX_TICK) : _read(pool, _tableSelector(kind), 0); // present, so that an empty one means empty
+
+        ok = ok && readable && spacing > 0 && spacing <= MAX_TICK;
+        if (!ok) {
+            _write(position + 20, 32, 0);
+            _write(position + 52, 32, 0);
+            _write(position + 82, 30, 0);
+        }
     }
 
-    function _tick(uint256 position, address pool, int256 tick) private view returns (uint256 end) {
-        (, uint256 gross, uint256 net) = _readTwo(pool, 0xf30dba93, tick); // ticks(int24)
+    function _tick(uint256 position, int256 tick, uint256 net, uint256 gross) private pure returns (uint256 end) {
         _write(position, 3, uint256(tick));
         _write(position + 3, 16, net);
         _write(position + 19, 16, gross);
         return position + TICK_BYTES;
+    }
+
+    function _tableSelector(uint256 kind) private pure returns (uint256) {
+        return kind == SLOT0 ? 0x5339c296 : 0xc677e3e0; // tickBitmap(int16), tickTable(int16)
     }
 
     function _hasRoom(uint256 result, uint256 end, uint256 more) private view returns (bool) {
@@ -171,6 +219,25 @@ contract V3TickLens {
             ok := and(gt(returndatasize(), 0x3f), staticcall(gas(), target, 0x1c, 0x24, 0x00, 0x40))
             first := mul(ok, mload(0x00))
             second := mul(ok, mload(0x20))
+        }
+    }
+
+    /// @dev Its first four words, and how many it has in all. Meaningless words where it has fewer than four.
+    function _readFour(address target, uint256 selector, int256 argument)
+        private
+        view
+        returns (uint256 words, uint256 first, uint256 second, uint256 third, uint256 fourth)
+    {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(0x00, selector)
+            mstore(0x20, argument)
+            let ok := staticcall(gas(), target, 0x1c, 0x24, free, 0x80)
+            words := mul(ok, shr(5, returndatasize()))
+            first := mload(free)
+            second := mload(add(free, 0x20))
+            third := mload(add(free, 0x40))
+            fourth := mload(add(free, 0x60))
         }
     }
 

@@ -1,4 +1,4 @@
-import { Contract } from "ethers";
+import { Contract, getCreateAddress } from "ethers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { addressOf, callCreation, deployPublished, method, startTestChain, type TestChain } from "./testing.ts";
@@ -25,6 +25,9 @@ const POOL_ABI = [
   "function ticks(int24) view returns (uint128 liquidityGross, int128 liquidityNet, uint256, uint256, int56, uint160, uint32, bool)",
 ];
 const Q96 = 1n << 96n;
+
+const INTEGRAL_CORE = "@cryptoalgebra/integral-core/artifacts/contracts";
+const INTEGRAL_PERIPHERY = "@cryptoalgebra/integral-periphery/artifacts/contracts";
 
 let chain: TestChain;
 let factory: Contract;
@@ -200,3 +203,65 @@ test("too little gas for one pool is an error, not an endless loop", async () =>
   for (const gas of [150_000n, 170_000n, 190_000n, 210_000n])
     await expect(readTicks(pools, callCreation(chain.provider, gas))).rejects.toThrow("too little gas");
 });
+
+test("Algebra's list of ticks and its table of them say the same, in pages too, and what the pool's getters say", async () => {
+  const { signer } = chain;
+  const nonce = await signer.getNonce();
+  // Factory and deployer each want the other's address.
+  const deployerAddress = getCreateAddress({ from: signer.address, nonce: nonce + 1 });
+  const algebra = await deployPublished(signer, `${INTEGRAL_CORE}/AlgebraFactory.sol/AlgebraFactory.json`, [deployerAddress]);
+  await deployPublished(signer, `${INTEGRAL_CORE}/AlgebraPoolDeployer.sol/AlgebraPoolDeployer.json`, [algebra]);
+  const manager = await deployPublished(signer, `${INTEGRAL_PERIPHERY}/NonfungiblePositionManager.sol/NonfungiblePositionManager.json`, [
+    algebra,
+    signer.address,
+    signer.address,
+    deployerAddress,
+  ]);
+  const approve = ["function approve(address, uint256) returns (bool)"];
+  for (const token of [token0, token1]) await (await method(new Contract(token, approve, signer), "approve")(manager, 1n << 120n)).wait();
+  const zero = `0x${"00".repeat(20)}`;
+  await (await method(manager, "createAndInitializePoolIfNecessary")(token0, token1, zero, (Q96 * 11n) / 10n, "0x")).wait();
+  const pool = asAddress(await method(algebra, "poolByPair")(token0, token1));
+  const random = seeded(11);
+  const expected = new Set<number>();
+  for (let i = 0; i < 25; i++) {
+    const lower = (random.next().value % 200) - 100;
+    const upper = lower + 1 + (random.next().value % 60);
+    const [tickLower, tickUpper] = i === 0 ? [-887220, 887220] : [lower * 60, upper * 60];
+    expected.add(tickLower);
+    expected.add(tickUpper);
+    const params = [token0, token1, zero, tickLower, tickUpper, 1n << 60n, 1n << 60n, 0, 0, signer.address, 1n << 60n];
+    await (await method(manager, "mint")(params, { gasLimit: 2_000_000 })).wait();
+  }
+
+  const [list, table] = [
+    await readTicks([pool], callCreation(chain.provider), "globalState-list"),
+    await readTicks([pool], callCreation(chain.provider, 30_000_000n), "globalState-every-tick"),
+  ];
+  expect(list).toEqual(table);
+  expect(await readTicks([pool, pool], callCreation(chain.provider, 400_000n), "globalState-list")).toEqual([...list, ...list]);
+  const [read] = list as [V3PoolTicks];
+  expect(read.ticks.map(({ tick }) => tick)).toEqual([...expected].sort((left, right) => left - right));
+  expect(tickStateProblem(read)).toBeNull();
+  const getters = new Contract(
+    pool,
+    [
+      "function globalState() view returns (uint160 price, int24 tick, uint16 lastFee, uint8 pluginConfig, uint16, bool)",
+      "function fee() view returns (uint16)",
+      "function liquidity() view returns (uint128)",
+      "function ticks(int24) view returns (uint256 liquidityTotal, int128 liquidityDelta, int24, int24, uint256, uint256)",
+    ],
+    chain.provider,
+  );
+  const { price, tick, lastFee, pluginConfig } = await method(getters, "globalState")();
+  expect(read).toMatchObject({ pool, token0, token1, tickSpacing: 60, sqrtPriceX96: price, tick: Number(tick) });
+  expect(read).toMatchObject({ liquidity: await method(getters, "liquidity")(), feePips: Number(await method(getters, "fee")()) });
+  expect(read.slot).toEqual({ third: Number(lastFee), fourth: Number(pluginConfig), words: 6 });
+  for (const { tick: at, liquidityNet, liquidityGross } of read.ticks) {
+    const { liquidityTotal, liquidityDelta } = await method(getters, "ticks")(at);
+    expect([liquidityGross, liquidityNet]).toEqual([liquidityTotal, liquidityDelta]);
+  }
+  // A pool of another layout is not read for one of this.
+  expect((await readTicks([pool], callCreation(chain.provider)))[0]).toMatchObject({ sqrtPriceX96: 0n, ticks: [] });
+  expect((await readTicks([pools[0] as Address], callCreation(chain.provider), "globalState-list"))[0]).toMatchObject({ sqrtPriceX96: 0n });
+}, 30_000);

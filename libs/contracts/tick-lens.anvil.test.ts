@@ -192,10 +192,18 @@ test("an address that is no pool, or not initialised, costs the others nothing",
   const nobody = asAddress(`0x${"77".repeat(20)}`);
   const [pool] = pools as [Address];
   const read = await readTicks([nobody, token0, uninitialised, pool], callCreation(chain.provider));
-  for (const [i, address] of [nobody, token0, uninitialised].entries()) {
-    expect(read[i]).toMatchObject({ pool: address, sqrtPriceX96: 0n, ticks: [] });
+  for (const [i, address] of [nobody, token0].entries()) {
+    expect(read[i]).toMatchObject({
+      pool: address,
+      token0: `0x${"00".repeat(20)}`,
+      tickSpacing: 0,
+      feePips: 0,
+      sqrtPriceX96: 0n,
+      ticks: [],
+    });
     expect(tickStateProblem(read[i] as V3PoolTicks)).toBe("not an initialised pool");
   }
+  expect(read[2]).toMatchObject({ pool: uninitialised, token0, token1, tickSpacing: 7, feePips: 777, sqrtPriceX96: 0n, ticks: [] });
   expect(read[3]?.ticks.length).toBeGreaterThan(20);
 });
 

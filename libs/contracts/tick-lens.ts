@@ -36,7 +36,7 @@ export interface V3PoolTicks {
   /** currentFee(), of a pool without it fee(); null for a pool without either. */
   readonly feePips: number | null;
   readonly tickSpacing: number;
-  /** Zero when the address is no initialised pool of this layout; then everything else is zero and empty as well. */
+  /** Zero when the pool is not initialised, and when the address is no pool of this layout; then everything else is zero and empty as well. */
   readonly sqrtPriceX96: bigint;
   readonly tick: number;
   readonly liquidity: bigint;

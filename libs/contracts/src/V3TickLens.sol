@@ -18,7 +18,8 @@ pragma solidity 0.8.37;
 ///     2   globalState(), tickTable(int16), a bit for each tick
 ///     3   globalState(), no table: ticks(int24) says in its third and fourth word which ticks come before and after, from the lowest to the highest of all
 ///
-/// A pool that is not one, or that answers nonsense, is reported with a price of zero and no ticks: one bad address must not cost the others their answer.
+/// What is no pool, or answers nonsense, is reported with zeros and no ticks: one bad address must not cost the others their answer. A pool that is not
+/// initialised has a price of zero, and tokens, fee and spacing.
 ///
 /// Result, big-endian and unpadded:
 ///
@@ -141,14 +142,16 @@ contract V3TickLens {
         }
     }
 
-    /// @dev Writes all of the pool's record but the number of ticks. Not ok, with a price of zero, for what is no initialised pool of this kind.
+    /// @dev Writes all of the pool's record but the number of ticks. Not ok for one without ticks: not initialised, or no pool of this kind, which leaves all fields zero.
     function _head(uint256 position, address pool, uint256 kind) private view returns (bool ok, int256 spacing) {
         _write(position, 20, uint160(pool));
+        bool initialized;
         bool readable;
         {
             (uint256 words, uint256 sqrtPriceX96, uint256 tick, uint256 third, uint256 fourth) =
                 _readFour(pool, kind == SLOT0 ? 0x3850c7bd : 0xe76c01e4, 0); // slot0(), globalState()
-            readable = words >= 4 && words <= type(uint8).max && sqrtPriceX96 != 0 && sqrtPriceX96 <= type(uint160).max;
+            initialized = sqrtPriceX96 != 0;
+            readable = words >= 4 && words <= type(uint8).max && sqrtPriceX96 <= type(uint160).max;
             _write(position + 66, 20, sqrtPriceX96);
             _write(position + 86, 3, tick);
             _write(position + 105, 3, third);
@@ -183,6 +186,7 @@ contract V3TickLens {
             _write(position + 52, 32, 0);
             _write(position + 82, 30, 0);
         }
+        ok = ok && initialized;
     }
 
     function _tick(uint256 position, int256 tick, uint256 net, uint256 gross) private pure returns (uint256 end) {

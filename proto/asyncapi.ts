@@ -7,23 +7,15 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { TSchema } from "typebox";
 import { LOG_COLUMNS, LogRow } from "#proto/block/v1/observed.ts";
-import { Candidate, Hop } from "#proto/cycle/v1/found.ts";
+import { Candidate, Hop, SwapCall } from "#proto/cycle/v1/found.ts";
 import { Scored } from "#proto/opportunity/v1/scored.ts";
-import {
-  POOL_COLUMNS,
-  PoolRow,
-  PoolStates,
-  TickRow,
-  V2_STATE_COLUMNS,
-  V2StateRow,
-  V3_STATE_COLUMNS,
-  V3StateRow,
-} from "#proto/pool/v1/state.ts";
+import { FAMILY_IDS, type FamilyId, FoundPools, POOL_FAMILIES, PoolStates, TickRow } from "#proto/pool/v1/state.ts";
 import { AddressText, Count, HashText, HexData, Int, Token, Uint } from "#proto/scalars.ts";
 import { ACTORS, type ActorName, CAPTURED, STREAMS, type StreamKey, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
 
 export const ASYNCAPI_FILE = new URL("asyncapi.json", import.meta.url);
 
+const columnsOf = (family: FamilyId) => `${family}: ${POOL_FAMILIES[family].columns.join(", ")}.`;
 const positional = (columns: readonly string[]) => `Positional: ${columns.join(", ")}.`;
 
 /** Schemas that several messages share: written once under components, with what their type alone does not say. */
@@ -36,11 +28,10 @@ const SHARED: readonly (readonly [name: string, schema: TSchema, description: st
   ["Count", Count, "A block number, count or Unix time in milliseconds, below 2^53."],
   ["Token", Token, "What one token of a subject may be."],
   ["LogRow", LogRow, positional(LOG_COLUMNS)],
-  ["PoolRow", PoolRow, `${positional(POOL_COLUMNS)} The fee in 1e-6 units; tick spacing 0 where the family has none.`],
-  ["V2StateRow", V2StateRow, positional(V2_STATE_COLUMNS)],
-  ["V3StateRow", V3StateRow, `${positional(V3_STATE_COLUMNS)} In a change only the ticks that the block touched.`],
   ["TickRow", TickRow, "Positional: tick, liquidityNet, liquidityGross. A liquidityGross of 0 removes the tick."],
-  ["PoolStates", PoolStates, "Absolute states of pools of one family."],
+  ["PoolStates", PoolStates, `Absolute states of pools of one family, positional. ${FAMILY_IDS.map(columnsOf).join(" ")}`],
+  ["FoundPools", FoundPools, "Pools of one family, positional: pool, tokens in the pool's own order, what else never changes of it."],
+  ["SwapCall", SwapCall, "How the executor contract calls a pool."],
   ["Hop", Hop, "One swap of a cycle with its exact amounts."],
   ["Candidate", Candidate, "A cycle, sized exactly."],
   ["Scored", Scored, "A candidate with what it costs and is worth."],

@@ -106,7 +106,7 @@ function candidate(index: number): Candidate {
     dex: at === 1 ? "uniswap-v3" : "uniswap-v2",
     family: at === 1 ? ("uniswap-v3" as const) : ("uniswap-v2" as const),
     pool: address(index * 3 + at),
-    zeroForOne: at % 2 === 0,
+    call: { form: "v2" as const, zeroForOne: at % 2 === 0 },
     tokenIn: address(900 + at),
     tokenOut: address(901 + at),
     amountIn: "1234567890123456789",
@@ -134,7 +134,7 @@ function ours(): Measurement[] {
     causeSequence: 4_711,
     states: {
       family: "uniswap-v2",
-      rows: POOL_STATES.map(({ pool, reserve0, reserve1 }) => [pool, reserve0.toString(), reserve1.toString()]),
+      rows: POOL_STATES.map(({ pool, reserve0, reserve1 }) => [pool, reserve0.toString(), reserve1.toString(), 3_000, 3_000]),
     },
     removed: [],
   };

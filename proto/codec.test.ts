@@ -17,7 +17,7 @@ const changed: BodyOf<"poolChanged"> = {
   epoch: 0,
   reason: "block",
   causeSequence: 12,
-  states: { family: "uniswap-v2", rows: [[`0x${"1".repeat(40)}`, (2n ** 112n - 1n).toString(), "1"]] },
+  states: { family: "uniswap-v2", rows: [[`0x${"1".repeat(40)}`, (2n ** 112n - 1n).toString(), "1", 3_000, 3_000]] },
   removed: [],
 };
 

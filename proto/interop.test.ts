@@ -32,6 +32,8 @@ test.skipIf(python === undefined)("Python's msgpack reads what we write, to the 
           (2n ** 160n - 1n).toString(),
           -887_272,
           (2n ** 128n - 1n).toString(),
+          500,
+          500,
           [[-60, (-(2n ** 127n)).toString(), (2n ** 127n).toString()]],
         ],
       ],

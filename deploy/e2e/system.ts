@@ -231,24 +231,20 @@ export class System {
       };
       const snapshot = await loadSnapshot(this.bus, "local", announced.body.object);
       if (snapshot === null) throw new Error(`no snapshot ${announced.body.object}`);
-      const pools = new Map(snapshot.pools.map((row) => [row[0] as string, { info: infoOf(row), state: family.created() }]));
+      const pools = new Map(snapshot.pools.rows.map((row) => [row[0], { info: infoOf(row), state: family.created() }]));
       for (const row of snapshot.states.rows) family.applyRow(pools.get(row[0])?.state as object, row);
       for (const { body, sequence } of await this.read("MARKET")) {
         if (!("dex" in body) || body.dex !== deployment.id || sequence <= snapshot.causeSequence) continue;
         if (body.kind === "pool-discovered") {
-          for (const row of body.rows) if (!pools.has(row[0])) pools.set(row[0], { info: infoOf(row), state: family.created() });
+          for (const row of body.pools.rows) if (!pools.has(row[0])) pools.set(row[0], { info: infoOf(row), state: family.created() });
         }
         if (body.kind !== "pool-changed" || body.causeSequence <= snapshot.causeSequence) continue;
         for (const row of body.states.rows) family.applyRow(pools.get(row[0])?.state as object, row);
         for (const address of body.removed) pools.delete(address);
       }
       const infos = [...pools.values()].map(({ info }) => info);
-      const truth = new Map(
-        (await family.read(readerAt(this.client, { multicall3: this.chain.multicall3, blockHash: head.hash }), infos)).map((row) => [
-          row[0],
-          row,
-        ]),
-      );
+      const reader = readerAt(this.client, { multicall3: this.chain.multicall3, blockHash: head.hash });
+      const truth = new Map((await family.read(reader, deployment, infos)).map((row) => [row[0], row]));
       for (const { info, state } of pools.values()) {
         compared++;
         const held = JSON.stringify(family.toRow(info, state));

@@ -1,7 +1,7 @@
-import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { ChainFacts } from "#libs/chains/chain.ts";
 import { asAddress } from "#libs/units/brand.ts";
 
-export const blast: ChainConfig = {
+export const blast: ChainFacts = {
   key: "blast",
   chainId: 81457,
   name: "Blast",
@@ -17,60 +17,6 @@ export const blast: ChainConfig = {
     { symbol: "ezETH", decimals: 18, address: asAddress("0x2416092f143378750bb29b79ed961ab195cceea5") },
     { symbol: "USDe", decimals: 18, address: asAddress("0x5d3a1ff2b6bab83b63cd9ad0787074081a52ef34") },
     { symbol: "weETH", decimals: 18, address: asAddress("0x04c0599ae5a44757c0af6f9ec3b93da8976c150a") },
-  ],
-  dexes: [
-    {
-      id: "uniswap-v2",
-      family: "uniswap-v2",
-      factory: asAddress("0x5c346464d33f90babaf70db6388507cc889c1070"),
-      deployBlock: 0,
-      feeBps: 30,
-      source:
-        "duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; Uniswap/contracts:deployments/json/81457.json; hummingbot/gateway:src/connectors/uniswap/uniswap.contracts.ts; DefiLlama/dimension-adapters:dexs/uniswap-v2.ts; npm:sushi@4.2.1:config/features/uniswap-v2.ts",
-    },
-    {
-      id: "sushiswap-v2",
-      family: "uniswap-v2",
-      factory: asAddress("0x42fa929fc636e657ac568c0b5cf38e203b67ac2b"),
-      deployBlock: 0,
-      feeBps: 30,
-      source:
-        "DefiLlama/dimension-adapters:factory/uniV2.ts; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; npm:sushi@4.2.1:config/features/sushiswap-v2.ts; 1delta-DAO/contracts-delegation:scripts/_create/dex/uniV2.ts",
-    },
-    {
-      id: "thruster-v2-30bps",
-      family: "uniswap-v2",
-      factory: asAddress("0xb4a7d971d0adea1c73198c97d7ab3f9ce4aafa13"),
-      deployBlock: 0,
-      feeBps: 30,
-      source:
-        "DefiLlama/dimension-adapters:factory/uniV2.ts; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; sushi-labs/sushiswap:packages/sushi/src/router/liquidity-providers/ThrusterV2.ts",
-    },
-    {
-      id: "thruster-v2-100bps",
-      family: "uniswap-v2",
-      factory: asAddress("0x37836821a2c03c171fb1a595767f4a16e2b93fc4"),
-      deployBlock: 0,
-      feeBps: 100,
-      source:
-        "duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; DefiLlama/DefiLlama-Adapters:projects/thruster-fi-v2/index.js; sushi-labs/sushiswap:packages/sushi/src/router/liquidity-providers/ThrusterV2.ts",
-    },
-    {
-      id: "uniswap-v3",
-      family: "uniswap-v3",
-      factory: asAddress("0x792edade80af5fc680d96a2ed80a44247d2cf6fd"),
-      deployBlock: 400903,
-      source:
-        "duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; Uniswap/contracts:deployments/json/81457.json; hummingbot/gateway:src/connectors/uniswap/uniswap.contracts.ts; DefiLlama/DefiLlama-Adapters:projects/uniswap/index.js; npm:sushi@4.2.1:config/features/uniswap-v3.ts",
-    },
-    {
-      id: "sushiswap-v3",
-      family: "uniswap-v3",
-      factory: asAddress("0x7680d4b43f3d1d54d6cfeeb2169463bfa7a6cf0d"),
-      deployBlock: 284122,
-      source:
-        "DefiLlama/DefiLlama-Adapters:projects/sushiswap-v3/index.js; npm:sushi@4.2.1:config/features/sushiswap-v3.ts; 1delta-DAO/contracts-delegation:scripts/_create/dex/uniV3.ts",
-    },
   ],
   flashLenders: [],
   relays: [],

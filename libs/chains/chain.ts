@@ -1,15 +1,22 @@
 import type { Address } from "#libs/units/brand.ts";
+import type { FamilyId } from "#proto/pool/v1/state.ts";
 
 /** A deployment of a DEX family on one chain. A fork is one of these, not code. */
 export interface DexDeployment {
   /** Unique on its chain, lower-case kebab, no dots: it is a token of a subject (`hs.<chain>.pool.changed.<dex>`). */
   readonly id: string;
-  readonly family: "uniswap-v2" | "uniswap-v3";
+  readonly brand: string;
+  readonly family: FamilyId;
+  /** Which of the family's contract variants it is: they differ in events, or in where a fee is read. */
+  readonly variant: string;
+  /** The contract that makes the pools or keeps their list: factory, vault or registry. */
   readonly factory: Address;
   /** First block in which the factory can have created a pool: where discovery starts. */
   readonly deployBlock: number;
-  /** Swap fee, 1e-4 units, of every pair of a uniswap-v2 family deployment. Absent for families whose pools carry their fee. */
+  /** Swap fee, 1e-4 units, of every pair, where one fee holds for the deployment. */
   readonly feeBps?: number;
+  /** At least two publishers agree on the address. Others are off until a configuration names them. */
+  readonly verified: boolean;
   /** Where the address comes from. */
   readonly source: string;
 }
@@ -31,8 +38,8 @@ export interface TokenFacts {
   readonly decimals: number;
 }
 
-/** All that the actors know of a chain before they ask it. Static data for public chains; written by the local chain for itself. */
-export interface ChainConfig {
+/** All that the actors know of a chain before they ask it, but its DEXes. Static data for public chains; written by the local chain for itself. */
+export interface ChainFacts {
   /** Lower-case kebab, no dots: the second token of every subject. */
   readonly key: string;
   readonly chainId: number;
@@ -42,9 +49,13 @@ export interface ChainConfig {
   readonly multicall3: Address;
   readonly blockTimeMs: number;
   readonly tokens: readonly TokenFacts[];
-  readonly dexes: readonly DexDeployment[];
   readonly flashLenders: readonly FlashLender[];
   readonly relays: readonly RelayEndpoint[];
   /** Our executor contract, once deployed. Paper mode needs none. */
   readonly executorContract?: Address;
+}
+
+export interface ChainConfig extends ChainFacts {
+  /** Of a built-in chain all that are known; of a configured one those that are followed. */
+  readonly dexes: readonly DexDeployment[];
 }

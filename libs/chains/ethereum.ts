@@ -1,7 +1,7 @@
-import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { ChainFacts } from "#libs/chains/chain.ts";
 import { asAddress } from "#libs/units/brand.ts";
 
-export const ethereum: ChainConfig = {
+export const ethereum: ChainFacts = {
   key: "ethereum",
   chainId: 1,
   name: "Ethereum",
@@ -22,67 +22,6 @@ export const ethereum: ChainConfig = {
     { symbol: "AAVE", decimals: 18, address: asAddress("0x7fc66500c84a76ad7e9c93437bfc5ac33e2ddae9") },
     { symbol: "FRAX", decimals: 18, address: asAddress("0x853d955acef822db058eb8505911ed77f175b99e") },
     { symbol: "crvUSD", decimals: 18, address: asAddress("0xf939e0a03fb07f59a73314e73794be0e57ac1b4e") },
-  ],
-  dexes: [
-    {
-      id: "uniswap-v2",
-      family: "uniswap-v2",
-      factory: asAddress("0x5c69bee701ef814a2b6a3edd4b1652cb9cc5aa6f"),
-      deployBlock: 10000834,
-      feeBps: 30,
-      source:
-        "npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v2/config.js; bancorprotocol/fastlane-bot:fastlane_bot/data/multichain_addresses.csv; BowTiedDevil/degenbot:src/degenbot/registry/deployments.json; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; messari/subgraphs:subgraphs/uniswap-forks/protocols/uniswap-v2/config/deployments/uniswap-v2-ethereum/configurations.json",
-    },
-    {
-      id: "sushiswap-v2",
-      family: "uniswap-v2",
-      factory: asAddress("0xc0aee478e3658e2610c5f7a4a2e1777ce9e4f2ac"),
-      deployBlock: 10794229,
-      feeBps: 30,
-      source:
-        "DefiLlama/dimension-adapters:factory/uniV2.ts; npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v2/config.js; bancorprotocol/fastlane-bot:fastlane_bot/data/multichain_addresses.csv; BowTiedDevil/degenbot:src/degenbot/registry/deployments.json; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql",
-    },
-    {
-      id: "pancakeswap-v2",
-      family: "uniswap-v2",
-      factory: asAddress("0x1097053fd2ea711dad45caccc45eff7548fcb362"),
-      deployBlock: 15614590,
-      feeBps: 25,
-      source:
-        "npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v2/config.js; bancorprotocol/fastlane-bot:fastlane_bot/data/multichain_addresses.csv; BowTiedDevil/degenbot:src/degenbot/registry/deployments.json; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; hummingbot/gateway:src/connectors/pancakeswap/pancakeswap.contracts.ts",
-    },
-    {
-      id: "verse-dex-v2",
-      family: "uniswap-v2",
-      factory: asAddress("0xee3e9e46e34a27dc755a63e2849c9913ee1a06e2"),
-      deployBlock: 0,
-      feeBps: 30,
-      source:
-        "DefiLlama/DefiLlama-Adapters:registries/uniswapV2.js; npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v2/config.js; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql",
-    },
-    {
-      id: "uniswap-v3",
-      family: "uniswap-v3",
-      factory: asAddress("0x1f98431c8ad98523631ae4a59f267346ea31f984"),
-      deployBlock: 12369621,
-      source:
-        "npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v3/config.js; bancorprotocol/fastlane-bot:fastlane_bot/data/multichain_addresses.csv; BowTiedDevil/degenbot:src/degenbot/registry/deployments.json; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; messari/subgraphs:subgraphs/uniswap-v3-forks/protocols/uniswap-v3/config/deployments/uniswap-v3-ethereum/configurations.json",
-    },
-    {
-      id: "sushiswap-v3",
-      family: "uniswap-v3",
-      factory: asAddress("0xbaceb8ec6b9355dfc0269c18bac9d6e2bdc29c4f"),
-      deployBlock: 16955547,
-      source:
-        "npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v3/config.js; bancorprotocol/fastlane-bot:fastlane_bot/data/multichain_addresses.csv; BowTiedDevil/degenbot:src/degenbot/registry/deployments.json; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; messari/subgraphs:subgraphs/uniswap-v3-forks/protocols/sushiswap-v3/config/deployments/sushiswap-v3-ethereum/configurations.json",
-    },
-    {
-      id: "wagmi-v3",
-      family: "uniswap-v3",
-      factory: asAddress("0xb9a14ee1cd3417f3acc988f61650895151abde24"),
-      deployBlock: 18240112,
-      source: "DefiLlama/dimension-adapters:factory/uniV3.ts; sushi-labs/sushiswap:packages/sushi/src/router/liquidity-providers/Wagmi.ts",
-    },
   ],
   flashLenders: [{ id: "balancer-v2", kind: "balancer-v2", address: asAddress("0xba12222222228d8ba445958a75a0704d566bf2c8") }],
   relays: [

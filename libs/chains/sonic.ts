@@ -1,7 +1,7 @@
-import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { ChainFacts } from "#libs/chains/chain.ts";
 import { asAddress } from "#libs/units/brand.ts";
 
-export const sonic: ChainConfig = {
+export const sonic: ChainFacts = {
   key: "sonic",
   chainId: 146,
   name: "Sonic",
@@ -17,38 +17,6 @@ export const sonic: ChainConfig = {
     { symbol: "USDT", decimals: 6, address: asAddress("0x6047828dc181963ba44974801ff68e538da5eaf9") },
     { symbol: "scUSD", decimals: 6, address: asAddress("0xd3dce716f3ef535c5ff8d041c1a41c3bd89b97ae") },
     { symbol: "scETH", decimals: 18, address: asAddress("0x3bce5cb273f0f148010bbea2470e7b5df84c7812") },
-  ],
-  dexes: [
-    {
-      id: "uniswap-v3",
-      family: "uniswap-v3",
-      factory: asAddress("0xcb2436774c3e191c85056d248ef4260ce5f27a9d"),
-      deployBlock: 322744,
-      source:
-        "npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v3/config.js; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; DefiLlama/DefiLlama-Adapters:projects/uniswap/index.js; npm:sushi@4.2.1:config/features/uniswap-v3.ts; 1delta-DAO/contracts-delegation:scripts/_create/dex/uniV3.ts",
-    },
-    {
-      id: "sushiswap-v3",
-      family: "uniswap-v3",
-      factory: asAddress("0x46b3fdf7b5cde91ac049936bf0bdb12c5d22202e"),
-      deployBlock: 0,
-      source:
-        "npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v3/config.js; DefiLlama/DefiLlama-Adapters:projects/sushiswap-v3/index.js; npm:sushi@4.2.1:config/features/sushiswap-v3.ts",
-    },
-    {
-      id: "spookyswap-v3",
-      family: "uniswap-v3",
-      factory: asAddress("0x3d91b700252e0e3ee7805d12e048a988ab69c8ad"),
-      deployBlock: 286535,
-      source: "DefiLlama/DefiLlama-Adapters:registries/uniswapV3.js; npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v3/config.js",
-    },
-    {
-      id: "wagmi-v3",
-      family: "uniswap-v3",
-      factory: asAddress("0x56cfc796bc88c9c7e1b38c2b0af9b7120b079aef"),
-      deployBlock: 276406,
-      source: "DefiLlama/dimension-adapters:factory/uniV3.ts; npm:@paraswap/dex-lib@5.0.6:build/dex/uniswap-v3/config.js",
-    },
   ],
   flashLenders: [{ id: "balancer-v2", kind: "balancer-v2", address: asAddress("0xba12222222228d8ba445958a75a0704d566bf2c8") }],
   relays: [],

@@ -3,6 +3,7 @@ import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import { parse } from "yaml";
 import { UserError } from "#libs/units/invariant.ts";
+import { FamilyName } from "#proto/pool/v1/state.ts";
 import { AddressText, Token } from "#proto/scalars.ts";
 
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -21,10 +22,13 @@ const ChainDefinition = Type.Object(
     dexes: Type.Array(
       Type.Object({
         id: Token,
-        family: Type.Union([Type.Literal("uniswap-v2"), Type.Literal("uniswap-v3")]),
+        brand: Type.String(),
+        family: FamilyName,
+        variant: Type.String(),
         factory: AddressText,
         deployBlock: Type.Integer({ minimum: 0 }),
         feeBps: Type.Optional(Type.Integer({ minimum: 0, maximum: 9_999 })),
+        verified: Type.Boolean(),
         source: Type.String(),
       }),
       { minItems: 1 },
@@ -36,12 +40,33 @@ const ChainDefinition = Type.Object(
   { additionalProperties: false },
 );
 
+const Positive = Type.Number({ exclusiveMinimum: 0 });
+/** libs/evm/budget.ts says what each means. */
+const Endpoint = Type.Object(
+  {
+    url: Url,
+    /** Names appear in metrics and logs, so no URL and no key. */
+    name: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$" })),
+    requestsPerSecond: Type.Optional(Positive),
+    unitsPerSecond: Type.Optional(Positive),
+    unitsByMethod: Type.Optional(Type.Record(Type.String(), Type.Number({ minimum: 0 }))),
+    pricePerMillionUnits: Type.Optional(Type.Number({ minimum: 0 })),
+    maxBatch: Type.Optional(Type.Integer({ minimum: 1 })),
+    maxLogRange: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  { additionalProperties: false },
+);
+
 const ChainSection = Type.Object(
   {
     /** Endpoints of the chain, WebSocket ones first: heads come by subscription where they can. */
-    rpc: Type.Array(Url, { minItems: 1 }),
+    rpc: Type.Array(Type.Union([Url, Endpoint]), { minItems: 1 }),
+    /** Endpoints that must agree on a head before it counts: 1, or more than half of them. */
+    rpcQuorum: Type.Optional(Type.Integer({ minimum: 1 })),
     /** Facts of a chain that is not built in (libs/chains), or that replace the built-in ones. */
     definition: Type.Optional(ChainDefinition),
+    /** Ids of the DEXes to follow, also unverified ones. Default: all verified ones of the chain. */
+    dexes: Type.Optional(Type.Array(Token, { minItems: 1, uniqueItems: true })),
     mode: Type.Optional(Type.Union([Type.Literal("paper"), Type.Literal("simulate"), Type.Literal("live")])),
     /** An encrypted keystore (Web3 secret storage) and the file that holds its password. Needed in simulate and live mode. */
     wallet: Type.Optional(Type.Object({ keystoreFile: Type.String(), passwordFile: Type.String() }, { additionalProperties: false })),

@@ -1,7 +1,7 @@
-import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { ChainFacts } from "#libs/chains/chain.ts";
 import { asAddress } from "#libs/units/brand.ts";
 
-export const zksync: ChainConfig = {
+export const zksync: ChainFacts = {
   key: "zksync",
   chainId: 324,
   name: "ZKsync Era",
@@ -18,17 +18,6 @@ export const zksync: ChainConfig = {
     { symbol: "ZK", decimals: 18, address: asAddress("0x5a7d6b2f92c77fad6ccabd7ee0624e64907eaf3e") },
     { symbol: "wstETH", decimals: 18, address: asAddress("0x703b52f2b28febcb60e1372858af5b18849fe867") },
     { symbol: "DAI", decimals: 18, address: asAddress("0x4b9eb6c0b6ea15176bbf62841c6b2a8a398cb656") },
-  ],
-  dexes: [
-    {
-      id: "pancakeswap-v2",
-      family: "uniswap-v2",
-      factory: asAddress("0xd03d8d566183f0086d8d09a84e1e30b58dd5619d"),
-      deployBlock: 0,
-      feeBps: 25,
-      source:
-        "duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; DefiLlama/DefiLlama-Adapters:projects/pancake-swap/index.js; npm:sushi@4.2.1:config/features/pancakeswap-v2.ts; 1delta-DAO/contracts-delegation:scripts/_create/dex/uniV2.ts",
-    },
   ],
   flashLenders: [],
   relays: [],

@@ -1,8 +1,9 @@
 /** For tests of pool families against their real contracts: a throw-away chain with tokens, a trader and many calls at once. */
 
 import { AbiCoder, type Contract, Interface, keccak256 } from "ethers";
+import type { DexDeployment } from "#libs/chains/chain.ts";
 import { addressOf, deployOurs, deployPublished, startTestChain, type TestChain } from "#libs/contracts/testing.ts";
-import type { ChainReader } from "#libs/dex/family.ts";
+import type { ChainReader, Direction, FamilyId } from "#libs/dex/family.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { toHex } from "#libs/evm/hex.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
@@ -62,6 +63,22 @@ export interface DexTestChain {
   ask(questions: readonly Question[]): Promise<{ readonly returned: string | null; readonly reverted: string }[]>;
   stop(): Promise<void>;
 }
+
+/** A direction through a pool of two tokens. */
+export const towards = (zeroForOne: boolean): Direction => (zeroForOne ? { indexIn: 0, indexOut: 1 } : { indexIn: 1, indexOut: 0 });
+
+/** A deployment on a test's own chain. */
+export const deploymentOf = (family: FamilyId, factory: Address, options: Partial<DexDeployment> = {}): DexDeployment => ({
+  id: family,
+  brand: "test",
+  family,
+  variant: family,
+  factory,
+  deployBlock: 0,
+  verified: true,
+  source: "test",
+  ...options,
+});
 
 /** Word of a mapping(address => uint256) in storage. */
 const balanceSlot = (owner: Address): string => keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [owner, BALANCE_SLOT]));

@@ -8,3 +8,6 @@ export const int24Of = (word: string): number => (Number.parseInt(word.slice(-6)
 export const addressOfTopic = (topic: string): string => `0x${topic.slice(26)}`;
 export const padWord = (value: bigint): string => value.toString(16).padStart(64, "0");
 export const toHex = (value: number | bigint): `0x${string}` => `0x${value.toString(16)}`;
+export const addressWord = (address: string): string => address.slice(2).toLowerCase().padStart(64, "0");
+/** Whether a call answered with at least one word. */
+export const isWord = (answer: string | null | undefined): answer is string => typeof answer === "string" && answer.length >= 66;

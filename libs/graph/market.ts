@@ -1,73 +1,42 @@
-import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
+import type { Direction, FamilyId, PoolCurve, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type AnyFamily, familyOf } from "#libs/dex/registry.ts";
-import type { V2State } from "#libs/dex/uniswap-v2/index.ts";
-import { sortTicks, type V3State } from "#libs/dex/uniswap-v3/index.ts";
-import { lastAtOrBelow } from "#libs/dex/uniswap-v3/swap-math.ts";
-import { getSqrtRatioAtTick } from "#libs/dex/uniswap-v3/tick-math.ts";
-
-const Q96 = 2 ** 96;
-
-/**
- * A pool in float64, as the search sees it: liquidity and √price of the present range, and the initialised ticks around it. A uniswap-v2 pool is one range
- * without end (L = √(x·y), √P = √(y/x)).
- */
-export interface Curve {
-  liquidity: number;
-  sqrtPrice: number;
-  /** 1 − fee. */
-  gamma: number;
-  /** √price at each initialised tick, ascending; empty for uniswap-v2. */
-  sqrtTicks: Float64Array;
-  liquidityNet: Float64Array;
-  /** Number of ticks at or below the present one. */
-  ticksBelow: number;
-  /** Price moves without end (uniswap-v2), rather than up to the last tick. */
-  endless: boolean;
-}
 
 /** One direction of a pool. */
-export interface Edge {
+export interface Edge extends Direction {
   readonly pool: MarketPool;
-  readonly zeroForOne: boolean;
   readonly from: string;
   readonly to: string;
   /** Out per in at the margin, after fee; 0 for a pool that cannot trade. */
   rate: number;
 }
 
-const NO_TICKS = new Float64Array(0);
-const unpriced = (feePips: number): Curve => ({
-  liquidity: 0,
-  sqrtPrice: 0,
-  gamma: 1 - feePips / 1e6,
-  sqrtTicks: NO_TICKS,
-  liquidityNet: NO_TICKS,
-  ticksBelow: 0,
-  endless: false,
-});
-
 export class MarketPool {
   readonly dex: string;
   readonly family: AnyFamily;
   readonly info: PoolInfo;
   readonly state: object;
-  readonly edges: readonly [Edge, Edge];
-  readonly curve: Curve;
+  readonly edges: readonly Edge[];
+  /** Null until the pool can trade. */
+  curve: PoolCurve | null = null;
   live = false;
   /** The last search that has dealt with every cycle through this pool: a number is compared in a tenth of the time that a set is asked in. */
   doneInSearch = 0;
 
   constructor(dex: string, family: AnyFamily, info: PoolInfo) {
-    const { token0, token1 } = info;
+    const { tokens } = info;
     this.dex = dex;
     this.family = family;
     this.info = info;
     this.state = family.created();
-    this.curve = unpriced(info.feePips);
-    this.edges = [
-      { pool: this, zeroForOne: true, from: token0, to: token1, rate: 0 },
-      { pool: this, zeroForOne: false, from: token1, to: token0, rate: 0 },
-    ];
+    this.edges = tokens.flatMap((from, indexIn) =>
+      tokens.flatMap((to, indexOut) => (indexIn === indexOut ? [] : [{ pool: this, indexIn, indexOut, from, to, rate: 0 }])),
+    );
+  }
+
+  /** The same pool the other way round. */
+  reverse({ indexIn, indexOut }: Direction): Edge {
+    const { length } = this.info.tokens;
+    return this.edges[indexOut * (length - 1) + (indexIn > indexOut ? indexIn - 1 : indexIn)] as Edge;
   }
 }
 
@@ -139,8 +108,8 @@ export class Market {
     if (pool === undefined) return false;
     pool.family.applyRow(pool.state, row);
     pool.live = pool.family.isLive(pool.state);
-    if (pool.live) priceCurve(pool);
-    for (const edge of pool.edges) edge.rate = pool.live ? marginalRate(edge) : 0;
+    pool.curve = pool.live ? pool.family.curve(pool.info, pool.state) : null;
+    for (const edge of pool.edges) edge.rate = pool.curve === null ? 0 : marginalRate(pool.curve, edge);
     return true;
   }
 }
@@ -148,28 +117,10 @@ export class Market {
 const NO_NEIGHBOURS: ReadonlyMap<string, readonly Edge[]> = new Map();
 const NO_EDGES: readonly Edge[] = [];
 
-function priceCurve({ family, state, curve }: MarketPool): void {
-  if (family.id === "uniswap-v2") {
-    const { reserve0, reserve1 } = state as V2State;
-    const [x, y] = [Number(reserve0), Number(reserve1)];
-    curve.liquidity = Math.sqrt(x) * Math.sqrt(y);
-    curve.sqrtPrice = Math.sqrt(y / x);
-    curve.endless = true;
-    return;
-  }
-  const v3 = state as V3State;
-  if (v3.ticksChanged || curve.sqrtTicks.length !== v3.sortedTicks.length) {
-    sortTicks(v3);
-    curve.sqrtTicks = Float64Array.from(v3.sortedTicks, (tick) => Number(getSqrtRatioAtTick(tick)) / Q96);
-    curve.liquidityNet = Float64Array.from(v3.liquidityNet, Number);
-  }
-  curve.liquidity = Number(v3.liquidity);
-  curve.sqrtPrice = Number(v3.sqrtPriceX96) / Q96;
-  curve.ticksBelow = lastAtOrBelow(v3.sortedTicks, v3.tick) + 1;
-}
-
 /** Out per in of the first unit, after fee. A price that stands where no liquidity is (between two positions) moves on to the next at no cost. */
-function marginalRate({ pool: { curve }, zeroForOne }: Edge): number {
+function marginalRate(curve: PoolCurve, direction: Direction): number {
+  if (curve.kind === "smooth") return curve.rate(0, direction);
+  const zeroForOne = direction.indexIn === 0;
   let { liquidity, sqrtPrice } = curve;
   let next = zeroForOne ? curve.ticksBelow - 1 : curve.ticksBelow;
   while (liquidity <= 0) {
@@ -178,5 +129,6 @@ function marginalRate({ pool: { curve }, zeroForOne }: Edge): number {
     liquidity += (curve.liquidityNet[next] as number) * (zeroForOne ? -1 : 1);
     next += zeroForOne ? -1 : 1;
   }
-  return curve.gamma * (zeroForOne ? sqrtPrice * sqrtPrice : 1 / (sqrtPrice * sqrtPrice));
+  const gamma = curve.gamma[zeroForOne ? 0 : 1];
+  return gamma * (zeroForOne ? sqrtPrice * sqrtPrice : 1 / (sqrtPrice * sqrtPrice));
 }

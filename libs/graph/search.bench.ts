@@ -15,14 +15,14 @@ const SAMPLES = 20;
 function moved({ family, row }: PoolSpec, factor: number): RowOf<FamilyId> {
   const root = BigInt(Math.round(Math.sqrt(factor) * 2 ** 40));
   if (family === "uniswap-v2") {
-    const [pool, reserve0, reserve1] = row as RowOf<"uniswap-v2">;
-    return [pool, ((BigInt(reserve0) << 40n) / root).toString(), ((BigInt(reserve1) * root) >> 40n).toString()];
+    const [pool, reserve0, reserve1, ...fees] = row as RowOf<"uniswap-v2">;
+    return [pool, ((BigInt(reserve0) << 40n) / root).toString(), ((BigInt(reserve1) * root) >> 40n).toString(), ...fees];
   }
-  const [pool, sqrtPriceX96, , , ticks] = row as RowOf<"uniswap-v3">;
+  const [pool, sqrtPriceX96, , , feePips0, feePips1, ticks] = row as RowOf<"uniswap-v3">;
   const next = (BigInt(sqrtPriceX96) * root) >> 40n;
   const tick = Math.floor((2 * Math.log(Number(next) / 2 ** 96)) / Math.log(1.0001));
   const liquidity = ticks.reduce((sum, [at, net]) => (at <= tick ? sum + BigInt(net) : sum), 0n);
-  return [pool, next.toString(), tick, liquidity.toString(), []];
+  return [pool, next.toString(), tick, liquidity.toString(), feePips0, feePips1, []];
 }
 
 /** Cycles of at most so many hops that use none of these pools. */

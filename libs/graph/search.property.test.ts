@@ -108,7 +108,7 @@ test.prop([markets], { numRuns: 200 })("amounts chain exactly, and refining neve
   const profits = candidates.map(({ grossProfit }) => BigInt(grossProfit));
   expect(profits).toEqual([...profits].sort((left, right) => (left > right ? -1 : left < right ? 1 : 0)));
   for (const candidate of candidates) {
-    const edges = candidate.hops.map(({ pool, zeroForOne }) => market.pool(pool)?.edges[zeroForOne ? 0 : 1] as Edge);
+    const edges = candidate.hops.map(({ pool, tokenIn }) => market.pool(pool)?.edges.find(({ from }) => from === tokenIn) as Edge);
     const amounts = exactAmounts(edges, BigInt(candidate.amountIn)) as bigint[];
     expect(candidate.hops.map(({ amountIn }) => BigInt(amountIn))).toEqual(amounts.slice(0, -1));
     expect(candidate.hops.map(({ amountOut }) => BigInt(amountOut))).toEqual(amounts.slice(1));

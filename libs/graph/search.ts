@@ -100,7 +100,7 @@ function merge(left: readonly Sized[], right: readonly Sized[]): readonly Sized[
 
 const compare = (left: bigint, right: bigint): number => (left < right ? -1 : left > right ? 1 : 0);
 const keyOf = (edges: readonly Edge[]): string =>
-  edges.map(({ pool, zeroForOne }) => `${pool.info.pool}${zeroForOne ? ">" : "<"}`).join("");
+  edges.map(({ pool, indexIn, indexOut }) => `${pool.info.pool}:${indexIn}>${indexOut}`).join("");
 
 /** The same cycle has the same id in every block. */
 export const cycleIdOf = (edges: readonly Edge[]): string => createHash("sha256").update(keyOf(edges)).digest("hex").slice(0, 16);
@@ -137,7 +137,7 @@ function cyclesThrough(market: Market, edge: Edge, search: number, options: Sear
       const outs = token === start ? [] : market.between(start, token);
       if (outs.length === 0) continue;
       for (const reverse of reverses) {
-        const middle = reverse.pool.edges[reverse.zeroForOne ? 1 : 0];
+        const middle = reverse.pool.reverse(reverse);
         if (!usable(middle)) continue;
         for (const out of outs) if (out.rate * middle.rate > needed && out.pool !== middle.pool && usable(out)) consider(out, middle, edge);
       }
@@ -152,10 +152,11 @@ function cyclesThrough(market: Market, edge: Edge, search: number, options: Sear
   }
 }
 
-function quoteAlong(edges: readonly Edge[], amountIn: bigint): bigint[] | null {
-  const amounts = [amountIn];
-  for (const { pool, zeroForOne } of edges) {
-    const amountOut = pool.family.quoteExactIn(pool.info, pool.state, { amountIn: amounts[amounts.length - 1] as bigint, zeroForOne });
+function quoteAlong(edges: readonly Edge[], first: bigint): bigint[] | null {
+  const amounts = [first];
+  for (const { pool, indexIn, indexOut } of edges) {
+    const amountIn = amounts[amounts.length - 1] as bigint;
+    const amountOut = pool.family.quoteExactIn(pool.info, pool.state, { amountIn, indexIn, indexOut });
     if (amountOut === 0n) return null;
     amounts.push(amountOut);
   }
@@ -200,15 +201,15 @@ function confirm({ edges, amountIn: guess }: Sized, options: SearchOptions, refi
     amountOut: (quoted[quoted.length - 1] as bigint).toString(),
     grossProfit: profit.toString(),
     gasEstimate: edges.reduce(
-      (gas, { pool, zeroForOne }, index) =>
-        gas + pool.family.swapGas(pool.info, pool.state, { amountIn: quoted[index] as bigint, zeroForOne }),
+      (gas, { pool, indexIn, indexOut }, index) =>
+        gas + pool.family.swapGas(pool.info, pool.state, { amountIn: quoted[index] as bigint, indexIn, indexOut }),
       GAS_BASE,
     ),
-    hops: edges.map(({ pool, zeroForOne, from, to }, index) => ({
+    hops: edges.map(({ pool, indexIn, indexOut, from, to }, index) => ({
       dex: pool.dex,
       family: pool.family.id,
       pool: pool.info.pool,
-      zeroForOne,
+      call: pool.family.swapCall(pool.info, { indexIn, indexOut }),
       tokenIn: from,
       tokenOut: to,
       amountIn: (quoted[index] as bigint).toString(),

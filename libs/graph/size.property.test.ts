@@ -30,7 +30,7 @@ function ringOf({ seed, hops }: { readonly seed: number; readonly hops: number }
     if (edge === undefined) throw new Error("a ring's pools lie between its tokens");
     return edge;
   });
-  const backwards = edges.map((edge) => edge.pool.edges[edge.zeroForOne ? 1 : 0]).reverse();
+  const backwards = edges.map((edge) => edge.pool.reverse(edge)).reverse();
   return { tokens, cycles: edges.every(({ pool }) => pool.live) ? [edges, backwards] : [] };
 }
 

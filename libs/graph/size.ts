@@ -1,3 +1,4 @@
+import type { RangeCurve } from "#libs/dex/family.ts";
 import type { Edge } from "#libs/graph/market.ts";
 
 /** Ticks a sizing may cross over all its hops: far more than any profitable cycle does, so that a broken pool cannot hold up a block. */
@@ -13,43 +14,62 @@ const BACK_OFF = 1e-9;
 const liquidity = new Float64Array(LONGEST);
 const sqrtPrice = new Float64Array(LONGEST);
 const nextTick = new Int32Array(LONGEST);
+const curves: RangeCurve[] = [];
 
 /** √price of the next initialised tick in the hop's direction; past the last one: the end of an endless curve, or the present price. */
-function targetOf({ pool: { curve }, zeroForOne }: Edge, index: number): number {
+function targetOf({ indexIn }: Edge, index: number): number {
+  const curve = curves[index] as RangeCurve;
   const tick = nextTick[index] as number;
   if (tick >= 0 && tick < curve.sqrtTicks.length) return curve.sqrtTicks[tick] as number;
   if (!curve.endless) return sqrtPrice[index] as number;
-  return zeroForOne ? 0 : Number.POSITIVE_INFINITY;
+  return indexIn === 0 ? 0 : Number.POSITIVE_INFINITY;
 }
+
+const gammaOf = ({ indexIn }: Edge, index: number): number => (curves[index] as RangeCurve).gamma[indexIn as 0 | 1];
 
 /** Input, fee included, that moves the hop to its next tick. */
 function capOf(edge: Edge, index: number): number {
   const target = targetOf(edge, index);
   const depth = liquidity[index] as number;
   const root = sqrtPrice[index] as number;
-  const amount = edge.zeroForOne ? depth * (1 / target - 1 / root) : depth * (target - root);
-  return Math.max(0, amount) / edge.pool.curve.gamma;
+  const amount = edge.indexIn === 0 ? depth * (1 / target - 1 / root) : depth * (target - root);
+  return Math.max(0, amount) / gammaOf(edge, index);
 }
 
 /** False past the last tick: the pool has nothing more to give. */
-function hasTickAhead({ pool: { curve } }: Edge, index: number): boolean {
+function hasTickAhead(index: number): boolean {
   const tick = nextTick[index] as number;
-  return tick >= 0 && tick < curve.sqrtTicks.length;
+  return tick >= 0 && tick < (curves[index] as RangeCurve).sqrtTicks.length;
 }
 
 /** Moves the hop over its next tick. */
-function cross(edge: Edge, index: number): void {
-  const { curve } = edge.pool;
+function cross({ indexIn }: Edge, index: number): void {
+  const curve = curves[index] as RangeCurve;
   const tick = nextTick[index] as number;
   const net = curve.liquidityNet[tick] as number;
   sqrtPrice[index] = curve.sqrtTicks[tick] as number;
-  liquidity[index] = Math.max(0, (liquidity[index] as number) + (edge.zeroForOne ? -net : net));
-  nextTick[index] = tick + (edge.zeroForOne ? -1 : 1);
+  liquidity[index] = Math.max(0, (liquidity[index] as number) + (indexIn === 0 ? -net : net));
+  nextTick[index] = tick + (indexIn === 0 ? -1 : 1);
 }
 
-function consume({ pool: { curve }, zeroForOne }: Edge, index: number, amountIn: number): void {
-  const moved = (curve.gamma * amountIn) / (liquidity[index] as number);
-  sqrtPrice[index] = zeroForOne ? 1 / (1 / (sqrtPrice[index] as number) + moved) : (sqrtPrice[index] as number) + moved;
+function consume(edge: Edge, index: number, amountIn: number): void {
+  const moved = (gammaOf(edge, index) * amountIn) / (liquidity[index] as number);
+  sqrtPrice[index] = edge.indexIn === 0 ? 1 / (1 / (sqrtPrice[index] as number) + moved) : (sqrtPrice[index] as number) + moved;
+}
+
+/** Sets a hop to the pool's present state. False for a curve that is not made of ranges. */
+function start({ pool: { curve }, indexIn }: Edge, index: number): boolean {
+  if (curve?.kind !== "ranges") return false;
+  curves[index] = curve;
+  liquidity[index] = curve.liquidity;
+  sqrtPrice[index] = curve.sqrtPrice;
+  nextTick[index] = indexIn === 0 ? curve.ticksBelow - 1 : curve.ticksBelow;
+  return true;
+}
+
+export interface Size {
+  readonly amountIn: number;
+  readonly profit: number;
 }
 
 /**
@@ -59,13 +79,8 @@ function consume({ pool: { curve }, zeroForOne }: Edge, index: number, amountIn:
  * composition; for constant product see arXiv 2406.16600). Where δ* lies beyond the nearest tick, all hops move to that tick, the hop that met it
  * crosses, and the rest is sized from there: profit is concave, so the first δ* inside its ticks is the optimum.
  */
-export function sizeCycle(edges: readonly Edge[], largest: number): { readonly amountIn: number; readonly profit: number } | null {
-  for (let index = 0; index < edges.length; index++) {
-    const { pool, zeroForOne } = edges[index] as Edge;
-    liquidity[index] = pool.curve.liquidity;
-    sqrtPrice[index] = pool.curve.sqrtPrice;
-    nextTick[index] = zeroForOne ? pool.curve.ticksBelow - 1 : pool.curve.ticksBelow;
-  }
+export function sizeCycle(edges: readonly Edge[], largest: number): Size | null {
+  for (let index = 0; index < edges.length; index++) if (!start(edges[index] as Edge, index)) return sizeNumerically(edges, largest);
   let amountIn = 0;
   let profit = 0;
   for (let crossings = 0; crossings < MAX_CROSSINGS; crossings++) {
@@ -75,7 +90,7 @@ export function sizeCycle(edges: readonly Edge[], largest: number): { readonly a
     let limiting = -1;
     for (let index = 0; index < edges.length; index++) {
       const edge = edges[index] as Edge;
-      const { gamma } = edge.pool.curve;
+      const gamma = gammaOf(edge, index);
       const depth = liquidity[index] as number;
       const root = sqrtPrice[index] as number;
       // A stretch without liquidity is stepped over before anything is traded.
@@ -86,9 +101,9 @@ export function sizeCycle(edges: readonly Edge[], largest: number): { readonly a
         limit = reach;
         limiting = index;
       }
-      const slope = depth > 0 ? (edge.zeroForOne ? (gamma * root) / depth : gamma / (root * depth)) : 0;
+      const slope = depth > 0 ? (edge.indexIn === 0 ? (gamma * root) / depth : gamma / (root * depth)) : 0;
       c += a * slope;
-      a *= edge.zeroForOne ? gamma * root * root : gamma / (root * root);
+      a *= edge.indexIn === 0 ? gamma * root * root : gamma / (root * root);
     }
     if (a <= 1) break;
     const best = c > 0 ? (Math.sqrt(a) - 1) / c : Number.POSITIVE_INFINITY;
@@ -97,7 +112,7 @@ export function sizeCycle(edges: readonly Edge[], largest: number): { readonly a
     // aδ/(1 + cδ) − δ, written without the difference of two near-equal amounts.
     profit += (step * (a - 1 - c * step)) / (1 + c * step);
     if (best <= limit || limiting === -1) break;
-    if (!hasTickAhead(edges[limiting] as Edge, limiting)) {
+    if (!hasTickAhead(limiting)) {
       profit -= amountIn * BACK_OFF * (a - 1);
       amountIn *= 1 - BACK_OFF;
       break;
@@ -110,10 +125,90 @@ export function sizeCycle(edges: readonly Edge[], largest: number): { readonly a
         const depth = liquidity[index] as number;
         consume(edge, index, amount);
         const after = sqrtPrice[index] as number;
-        amount = edge.zeroForOne ? depth * (before - after) : depth * (1 / before - 1 / after);
+        amount = edge.indexIn === 0 ? depth * (before - after) : depth * (1 / before - 1 / after);
       }
     }
     cross(edges[limiting] as Edge, limiting);
   }
   return profit > 0 && amountIn > 0 ? { amountIn, profit } : null;
+}
+
+/** The hop's output for an input, and its marginal rate there; NaN for more than the pool takes. */
+let marginal = 0;
+
+function amountOutAlongRanges(edge: Edge, amountIn: number): number {
+  start(edge, 0);
+  const gamma = gammaOf(edge, 0);
+  let left = amountIn;
+  let out = 0;
+  for (let crossings = 0; crossings < MAX_CROSSINGS; crossings++) {
+    const depth = liquidity[0] as number;
+    const before = sqrtPrice[0] as number;
+    const cap = depth > 0 ? capOf(edge, 0) : 0;
+    const step = Math.min(left, cap);
+    if (step > 0) {
+      consume(edge, 0, step);
+      const after = sqrtPrice[0] as number;
+      out += edge.indexIn === 0 ? depth * (before - after) : depth * (1 / before - 1 / after);
+      left -= step;
+    }
+    if (left <= 0) {
+      const root = sqrtPrice[0] as number;
+      marginal = gamma * (edge.indexIn === 0 ? root * root : 1 / (root * root));
+      return out;
+    }
+    if (!hasTickAhead(0)) return Number.NaN;
+    cross(edge, 0);
+  }
+  return Number.NaN;
+}
+
+/** Profit of an input, and d(output)/d(input) of the whole cycle in `slope`; NaN where a pool does not take it. */
+let slope = 0;
+
+function profitOf(edges: readonly Edge[], amountIn: number): number {
+  let amount = amountIn;
+  slope = 1;
+  for (const edge of edges) {
+    const { curve } = edge.pool;
+    if (curve === null) return Number.NaN;
+    if (curve.kind === "ranges") amount = amountOutAlongRanges(edge, amount);
+    else {
+      if (amount > curve.largestIn(edge)) return Number.NaN;
+      marginal = curve.rate(amount, edge);
+      amount = curve.amountOut(amount, edge);
+    }
+    slope *= marginal;
+    if (!(amount > 0)) return Number.NaN;
+  }
+  return amount - amountIn;
+}
+
+/** Relative width of the bracket at which the search for the optimum ends: profit is flat there. */
+const BRACKET = 1e-10;
+
+/** As `sizeCycle`, for curves without a closed form: the input at which the marginal rates of the hops multiply to one, by bisection of its logarithm. */
+function sizeNumerically(edges: readonly Edge[], largest: number): Size | null {
+  let low = 1;
+  if (!(profitOf(edges, low) > Number.NEGATIVE_INFINITY) || slope <= 1) {
+    // A single unit may round to nothing in a pool of few decimals: the rates at the margin decide.
+    const atMargin = edges.reduce((rate, edge) => rate * edge.rate, 1);
+    if (atMargin <= 1) return null;
+  }
+  let high = low;
+  for (;;) {
+    high = Math.min(high * 16, largest);
+    const profit = profitOf(edges, high);
+    if (Number.isNaN(profit) || slope <= 1) break;
+    low = high;
+    if (high >= largest) break;
+  }
+  while (high / low > 1 + BRACKET) {
+    const middle = Math.sqrt(low * high);
+    const profit = profitOf(edges, middle);
+    if (Number.isNaN(profit) || slope <= 1) high = middle;
+    else low = middle;
+  }
+  const profit = profitOf(edges, low);
+  return profit > 0 ? { amountIn: low, profit } : null;
 }

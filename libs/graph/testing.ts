@@ -1,5 +1,5 @@
+import { getSqrtRatioAtTick, MAX_TICK, MIN_TICK } from "#libs/dex/concentrated/tick-math.ts";
 import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
-import { getSqrtRatioAtTick, MAX_TICK, MIN_TICK } from "#libs/dex/uniswap-v3/tick-math.ts";
 import { type Edge, Market } from "#libs/graph/market.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { TickRow } from "#proto/pool/v1/state.ts";
@@ -72,25 +72,34 @@ const FEES = [
 export function randomPool(random: Random, index: number, tokens: readonly [TestToken, TestToken], dislocation: number): PoolSpec {
   const [one, other] = tokens[0].address < tokens[1].address ? tokens : [tokens[1], tokens[0]];
   const pool = addressOf(index + 1, "b");
-  const sides = { pool, token0: asAddress(one.address), token1: asAddress(other.address) };
+  const sides = { pool, tokens: [asAddress(one.address), asAddress(other.address)] };
   const depth = 10 ** random.between(18, 22);
   const price = (one.value / other.value) * Math.exp(dislocation);
   if (random.unit() < 0.5) {
-    const info = { ...sides, feePips: random.pick([2_000, 2_500, 3_000]), tickSpacing: 0 };
+    const feePips = random.pick([2_000, 2_500, 3_000]);
+    const info = { ...sides, facts: {} };
     const reserve0 = toBigInt(depth / one.value);
     const reserve1 = toBigInt((depth / one.value) * price);
-    return { dex: "v2", family: "uniswap-v2", info, row: [pool, reserve0.toString(), reserve1.toString()] };
+    return { dex: "v2", family: "uniswap-v2", info, row: [pool, reserve0.toString(), reserve1.toString(), feePips, feePips] };
   }
   const [feePips, tickSpacing] = random.pick(FEES);
   return {
     dex: "v3",
     family: "uniswap-v3",
-    info: { ...sides, feePips, tickSpacing },
-    row: v3Row(random, pool, price, depth / one.value, tickSpacing),
+    info: { ...sides, facts: { tickSpacing } },
+    row: v3Row(random, { pool, price, depth0: depth / one.value, feePips, tickSpacing }),
   };
 }
 
-function v3Row(random: Random, pool: string, price: number, depth0: number, tickSpacing: number): RowOf<"uniswap-v3"> {
+interface Concentrated {
+  readonly pool: string;
+  readonly price: number;
+  readonly depth0: number;
+  readonly feePips: number;
+  readonly tickSpacing: number;
+}
+
+function v3Row(random: Random, { pool, price, depth0, feePips, tickSpacing }: Concentrated): RowOf<"uniswap-v3"> {
   let sqrtPriceX96 = toBigInt(Math.sqrt(price) * 2 ** 96);
   let tick = Math.floor(Math.log(price) / Math.log(1.0001));
   while (getSqrtRatioAtTick(tick) > sqrtPriceX96) tick--;
@@ -122,7 +131,7 @@ function v3Row(random: Random, pool: string, price: number, depth0: number, tick
     tick = random.unit() < 0.5 ? boundary : boundary - 1;
   }
   const liquidity = rows.reduce((sum, [at, net]) => (at <= tick ? sum + BigInt(net) : sum), 0n);
-  return [pool, sqrtPriceX96.toString(), tick, liquidity.toString(), rows];
+  return [pool, sqrtPriceX96.toString(), tick, liquidity.toString(), feePips, feePips, rows];
 }
 
 export interface TestMarket {
@@ -154,8 +163,8 @@ export function marketOf(pools: readonly PoolSpec[]): Market {
 /** Exact amounts after each hop, or null where a pool cannot take it whole. */
 export function exactAmounts(edges: readonly Edge[], amountIn: bigint): bigint[] | null {
   const amounts = [amountIn];
-  for (const { pool, zeroForOne } of edges) {
-    const amountOut = pool.family.quoteExactIn(pool.info, pool.state, { amountIn: amounts.at(-1) as bigint, zeroForOne });
+  for (const { pool, indexIn, indexOut } of edges) {
+    const amountOut = pool.family.quoteExactIn(pool.info, pool.state, { amountIn: amounts.at(-1) as bigint, indexIn, indexOut });
     if (amountOut === 0n) return null;
     amounts.push(amountOut);
   }

@@ -1,7 +1,7 @@
 /** A real EVM chain on this machine: real protocols, a recorded market, traders who move it, a block builder and a bundle relay. */
 
 import { Interface, type InterfaceAbi } from "ethers";
-import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { ChainConfig, DexDeployment } from "#libs/chains/chain.ts";
 import { artifact } from "#libs/contracts/artifact.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
 import { type Address, asAddress, type Hash } from "#libs/units/brand.ts";
@@ -284,8 +284,17 @@ function chainConfig(input: {
   relayUrl: string;
 }): ChainConfig {
   const { v2Factories, v3Factory, vault, executor } = input.loaded.contracts;
-  const v2 = (id: keyof typeof v2Factories, source: string) =>
-    ({ id, family: "uniswap-v2", factory: v2Factories[id], deployBlock: 1, feeBps: FEE_BPS[id], source }) as const;
+  const here = { deployBlock: 1, verified: true };
+  const v2 = (id: keyof typeof v2Factories, brand: string, source: string): DexDeployment => ({
+    ...here,
+    id,
+    brand,
+    family: "uniswap-v2",
+    variant: "uniswap-v2",
+    factory: v2Factories[id],
+    feeBps: FEE_BPS[id],
+    source,
+  });
   return {
     key: "local",
     chainId: CHAIN_ID,
@@ -300,14 +309,16 @@ function chainConfig(input: {
       decimals: token.decimals,
     })),
     dexes: [
-      v2("uniswap-v2", "npm @uniswap/v2-core 1.0.1, deployed at start"),
-      v2("pancake-v2", "npm @pancakeswap-libs/pancake-swap-core 0.1.0, deployed at start"),
-      v2("swapr", "npm @swapr/core 0.3.20, deployed at start"),
+      v2("uniswap-v2", "Uniswap", "npm @uniswap/v2-core 1.0.1, deployed at start"),
+      v2("pancake-v2", "PancakeSwap", "npm @pancakeswap-libs/pancake-swap-core 0.1.0, deployed at start"),
+      v2("swapr", "Swapr", "npm @swapr/core 0.3.20, deployed at start"),
       {
+        ...here,
         id: "uniswap-v3",
+        brand: "Uniswap",
         family: "uniswap-v3",
+        variant: "uniswap-v3",
         factory: v3Factory,
-        deployBlock: 1,
         source: "npm @uniswap/v3-core 1.0.1, deployed at start",
       },
     ],

@@ -13,18 +13,19 @@ export function recordedPools(): { readonly startToken: string; readonly pools: 
   const plan = planMarket(recordedMarket());
   const pairs = plan.pairs.map(({ recorded, dex, token0, token1, reserve0, reserve1 }): PoolSpec => {
     const pool = asAddress(recorded.address);
-    const info = { pool, token0, token1, feePips: FEE_PIPS[dex], tickSpacing: 0 };
-    return { dex, family: "uniswap-v2", info, row: [pool, reserve0.toString(), reserve1.toString()] };
+    const feePips = FEE_PIPS[dex];
+    const info = { pool, tokens: [token0, token1], facts: {} };
+    return { dex, family: "uniswap-v2", info, row: [pool, reserve0.toString(), reserve1.toString(), feePips, feePips] };
   });
   const concentrated = plan.pools.map(({ recorded, token0, token1, feePips, sqrtPriceX96, liquidity, ladder }): PoolSpec => {
     const pool = asAddress(recorded.address);
-    const info = { pool, token0, token1, feePips, tickSpacing: TICK_SPACING[feePips] as number };
+    const info = { pool, tokens: [token0, token1], facts: { tickSpacing: TICK_SPACING[feePips] as number } };
     const ticks = ladder.ticks.map(([tick, net]): TickRow => [tick, net.toString(), (net < 0n ? -net : net).toString()]);
     return {
       dex: "uniswap-v3",
       family: "uniswap-v3",
       info,
-      row: [pool, sqrtPriceX96.toString(), recorded.tick, liquidity.toString(), ticks],
+      row: [pool, sqrtPriceX96.toString(), recorded.tick, liquidity.toString(), feePips, feePips, ticks],
     };
   });
   return { startToken: recordedMarket().nativeToken, pools: [...pairs, ...concentrated] };

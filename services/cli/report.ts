@@ -102,7 +102,7 @@ export class Tally {
         return;
       case "pool-discovered": {
         const known = this.pools.get(body.dex) ?? new Set();
-        for (const [pool] of body.rows) known.add(pool);
+        for (const [pool] of body.pools.rows) known.add(pool);
         this.pools.set(body.dex, known);
         return;
       }

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { PoolInfo } from "#libs/dex/family.ts";
+import { familyOf } from "#libs/dex/registry.ts";
+import { scanLogs } from "#libs/evm/log-scan.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
 import { type Localnet, startLocalnet } from "#libs/localnet/index.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { reportPool, reportText } from "#services/cli/verify.ts";
-import { discover } from "#services/fetcher/chain-port.ts";
 
 /** Several commands one after the other, each a process of its own, on a busy machine. */
 const COMMANDS_MS = 60_000;
@@ -24,8 +26,14 @@ beforeAll(async () => {
   net = await startLocalnet({ seed: 1, blockTimeMs: 1_000, poolLimit: 40 });
   client = new RpcClient(net.rpcUrl, "test");
   for (const dex of net.chain.dexes) {
-    const [pool] = await discover(client, dex, { from: 0, to: net.loadedBlock }, () => true);
-    if (pool !== undefined) poolOf.set(dex.id, pool.pool);
+    const family = familyOf(dex.family);
+    const [log] = await scanLogs(client, {
+      address: dex.factory,
+      topics: [...family.topics(dex).created],
+      fromBlock: 0,
+      toBlock: net.loadedBlock,
+    });
+    if (log !== undefined) poolOf.set(dex.id, (family.decodeCreated(log, dex) as PoolInfo).pool);
   }
 });
 afterAll(async () => {
@@ -73,7 +81,7 @@ test(
     const right = await verify(net.chain.key, pool, "--config", configFile(net.chain));
     expect(right.stderr).toBe("");
     expect(right.status).toBe(0);
-    expect(right.stdout).toMatch(/^0x[0-9a-f]{40} on \S+: uniswap-v2 \(uniswap-v2\), \S+\/\S+, fee 0\.3 %\nblock \d+ 0x[0-9a-f]{64}/);
+    expect(right.stdout).toMatch(/^0x[0-9a-f]{40} on \S+: uniswap-v2 \(uniswap-v2\), \S+\/\S+\nblock \d+ 0x[0-9a-f]{64}/);
     expect(right.stdout).toMatch(/swap +size +ours +chain's +difference/);
     expect(right.stdout).toMatch(/\nagrees: /);
     const dexes = net.chain.dexes.map((dex) => (dex.id === "uniswap-v2" ? { ...dex, feeBps: 20 } : dex));

@@ -35,8 +35,6 @@ function refusalOf(failure: VerifyFailure, chain: string): UserError {
         `${failure.pool} says that it is a pool of ${failure.dex}, but that factory (${failure.factory}) does not know it`,
         "leave it alone: such contracts are made to deceive",
       );
-    case "no-judge":
-      return new UserError(`pools of family ${failure.family} cannot be verified yet`, "choose a pool of another family");
     case "not-live":
       return new UserError(`${failure.pool} has no price or no liquidity at this block`, "choose a pool that can be traded");
     default:
@@ -64,10 +62,10 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
 export function reportText({ chain, blockNumber, blockHash, known, verdict, comparisons }: PoolReport, chainConfig: ChainConfig): string {
   const { info, deployment } = known;
   const nameOf = (token: Address) => chainConfig.tokens.find(({ address }) => address === token)?.symbol ?? `${token.slice(0, 8)}…`;
-  const [name0, name1] = [nameOf(info.token0), nameOf(info.token1)];
+  const names = info.tokens.map(nameOf);
   const reasons = [...new Set(comparisons.map(({ reason }) => reason).filter((reason) => reason !== null))];
-  const rows = comparisons.map(({ zeroForOne, amountIn, ours, chains, reason }) => [
-    zeroForOne ? `${name0} → ${name1}` : `${name1} → ${name0}`,
+  const rows = comparisons.map(({ indexIn, indexOut, amountIn, ours, chains, reason }) => [
+    `${names[indexIn]} → ${names[indexOut]}`,
     amountIn.toString(),
     ours.toString(),
     chains === null ? "?" : chains.toString(),
@@ -76,7 +74,7 @@ export function reportText({ chain, blockNumber, blockHash, known, verdict, comp
   ]);
   const table = textTable(["swap", "size", "ours", "chain's", "difference", "note"], rows, ["size", "ours", "chain's", "difference"]);
   const notes = reasons.map((reason, index) => `[${index + 1}] ${reason}\n`).join("");
-  const head = `${info.pool} on ${chain}: ${deployment.id} (${deployment.family}), ${name0}/${name1}, fee ${info.feePips / 10_000} %\nblock ${blockNumber} ${blockHash}; raw token units`;
+  const head = `${info.pool} on ${chain}: ${deployment.id} (${deployment.family}), ${names.join("/")}\nblock ${blockNumber} ${blockHash}; raw token units`;
   return `${head}\n\n${table}${notes}\n${VERDICTS[verdict]}\n`;
 }
 

@@ -291,9 +291,8 @@ function calldataOf(executionId: string, candidate: Candidate, minProfit: bigint
     loanToken: asAddress(candidate.token),
     loanAmount: BigInt(candidate.amountIn),
     swaps: candidate.hops.map((hop) => ({
-      kind: hop.family,
+      call: hop.call,
       pool: asAddress(hop.pool),
-      zeroForOne: hop.zeroForOne,
       tokenIn: asAddress(hop.tokenIn),
       tokenOut: asAddress(hop.tokenOut),
       amountIn: BigInt(hop.amountIn),

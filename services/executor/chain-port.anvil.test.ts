@@ -69,9 +69,8 @@ describe("paper mode's contract", () => {
       loanAmount: 1n,
       swaps: [
         {
-          kind: "uniswap-v2",
+          call: { form: "v2", zeroForOne: weth < VAULT },
           pool: VAULT,
-          zeroForOne: weth < VAULT,
           tokenIn: weth,
           tokenOut: VAULT,
           amountIn: 1n,

@@ -59,8 +59,24 @@ export function candidateOf(index: number, grossProfit = 10_000_000n): Candidate
     grossProfit: grossProfit.toString(),
     gasEstimate: 150_000,
     hops: [
-      { ...hop, pool: addressOf(0xb000 + index), zeroForOne: false, tokenIn: WETH, tokenOut: USD, amountIn: "1000", amountOut: "500" },
-      { ...hop, pool: addressOf(0xb100 + index), zeroForOne: true, tokenIn: USD, tokenOut: WETH, amountIn: "500", amountOut },
+      {
+        ...hop,
+        pool: addressOf(0xb000 + index),
+        call: { form: "v2", zeroForOne: false },
+        tokenIn: WETH,
+        tokenOut: USD,
+        amountIn: "1000",
+        amountOut: "500",
+      },
+      {
+        ...hop,
+        pool: addressOf(0xb100 + index),
+        call: { form: "v2", zeroForOne: true },
+        tokenIn: USD,
+        tokenOut: WETH,
+        amountIn: "500",
+        amountOut,
+      },
     ],
   };
 }

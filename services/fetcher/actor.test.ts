@@ -44,6 +44,18 @@ function readAgain(family: FamilyId, request: Extract<Request, { call: "reread" 
   };
 }
 
+/** Everything that was announced and is there at the block. */
+function admitAll(family: FamilyId, { announced, at }: Extract<Request, { call: "admit" }>, block: Block): Reply {
+  const pools = announced.flatMap((each) => block.pools.get(typeof each === "string" ? each : (each?.pool ?? "")) ?? []);
+  return {
+    kind: "admitted",
+    announced,
+    pools: pools.map(({ info }) => info),
+    rows: rowsOf(family, new Map(pools.map((facts) => [facts.info.pool, facts]))),
+    blockHash: at.blockHash,
+  };
+}
+
 const sync = (facts: PoolFacts, reserve0: bigint, reserve1: bigint) => log("Sync", facts.info.pool, [reserve0, reserve1]);
 
 describe("the logs of a block", () => {
@@ -81,8 +93,8 @@ describe("the logs of a block", () => {
           states: {
             family: "uniswap-v2",
             rows: [
-              [a.info.pool, "5", "6"],
-              [b.info.pool, "3", "4"],
+              [a.info.pool, "5", "6", 3_000, 3_000],
+              [b.info.pool, "3", "4", 3_000, 3_000],
             ],
           },
           removed: [],
@@ -107,19 +119,62 @@ describe("the logs of a block", () => {
     expect(changedIn(core.give(world.observed()))[0]?.states.rows).toEqual([]);
   });
 
-  test("announce a pool that is changed further down in the same block", () => {
+  /** Answers an admission as of its block, taking in everything that was announced. */
+  const take = (core: ReturnType<typeof start>["core"], effects: readonly Effect<Request>[], block: Block) => {
+    const [request] = calls(effects) as [Extract<Request, { call: "admit" }>];
+    return core.give({ type: "reply", reply: admitAll("uniswap-v2", request, block) });
+  };
+
+  test("announce a pool: it is asked about, and told of with the next block, with what that block did to it", () => {
     const { world, core } = start();
     const fresh = newPool("uniswap-v2", 2);
-    world.mine([], [createdLog("uniswap-v2", fresh.info), sync(fresh, 7n, 8n)]);
+    const created = world.mine([{ kind: "create", which: 2, low: 0, high: 0, amount: 0 }]);
     const effects = core.give(world.observed());
-    expect(published(effects).map(({ key }) => key)).toEqual(["poolDiscovered", "poolChanged"]);
-    expect(discoveredIn(effects)[0]).toMatchObject({
+    expect(calls(effects)).toEqual([{ call: "admit", announced: [fresh.info], at: core.state.position }]);
+    expect(discoveredIn(effects)).toEqual([]);
+    expect(published(take(core, effects, created))).toEqual([]);
+    world.mine([], [sync(fresh, 7n, 8n)]);
+    const next = core.give(world.observed());
+    expect(published(next).map(({ key }) => key)).toEqual(["poolDiscovered", "poolChanged"]);
+    expect(discoveredIn(next)[0]).toMatchObject({
       dex: "dex",
-      family: "uniswap-v2",
-      rows: [[fresh.info.pool, fresh.info.token0, fresh.info.token1, 3_000, 0]],
+      pools: { family: "uniswap-v2", rows: [[fresh.info.pool, fresh.info.tokens, {}]] },
     });
-    expect(changedIn(effects)[0]?.states.rows).toEqual([[fresh.info.pool, "7", "8"]]);
-    expect(effects).toContainEqual({ type: "count", metric: "pools", labels: { dex: "dex" }, value: 3 });
+    expect(changedIn(next)[0]?.states.rows).toEqual([[fresh.info.pool, "7", "8", 3_000, 3_000]]);
+    expect(next).toContainEqual({ type: "count", metric: "pools", labels: { dex: "dex" }, value: 3 });
+  });
+
+  test("of a pool under admission are applied once it is taken up, also when the answer is late or of a dropped block", () => {
+    const { world, core } = start();
+    const fresh = newPool("uniswap-v2", 2);
+    const created = world.mine([{ kind: "create", which: 2, low: 0, high: 0, amount: 0 }]);
+    const asked = core.give(world.observed());
+    world.mine([], [sync(fresh, 7n, 8n)]);
+    core.give(world.observed());
+    take(core, asked, created);
+    expect(held(core.state, "uniswap-v2").at(-1)).toEqual([fresh.info.pool, "7", "8", 3_000, 3_000]);
+    // Undone with its block: what is left is the state it was taken up at.
+    const undone = core.give(world.reorg(1));
+    expect(changedIn(undone)[0]?.states.rows).toEqual([[fresh.info.pool, "0", "0", 3_000, 3_000]]);
+    // Taken up in a block that is dropped: removed, and asked about again.
+    const dropped = core.give(world.reorg(1));
+    expect(changedIn(dropped)[0]?.removed).toEqual([fresh.info.pool]);
+    expect(calls(dropped)).toEqual([{ call: "admit", announced: [fresh.info.pool], at: core.state.position }]);
+  });
+
+  test("of a pool that is refused are passed over, then as before", () => {
+    const { world, core } = start();
+    const fresh = newPool("uniswap-v2", 2);
+    world.mine([{ kind: "create", which: 2, low: 0, high: 0, amount: 0 }]);
+    const [request] = calls(core.give(world.observed())) as [Extract<Request, { call: "admit" }>];
+    const { announced, at } = request;
+    core.give({ type: "reply", reply: { kind: "admitted", announced, pools: [], rows: [], blockHash: at.blockHash } });
+    world.mine([], [sync(fresh, 7n, 8n)]);
+    const effects = core.give(world.observed());
+    expect(discoveredIn(effects)).toEqual([]);
+    expect(changedIn(effects)[0]?.states.rows).toEqual([]);
+    expect(core.state.pools.size).toBe(2);
+    expect(core.state.candidates.size).toBe(0);
   });
 
   test("of another factory announce nothing to us", () => {
@@ -131,21 +186,12 @@ describe("the logs of a block", () => {
     expect(changedIn(effects)[0]?.states.rows).toEqual([]);
   });
 
-  test("announce no pool of a token that is not followed", () => {
-    const { world, core } = start();
-    const fresh = newPool("uniswap-v2", 2);
-    world.mine([], [createdLog("uniswap-v2", { ...fresh.info, token0: addressOf(5) }), sync(fresh, 7n, 8n)]);
-    const effects = core.give(world.observed());
-    expect(discoveredIn(effects)).toEqual([]);
-    expect(core.state.pools.size).toBe(2);
-  });
-
   test("that announce a pool which is held already leave its state alone", () => {
     const { world, core } = start();
     world.mine([], [createdLog("uniswap-v2", a.info)]);
     const effects = core.give(world.observed());
     expect(discoveredIn(effects)).toEqual([]);
-    expect(held(core.state, "uniswap-v2")[0]).toEqual([a.info.pool, "10", "20"]);
+    expect(held(core.state, "uniswap-v2")[0]).toEqual([a.info.pool, "10", "20", 3_000, 3_000]);
   });
 
   test("delivered again are ignored", () => {
@@ -186,7 +232,7 @@ describe("a gap in the stream", () => {
     expect(reread).toMatchObject({ reason: "reread", blockHash: after.hash, causeSequence: message.meta.sequence });
     // The pool that nothing happened to is not among them.
     expect(reread?.states.rows.map((row) => row[0]).toSorted()).toEqual([a.info.pool, created]);
-    expect(discoveredIn(effects)[0]?.rows.map((row) => row[0])).toEqual([created]);
+    expect(discoveredIn(effects)[0]?.pools.rows.map((row) => row[0])).toEqual([created]);
     expect(next).toMatchObject({ reason: "block", blockHash: world.head.hash });
     expect(held(core.state, "uniswap-v2")).toEqual(rowsOf("uniswap-v2", world.head.pools));
     expect(timersIn(effects)).toHaveLength(1);
@@ -241,15 +287,14 @@ describe("a reorganisation", () => {
   const a: PoolFacts = { ...newPool("uniswap-v2", 0), reserves: [10n, 20n] };
   const config = configOf("uniswap-v2");
 
-  test("puts states back, says which, and takes pools out that its blocks had created", () => {
+  test("puts states back and says which", () => {
     const world = new World("uniswap-v2", [a]);
     const core = drive(fetcher, config, world.state());
-    const fresh = newPool("uniswap-v2", 2);
     world.mine([], [sync(a, 1n, 2n)]);
     core.give(world.observed());
-    world.mine([], [sync(a, 3n, 4n), createdLog("uniswap-v2", fresh.info), sync(fresh, 7n, 8n)]);
+    world.mine([], [sync(a, 3n, 4n)]);
     core.give(world.observed());
-    world.mine([], [sync(a, 5n, 6n), sync(fresh, 9n, 9n)]);
+    world.mine([], [sync(a, 5n, 6n)]);
     core.give(world.observed());
     const message = world.reorg(2);
     const effects = core.give(message);
@@ -261,8 +306,8 @@ describe("a reorganisation", () => {
         epoch: 1,
         causeId: message.meta.id,
         causeSequence: message.meta.sequence,
-        states: { family: "uniswap-v2", rows: [[a.info.pool, "1", "2"]] },
-        removed: [fresh.info.pool],
+        states: { family: "uniswap-v2", rows: [[a.info.pool, "1", "2", 3_000, 3_000]] },
+        removed: [],
       }),
     ]);
     expect(published(effects)[0]?.messageId).toBe(`changed:local:dex:${world.head.hash}:1:reorg`);
@@ -277,7 +322,7 @@ describe("a reorganisation", () => {
     }
     const effects = core.give(world.reorg(3));
     expect(calls(effects)).toEqual([]);
-    expect(changedIn(effects)[0]?.states.rows).toEqual([[a.info.pool, "1", "1"]]);
+    expect(changedIn(effects)[0]?.states.rows).toEqual([[a.info.pool, "1", "1", 3_000, 3_000]]);
   });
 
   test("deeper than the journal has the chain read again at the ancestor", () => {
@@ -293,7 +338,7 @@ describe("a reorganisation", () => {
     expect(request).toMatchObject({ call: "reread", since: 10, at: { blockHash: world.head.hash, epoch: 1 } });
     expect(published(effects)).toEqual([]);
     expect(changedIn(core.give({ type: "reply", reply: readAgain("uniswap-v2", request, world.head) }))[0]?.states.rows).toEqual([
-      [a.info.pool, "10", "20"],
+      [a.info.pool, "10", "20", 3_000, 3_000],
     ]);
   });
 
@@ -343,9 +388,16 @@ describe("snapshots", () => {
       blockNumber: 11,
       blockHash: world.head.hash,
       causeSequence: message.meta.sequence,
-      pools: [[a.info.pool, a.info.token0, a.info.token1, 3_000, 0]],
-      states: { family: "uniswap-v2", rows: [[a.info.pool, "1", "2"]] },
-      journal: [{ number: 11, hash: world.head.hash, states: { family: "uniswap-v2", rows: [[a.info.pool, "10", "20"]] }, created: [] }],
+      pools: { family: "uniswap-v2", rows: [[a.info.pool, a.info.tokens, {}]] },
+      states: { family: "uniswap-v2", rows: [[a.info.pool, "1", "2", 3_000, 3_000]] },
+      journal: [
+        {
+          number: 11,
+          hash: world.head.hash,
+          states: { family: "uniswap-v2", rows: [[a.info.pool, "10", "20", 3_000, 3_000]] },
+          created: [],
+        },
+      ],
     });
     const taken = world.head;
     world.mine([]);
@@ -399,7 +451,7 @@ class Follower {
   readonly core: ReturnType<typeof drive<State, Config, "blockObserved" | "blockReorged", Request, Reply>>;
   readonly family: FamilyId;
   readonly reader = new Map<string, object>();
-  asked: Extract<Request, { call: "reread" }>[] = [];
+  asked: Extract<Request, { call: "reread" | "admit" }>[] = [];
 
   constructor(world: World, state: State = world.state()) {
     this.family = world.family;
@@ -416,11 +468,11 @@ class Follower {
 
   give(input: Parameters<typeof this.core.give>[0]): readonly Effect<Request>[] {
     const effects = this.core.give(input);
-    for (const request of calls(effects)) if (request.call === "reread") this.asked.push(request);
+    for (const request of calls(effects)) if (request.call === "reread" || request.call === "admit") this.asked.push(request);
     for (const { key, body } of published(effects)) {
       // Every message is one that can be sent.
       encode(key, body as never);
-      if (body.kind === "pool-discovered") for (const [pool] of body.rows) this.reader.set(pool, familyOf(this.family).created());
+      if (body.kind === "pool-discovered") for (const [pool] of body.pools.rows) this.reader.set(pool, familyOf(this.family).created());
       if (body.kind !== "pool-changed") continue;
       for (const row of body.states.rows) this.#set(row[0], row);
       for (const address of body.removed) this.reader.delete(address);
@@ -430,8 +482,12 @@ class Follower {
 
   answer(blocks: ReadonlyMap<string, Block>): void {
     const request = this.asked.shift();
-    if (request !== undefined)
-      this.give({ type: "reply", reply: readAgain(this.family, request, blocks.get(request.at.blockHash) as Block) });
+    if (request === undefined) return;
+    const block = blocks.get(request.at.blockHash) as Block;
+    this.give({
+      type: "reply",
+      reply: request.call === "admit" ? admitAll(this.family, request, block) : readAgain(this.family, request, block),
+    });
   }
 
   read(): RowOf<FamilyId>[] {
@@ -471,10 +527,12 @@ function live(
     give(message);
     if (step.do === "again") give(message);
   }
-  // The end of the story is told.
-  blocks.set(world.mine([]).hash, world.head);
-  give(world.observed());
-  while (follower.asked.length > 0) follower.answer(blocks);
+  // The end of the story is told: what was taken up last is announced with the block after it.
+  for (let left = 2; left > 0; left--) {
+    blocks.set(world.mine([]).hash, world.head);
+    give(world.observed());
+    while (follower.asked.length > 0) follower.answer(blocks);
+  }
   return { world, follower, blocks };
 }
 
@@ -495,9 +553,12 @@ describe("whatever happens", () => {
     "undoing blocks leaves what there was before them",
     (family, steps, chosen) => {
       const depth = 1 + (chosen % steps.length);
-      const { world, follower } = live(family, steps.slice(0, -1));
+      const { world, follower, blocks } = live(family, steps.slice(0, -1));
       follower.give(world.reorg(depth));
-      expect(follower.asked).toEqual([]);
+      expect(follower.asked.every(({ call }) => call === "admit")).toBe(true);
+      while (follower.asked.length > 0) follower.answer(blocks);
+      blocks.set(world.mine([]).hash, world.head);
+      follower.give(world.observed());
       expect(held(follower.core.state, family)).toEqual(rowsOf(family, world.head.pools));
       expect(follower.read()).toEqual(rowsOf(family, world.head.pools));
       expect([...follower.core.state.pools.keys()].toSorted()).toEqual([...world.head.pools.keys()].toSorted());
@@ -543,7 +604,9 @@ describe("whatever happens", () => {
       expect(rest(again.core.all)).toEqual(rest(everything.core.all));
 
       // Answers that were not late: word for word what the one that was never stopped said.
-      if (!steps.some((step) => step.do === "lost" || step.do === "reorg")) {
+      const isPrompt = (step: Step) =>
+        step.do === "answer" || ("happenings" in step && !step.happenings.some(({ kind }) => kind === "create"));
+      if (steps.every((step) => step.do !== "lost" && isPrompt(step))) {
         expect(said(everything.core.all)).toEqual(said(follower.core.all.slice(given[at]?.before)));
       }
     },

@@ -1,10 +1,13 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
 import type { DexDeployment } from "#libs/chains/chain.ts";
-import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
+import type { Announcement, FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type AnyFamily, familyOf } from "#libs/dex/registry.ts";
+import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
+import type { LogRow } from "#proto/block/v1/observed.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
-import type { PoolRow, PoolStates } from "#proto/pool/v1/state.ts";
+import type { FoundPools, PoolStates } from "#proto/pool/v1/state.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 
 type Row = RowOf<FamilyId>;
@@ -14,7 +17,7 @@ interface Pool {
   readonly state: object;
 }
 
-/** What undoes one block: the values its pools had before, and the pools it created. */
+/** What undoes one block: the values its pools had before, and the pools that were taken up at it. */
 interface JournalEntry {
   readonly number: number;
   readonly hash: string;
@@ -39,8 +42,18 @@ export interface State {
   position: Position;
   /** Block messages up to this sequence have been answered before a restart: they are applied again but not published again. */
   readonly answeredThrough: number;
-  /** While states are read from the chain again, block messages wait. Null when nothing is being read. */
+  /** While states are read from the chain, block messages wait. Null when nothing is being read. */
   waiting: Received<"blockObserved" | "blockReorged">[] | null;
+  /** The message whose block is applied but not published yet, because values that move without an event are being read. */
+  refreshing: { readonly causeId: string } | null;
+  /** Pools under admission, with their logs since: a state read at one block is brought to the present one with them. */
+  readonly candidates: Map<string, { readonly blockHash: string; readonly log: LogRow }[]>;
+  /** Whether pools are under admission that only the factory's list names. */
+  listing: boolean;
+  /** Announced before a restart and not decided on: asked about with the next block. */
+  unasked: Announcement[];
+  /** Pools taken up since the last message: the next one announces them. */
+  arrivals: string[];
   blocksSinceSnapshot: number;
 }
 
@@ -48,10 +61,10 @@ export interface Config {
   readonly chain: string;
   readonly chainId: number;
   readonly deployment: DexDeployment;
+  /** Expected seconds from a block to the next. */
+  readonly blockSeconds: number;
   readonly journalBlocks: number;
   readonly snapshotEveryBlocks: number;
-  /** Whether a pool of these tokens is followed. */
-  readonly admits: (pool: PoolInfo) => boolean;
 }
 
 export type Request =
@@ -63,7 +76,11 @@ export type Request =
       readonly since: number;
       readonly at: Position;
       readonly causeId: string;
-    };
+    }
+  /** Pools that logs announced: which of them are to be followed, and their states at this block. */
+  | { readonly call: "admit"; readonly announced: readonly Announcement[]; readonly at: Position }
+  /** What moves without an event, at this block, as it will be at this time (seconds): the expected one of the next block. */
+  | { readonly call: "refresh"; readonly pools: readonly PoolInfo[]; readonly at: Position; readonly timestamp: number };
 export type Reply =
   | { readonly kind: "snapshot-saved"; readonly object: string; readonly bytes: number; readonly pools: number; readonly at: Position }
   /** All pools of the DEX at that block, and their states. */
@@ -73,10 +90,20 @@ export type Reply =
       readonly rows: readonly Row[];
       readonly at: Position;
       readonly causeId: string;
-    };
+    }
+  | {
+      readonly kind: "admitted";
+      readonly announced: readonly Announcement[];
+      readonly pools: readonly PoolInfo[];
+      readonly rows: readonly Row[];
+      /** The block of the states. */
+      readonly blockHash: string;
+    }
+  | { readonly kind: "refreshed"; readonly rows: readonly Row[] };
 
 export const statesOf = (family: FamilyId, rows: readonly Row[]): PoolStates => ({ family, rows }) as PoolStates;
-export const poolRow = ({ pool, token0, token1, feePips, tickSpacing }: PoolInfo): PoolRow => [pool, token0, token1, feePips, tickSpacing];
+export const foundOf = (family: FamilyId, pools: readonly PoolInfo[]): FoundPools =>
+  ({ family, rows: pools.map(({ pool, tokens, facts }) => [pool, [...tokens], facts]) }) as FoundPools;
 
 export function envelope(config: { readonly chainId: number }, position: Position, causeId: string | null) {
   const { blockNumber, blockHash, observedAtMs, epoch } = position;
@@ -106,6 +133,8 @@ function receive(
 ): void {
   if (message.meta.sequence <= state.position.sequence) return;
   if (state.waiting !== null) {
+    // Beyond the journal nothing could be undone: the last message is enough then, its parent is not ours and everything is read again.
+    if (state.waiting.length >= config.journalBlocks) state.waiting.length = 0;
     state.waiting.push(message);
     return;
   }
@@ -114,52 +143,108 @@ function receive(
 }
 
 function positionOf({ body, meta }: Received<"blockObserved" | "blockReorged">): Position {
-  return {
-    blockNumber: body.blockNumber,
-    blockHash: body.blockHash,
-    epoch: body.epoch,
-    observedAtMs: body.observedAtMs,
-    sequence: meta.sequence,
-  };
+  const { blockNumber, blockHash, epoch, observedAtMs } = body;
+  return { blockNumber, blockHash, epoch, observedAtMs, sequence: meta.sequence };
 }
 
 function observe(state: State, message: Received<"blockObserved">, config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
   const { body, meta } = message;
+  const { deployment } = config;
   const position = positionOf(message);
   if (body.parentHash !== state.position.blockHash) {
     reread(state, position, meta.id, effects);
     return;
   }
   const entry: JournalEntry = { number: body.blockNumber, hash: body.blockHash, undo: new Map(), created: [] };
-  const discovered: PoolRow[] = [];
+  const topics = family.topics(deployment);
+  const announced: Announcement[] = state.unasked;
+  state.unasked = [];
   for (const log of body.logs) {
-    const [address, topics] = log;
-    const topic = topics[0] as string;
-    if (topic === family.topics.poolCreated && address === config.deployment.factory) {
-      const info = family.decodePoolCreated(log, config.deployment);
-      if (!config.admits(info) || state.pools.has(info.pool)) continue;
-      state.pools.set(info.pool, { info, state: family.created() });
-      entry.created.push(info.pool);
-      discovered.push(poolRow(info));
-      continue;
+    const topic = log[1][0] as string;
+    if (log[0] === deployment.factory && topics.created.includes(topic)) {
+      const announcement = family.decodeCreated(log, deployment);
+      const address = addressIn(announcement);
+      if (address !== null && state.pools.has(address)) continue;
+      // Also one that is being asked about: that was for another branch, on which it may not be.
+      if (address !== null) state.candidates.set(address, []);
+      else state.listing = true;
+      announced.push(announcement);
+    } else if (topics.state.includes(topic)) {
+      const address = family.poolOf(log, deployment);
+      if (address === null) continue;
+      const pool = state.pools.get(address);
+      if (pool === undefined) state.candidates.get(address)?.push({ blockHash: body.blockHash, log });
+      else change(entry, pool, family, family.applyLog(pool.info, pool.state, log));
     }
-    const pool = state.pools.get(address);
-    if (pool === undefined || !family.topics.state.includes(topic)) continue;
-    const before = family.applyLog(pool.info, pool.state, log);
-    const earlier = entry.undo.get(address);
-    entry.undo.set(address, earlier === undefined ? before : family.mergeUndo(earlier, before));
   }
   state.journal.push(entry);
   if (state.journal.length > config.journalBlocks) state.journal.shift();
   state.position = position;
-  if (discovered.length > 0) {
-    answer(state, position, effects, publishDiscovered(config, position, meta.id, discovered));
-    effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
+  if (announced.length > 0) effects.push({ type: "call", request: { call: "admit", announced, at: position } });
+  const moving = movingAlone(state, family);
+  if (moving.length === 0) {
+    conclude(state, meta.id, config, family, effects);
+    return;
   }
-  const rows = [...entry.undo].map(([address, before]) => changeRow(state, family, address, before));
-  answer(state, position, effects, publishChanged(config, position, meta.id, "block", rows, []));
-  effects.push({ type: "finished-block", blockNumber: body.blockNumber });
+  state.waiting = [];
+  state.refreshing = { causeId: meta.id };
+  effects.push({
+    type: "call",
+    request: { call: "refresh", pools: moving, at: position, timestamp: body.timestamp + config.blockSeconds },
+  });
+}
+
+const addressIn = (announcement: Announcement): Address | null =>
+  announcement === null || typeof announcement === "string" ? announcement : announcement.pool;
+
+/** Notes in the journal how to undo a change. */
+function change(entry: JournalEntry, { info }: Pool, family: AnyFamily, before: Row): void {
+  const earlier = entry.undo.get(info.pool);
+  entry.undo.set(info.pool, earlier === undefined ? before : family.mergeUndo(earlier, before));
+}
+
+function movingAlone(state: State, { refresh }: AnyFamily): PoolInfo[] {
+  if (refresh === undefined) return [];
+  return [...state.pools.values()].filter((pool) => refresh.needed(pool.info, pool.state)).map(({ info }) => info);
+}
+
+/** Publishes what the block did. */
+function conclude(state: State, causeId: string, config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
+  const touched = state.journal.at(-1)?.undo ?? new Map<string, Row>();
+  say(state, { causeId, reason: "block", touched, removed: [] }, config, family, effects);
+  effects.push({ type: "finished-block", blockNumber: state.position.blockNumber });
   if (++state.blocksSinceSnapshot >= config.snapshotEveryBlocks) scheduleSnapshot(state, effects);
+}
+
+/** The pools taken up since the last message whole, the touched ones with what changed. */
+function say(
+  state: State,
+  what: {
+    readonly causeId: string;
+    readonly reason: "block" | "reorg";
+    readonly touched: ReadonlyMap<string, Row>;
+    readonly removed: readonly string[];
+  },
+  config: Config,
+  family: AnyFamily,
+  effects: Effect<Request>[],
+): void {
+  const { position } = state;
+  const arrived = state.arrivals.flatMap((address) => state.pools.get(address) ?? []);
+  const whole = new Set(arrived.map(({ info }): string => info.pool));
+  state.arrivals = [];
+  if (arrived.length > 0) {
+    const infos = arrived.map(({ info }) => info);
+    answer(state, position, effects, publishDiscovered(config, position, what.causeId, infos));
+  }
+  const rows = [
+    ...arrived.map(({ info, state: pool }) => family.toRow(info, pool)),
+    ...[...what.touched]
+      .filter(([address]) => state.pools.has(address) && !whole.has(address))
+      .map(([address, before]) => changeRow(state, family, address, before)),
+  ];
+  answer(state, position, effects, publishChanged(config, position, what.causeId, what.reason, rows, what.removed));
+  if (arrived.length > 0 || what.removed.length > 0) effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
 }
 
 function changeRow(state: State, family: AnyFamily, address: string, before: Row): Row {
@@ -193,11 +278,11 @@ function undo(state: State, message: Received<"blockReorged">, config: Config, f
     }
   }
   state.position = position;
-  const rows = [...touched]
-    .filter(([address]) => state.pools.has(address))
-    .map(([address, before]) => changeRow(state, family, address, before));
-  answer(state, position, effects, publishChanged(config, position, message.meta.id, "reorg", rows, [...removed]));
-  if (removed.size > 0) effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
+  say(state, { causeId: message.meta.id, reason: "reorg", touched, removed: [...removed] }, config, family, effects);
+  // Taken up at a state of a dropped block; the pool itself may be older than that.
+  const announced = [...removed].map(asAddress);
+  for (const address of announced) state.candidates.set(address, []);
+  if (announced.length > 0) effects.push({ type: "call", request: { call: "admit", announced, at: position } });
 }
 
 /** The stream has a gap, or a reorganisation reaches below the journal: the chain itself is asked. */
@@ -235,44 +320,120 @@ function reply(state: State, answered: Reply, config: Config, family: AnyFamily,
         body,
       ),
     );
-    return;
+  } else if (answered.kind === "admitted") admitted(state, answered, family, effects);
+  else if (answered.kind === "refreshed") refreshed(state, answered.rows, config, family, effects);
+  else rereadDone(state, answered, config, family, effects);
+}
+
+function refreshed(state: State, rows: readonly Row[], config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
+  const { refreshing } = state;
+  const entry = state.journal.at(-1);
+  invariant(refreshing !== null && entry !== undefined, "a refresh that nobody waits for");
+  for (const row of rows) {
+    const pool = state.pools.get(row[0]);
+    if (pool === undefined) continue;
+    const before = family.toChangeRow(pool.info, pool.state, row);
+    if (isDeepStrictEqual(before, row)) continue;
+    change(entry, pool, family, before);
+    family.applyRow(pool.state, row);
   }
+  state.refreshing = null;
+  conclude(state, refreshing.causeId, config, family, effects);
+  resume(state, config, family, effects);
+}
+
+function rereadDone(
+  state: State,
+  answered: Extract<Reply, { kind: "reread" }>,
+  config: Config,
+  family: AnyFamily,
+  effects: Effect<Request>[],
+): void {
   const states = new Map(answered.rows.map((row) => [row[0], row]));
   const removed = [...state.pools.keys()].filter((address) => !states.has(address));
   for (const address of removed) state.pools.delete(address);
   const changed: Row[] = [];
-  const discovered: PoolRow[] = [];
+  /** Held, but nobody has been told. */
+  const untold = new Set(state.arrivals);
+  const discovered: PoolInfo[] = [];
   for (const info of answered.pools) {
     const row = states.get(info.pool);
     if (row === undefined) continue;
-    const held = state.pools.get(info.pool);
-    if (held === undefined) discovered.push(poolRow(info));
+    const held = untold.has(info.pool) ? undefined : state.pools.get(info.pool);
+    if (held === undefined) discovered.push(info);
     const heldRow = family.toRow(info, held?.state ?? family.created());
-    if (held !== undefined && JSON.stringify(heldRow) === JSON.stringify(row)) continue;
+    if (held !== undefined && isDeepStrictEqual(heldRow, row)) continue;
     const fresh = { info, state: family.created() };
     family.applyRow(fresh.state, row);
     state.pools.set(info.pool, fresh);
     changed.push(family.toChangeRow(info, fresh.state, family.mergeUndo(heldRow, row)));
   }
   state.journal.length = 0;
+  state.arrivals = [];
   state.position = answered.at;
-  const waiting = state.waiting ?? [];
-  state.waiting = null;
+  const asked = [...state.candidates.keys()].filter((address) => !state.pools.has(address)).map(asAddress);
+  state.candidates.clear();
+  for (const address of asked) state.candidates.set(address, []);
+  if (asked.length > 0) effects.push({ type: "call", request: { call: "admit", announced: asked, at: answered.at } });
   if (discovered.length > 0) answer(state, answered.at, effects, publishDiscovered(config, answered.at, answered.causeId, discovered));
   answer(state, answered.at, effects, publishChanged(config, answered.at, answered.causeId, "reread", changed, removed));
   effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
   effects.push({ type: "finished-block", blockNumber: answered.at.blockNumber });
   scheduleSnapshot(state, effects);
+  resume(state, config, family, effects);
+}
+
+function resume(state: State, config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
+  const waiting = state.waiting ?? [];
+  state.waiting = null;
   for (const message of waiting) receive(state, message, config, family, effects);
+}
+
+/** Takes up pools whose states were read at a block of ours: what happened to them since is applied, block by block, so that it can be undone. */
+function admitted(state: State, answered: Extract<Reply, { kind: "admitted" }>, family: AnyFamily, effects: Effect<Request>[]): void {
+  // Everything is being read again: the candidates are asked about once more after that.
+  if (state.waiting !== null && state.refreshing === null) return;
+  const { announced, pools, blockHash } = answered;
+  const isHead = blockHash === state.position.blockHash;
+  const at = state.journal.findLastIndex(({ hash }) => hash === blockHash);
+  // Read at a block that was dropped meanwhile, or nobody kept the logs since: asked once more, from here.
+  if (!isHead && pools.some(({ pool }) => at < 0 || !state.candidates.has(pool))) {
+    const again = pools.map(({ pool }) => pool);
+    for (const pool of again) state.candidates.set(pool, []);
+    effects.push({ type: "call", request: { call: "admit", announced: again, at: state.position } });
+    return;
+  }
+  const rows = new Map(answered.rows.map((row) => [row[0], row]));
+  for (const info of pools) {
+    const row = rows.get(info.pool);
+    if (row === undefined || state.pools.has(info.pool)) continue;
+    const pool = { info, state: family.created() };
+    family.applyRow(pool.state, row);
+    const logs = state.candidates.get(info.pool) ?? [];
+    for (const entry of isHead ? [] : state.journal.slice(at + 1))
+      for (const { blockHash: of, log } of logs) if (of === entry.hash) change(entry, pool, family, family.applyLog(info, pool.state, log));
+    state.pools.set(info.pool, pool);
+    state.journal[at]?.created.push(info.pool);
+    state.arrivals.push(info.pool);
+  }
+  for (const pool of [...announced, ...pools].map(addressIn)) {
+    if (pool !== null) state.candidates.delete(pool);
+    else state.listing = false;
+  }
 }
 
 function answer(state: State, position: Position, effects: Effect<Request>[], effect: Effect<Request>): void {
   if (position.sequence > state.answeredThrough) effects.push(effect);
 }
 
-function publishDiscovered(config: Config, position: Position, causeId: string, rows: PoolRow[]): Effect<Request> {
+function publishDiscovered(config: Config, position: Position, causeId: string, pools: readonly PoolInfo[]): Effect<Request> {
   const { id, family } = config.deployment;
-  const body: BodyOf<"poolDiscovered"> = { kind: "pool-discovered", ...envelope(config, position, causeId), dex: id, family, rows };
+  const body: BodyOf<"poolDiscovered"> = {
+    kind: "pool-discovered",
+    ...envelope(config, position, causeId),
+    dex: id,
+    pools: foundOf(family, pools),
+  };
   return publish(
     "poolDiscovered",
     { chain: config.chain, dex: id },
@@ -286,8 +447,8 @@ function publishChanged(
   position: Position,
   causeId: string,
   reason: "block" | "reorg" | "reread",
-  rows: Row[],
-  removed: string[],
+  rows: readonly Row[],
+  removed: readonly string[],
 ): Effect<Request> {
   const { id, family } = config.deployment;
   const body: BodyOf<"poolChanged"> = {
@@ -297,7 +458,7 @@ function publishChanged(
     reason,
     causeSequence: position.sequence,
     states: statesOf(family, rows),
-    removed,
+    removed: [...removed],
   };
   return publish(
     "poolChanged",
@@ -326,11 +487,16 @@ export function snapshotOf(state: State, config: Config, family: AnyFamily = fam
     blockHash: state.position.blockHash,
     epoch: state.position.epoch,
     causeSequence: state.position.sequence,
-    pools: pools.map(({ info }) => poolRow(info)),
+    pools: foundOf(
+      family.id,
+      pools.map(({ info }) => info),
+    ),
     states: statesOf(
       family.id,
       pools.map(({ info, state: pool }) => family.toRow(info, pool)),
     ),
+    arrivals: [...state.arrivals],
+    candidates: [...state.candidates.keys(), ...(state.listing ? [null] : [])],
     journal: state.journal.map(({ number, hash, undo: before, created }) => ({
       number,
       hash,
@@ -340,15 +506,18 @@ export function snapshotOf(state: State, config: Config, family: AnyFamily = fam
   };
 }
 
-export function infoOf([pool, token0, token1, feePips, tickSpacing]: PoolRow): PoolInfo {
-  return { pool, token0, token1, feePips, tickSpacing } as PoolInfo;
-}
+/** A row of `FoundPools`. */
+export const infoOf = ([pool, tokens, facts]: FoundPools["rows"][number]): PoolInfo => ({
+  pool: asAddress(pool),
+  tokens: tokens.map(asAddress),
+  facts,
+});
 
 /** The state that a snapshot holds. `answeredThrough`: sequence of the last block message that the stream shows as answered. */
 export function restore(snapshot: PoolSnapshot, answeredThrough: number, observedAtMs: number): State {
   const family = familyOf(snapshot.states.family);
   const pools = new Map<string, Pool>();
-  for (const row of snapshot.pools) {
+  for (const row of snapshot.pools.rows) {
     const info = infoOf(row);
     pools.set(info.pool, { info, state: family.created() });
   }
@@ -368,6 +537,11 @@ export function restore(snapshot: PoolSnapshot, answeredThrough: number, observe
     position: { blockNumber, blockHash, epoch, observedAtMs, sequence },
     answeredThrough,
     waiting: null,
+    refreshing: null,
+    candidates: new Map(snapshot.candidates.flatMap((address) => (address === null ? [] : [[address, []]]))),
+    listing: snapshot.candidates.includes(null),
+    unasked: snapshot.candidates.map((address) => (address === null ? null : asAddress(address))),
+    arrivals: [...snapshot.arrivals],
     blocksSinceSnapshot: 0,
   };
 }

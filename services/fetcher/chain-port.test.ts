@@ -56,7 +56,7 @@ async function serve(hasState: (blockNumber: number) => boolean) {
       observed,
       newest: async () => coming.shift() ?? null,
       multicall3,
-      admits: config.admits,
+      admits: () => true,
     });
   };
 }
@@ -67,8 +67,8 @@ test("finds the pools up to a block and reads their states at it", async () => {
   const { pools: found, rows, observed } = await read(blockOf(25), []);
   expect(found).toEqual(pools.slice(0, 2));
   expect(rows).toEqual([
-    [pools[0]?.pool, "25", "0"],
-    [pools[1]?.pool, "25", "1"],
+    [pools[0]?.pool, "25", "0", 3_000, 3_000],
+    [pools[1]?.pool, "25", "1", 3_000, 3_000],
   ]);
   expect(observed).toEqual(blockOf(25));
 });

@@ -1,5 +1,5 @@
 import type { DexDeployment } from "#libs/chains/chain.ts";
-import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
+import type { Announcement, ChainReader, FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { familyOf } from "#libs/dex/registry.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { scanLogs } from "#libs/evm/log-scan.ts";
@@ -7,21 +7,31 @@ import { type Rpc, RpcError } from "#libs/evm/rpc.ts";
 import { RetryableError } from "#libs/units/invariant.ts";
 import type { Position } from "#services/fetcher/actor.ts";
 
-/** Pools that the factory has announced in a stretch of blocks, oldest first. */
-export async function discover(
+/** What the factory's events of a stretch of blocks announce, oldest first. */
+async function announcements(
   client: Rpc,
   deployment: DexDeployment,
   blocks: { readonly from: number; readonly to: number },
-  admits: (pool: PoolInfo) => boolean,
   onProgress?: (scannedTo: number) => void,
-): Promise<PoolInfo[]> {
+): Promise<Announcement[]> {
   const family = familyOf(deployment.family);
   const logs = await scanLogs(
     client,
-    { address: deployment.factory, topics: [family.topics.poolCreated], fromBlock: blocks.from, toBlock: blocks.to },
+    { address: deployment.factory, topics: [...family.topics(deployment).created], fromBlock: blocks.from, toBlock: blocks.to },
     onProgress,
   );
-  return logs.map((log) => family.decodePoolCreated(log, deployment)).filter(admits);
+  return logs.map((log) => family.decodeCreated(log, deployment));
+}
+
+/** The facts of announced pools: from the announcement where it says all, else from the chain. */
+async function known(reader: ChainReader, deployment: DexDeployment, announced: readonly Announcement[]): Promise<PoolInfo[]> {
+  const family = familyOf(deployment.family);
+  const whole = announced.filter((each) => each !== null && typeof each !== "string");
+  const addresses = new Set(announced.filter((each) => typeof each === "string"));
+  // An event without an address: whatever the factory lists.
+  if (announced.includes(null)) for (const pool of (await family.enumerate?.(reader, deployment, 0)) ?? []) addresses.add(pool);
+  const described = addresses.size === 0 ? [] : await family.describe(reader, deployment, [...addresses]);
+  return [...whole, ...described.filter((info) => info !== null)];
 }
 
 /** Full states at one block. Throws `RetryableError` with code `state-unreadable` for a block that the node knows no longer, or whose state it has let go of. */
@@ -32,7 +42,7 @@ async function readStates(
   at: { readonly multicall3: string; readonly blockHash: string },
 ): Promise<RowOf<FamilyId>[]> {
   try {
-    return await familyOf(deployment.family).read(readerAt(client, at), pools);
+    return await familyOf(deployment.family).read(readerAt(client, at), deployment, pools);
   } catch (cause) {
     if (cause instanceof RpcError)
       throw new RetryableError("state-unreadable", `${deployment.id} at ${at.blockHash}: ${cause.message}`, { cause });
@@ -75,9 +85,11 @@ export async function readAt(
   let { from, observed } = options;
   for (let moves = 0; ; moves++) {
     const { blockNumber, blockHash } = observed.at;
-    for (const info of await discover(client, deployment, { from, to: blockNumber }, options.admits, options.onProgress))
-      if (!pools.has(info.pool)) pools.set(info.pool, info);
+    const announced = await announcements(client, deployment, { from, to: blockNumber }, options.onProgress);
     try {
+      const reader = readerAt(client, { multicall3: options.multicall3, blockHash });
+      for (const info of await known(reader, deployment, announced))
+        if (!pools.has(info.pool) && options.admits(info)) pools.set(info.pool, info);
       const rows = await readStates(client, deployment, [...pools.values()], { multicall3: options.multicall3, blockHash });
       return { pools: [...pools.values()], rows, observed };
     } catch (cause) {
@@ -88,4 +100,15 @@ export async function readAt(
       observed = newest;
     }
   }
+}
+
+/** Which of the announced pools are to be followed, and their states at that block. */
+export async function admit(
+  client: Rpc,
+  deployment: DexDeployment,
+  announced: readonly Announcement[],
+  options: { readonly multicall3: string; readonly blockHash: string; readonly admits: (pool: PoolInfo) => boolean },
+): Promise<{ readonly pools: readonly PoolInfo[]; readonly rows: readonly RowOf<FamilyId>[] }> {
+  const pools = (await known(readerAt(client, options), deployment, announced)).filter(options.admits);
+  return { pools, rows: pools.length === 0 ? [] : await readStates(client, deployment, pools, options) };
 }

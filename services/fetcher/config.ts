@@ -1,11 +1,12 @@
 import type { ChainConfig, DexDeployment } from "#libs/chains/chain.ts";
+import type { EndpointInput } from "#libs/evm/budget.ts";
 import type { Config } from "#services/fetcher/actor.ts";
 
 export interface FetcherSettings {
   readonly chain: ChainConfig;
   readonly deployment: DexDeployment;
   /** In order of preference. */
-  readonly rpc: readonly string[];
+  readonly rpc: readonly EndpointInput[];
 }
 
 /** Deeper reorganisations are read again from the chain. No chain of ours has reorganised deeper. */
@@ -14,14 +15,12 @@ const JOURNAL_BLOCKS = 128;
 const SNAPSHOT_EVERY_BLOCKS = 64;
 
 export function fetcherConfig({ chain, deployment }: FetcherSettings): Config {
-  const listed = new Set<string>(chain.tokens.map(({ address }) => address));
   return {
     chain: chain.key,
     chainId: chain.chainId,
     deployment,
     journalBlocks: JOURNAL_BLOCKS,
     snapshotEveryBlocks: SNAPSHOT_EVERY_BLOCKS,
-    // Tokens outside the chain's list may tax, rebase or pause: without a check of their behaviour they are kept out.
-    admits: ({ token0, token1 }) => listed.has(token0) && listed.has(token1),
+    blockSeconds: Math.max(1, Math.round(chain.blockTimeMs / 1_000)),
   };
 }

@@ -1,6 +1,9 @@
 import type { Bus } from "#libs/actor/bus.ts";
 import type { ActorSpec } from "#libs/actor/run.ts";
 import { loadSnapshot, saveSnapshot } from "#libs/actor/snapshots.ts";
+import type { PoolInfo } from "#libs/dex/family.ts";
+import { familyOf } from "#libs/dex/registry.ts";
+import { readerAt } from "#libs/evm/chain-reader.ts";
 import { Endpoints } from "#libs/evm/endpoints.ts";
 import type { Logger } from "#libs/telemetry/log.ts";
 import { metrics } from "#libs/telemetry/metrics.ts";
@@ -9,14 +12,14 @@ import {
   type Config,
   envelope,
   fetcher,
-  poolRow,
+  foundOf,
   type Reply,
   type Request,
   restore,
   type State,
   snapshotOf,
 } from "#services/fetcher/actor.ts";
-import { type Observed, readAt } from "#services/fetcher/chain-port.ts";
+import { admit, type Observed, readAt } from "#services/fetcher/chain-port.ts";
 import { type FetcherSettings, fetcherConfig } from "#services/fetcher/config.ts";
 
 const BLOCK_POLL_MS = 50;
@@ -27,7 +30,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
   const config = fetcherConfig(settings);
   const { deployment } = config;
   const tokens = { chain: config.chain, dex: deployment.id };
-  const client = new Endpoints(settings.rpc, config.chain);
+  const client = new Endpoints(settings.rpc, config.chain, { purpose: "state" });
   let bus: Bus | null = null;
 
   async function newest(broker: Bus): Promise<Observed | null> {
@@ -36,11 +39,14 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
     const { blockNumber, blockHash, epoch, observedAtMs } = observed.body;
     return { at: { blockNumber, blockHash, epoch, observedAtMs, sequence: observed.meta.sequence }, causeId: observed.meta.id };
   }
+  // Tokens outside the chain's list may tax, rebase or pause: without a check of their behaviour they are kept out.
+  const listed = new Set<string>(settings.chain.tokens.map(({ address }) => address));
+  const admits = ({ tokens: traded }: PoolInfo) => traded.every((token) => listed.has(token));
   const reading = (broker: Bus) => ({
     overlap: config.journalBlocks,
     newest: () => newest(broker),
     multicall3: settings.chain.multicall3,
-    admits: config.admits,
+    admits,
   });
 
   /** First start: the pools from the factory's events, their states at the newest block that the stream has. */
@@ -53,7 +59,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
     }
     let saidAtMs = Date.now();
     const goal = first.at.blockNumber;
-    const { pools, rows, observed } = await readAt(client, deployment, {
+    const { pools, rows, observed } = await readAt(client.for("discovery"), deployment, {
       ...reading(broker),
       pools: [],
       from: deployment.deployBlock,
@@ -75,19 +81,24 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         blockHash: position.blockHash,
         epoch: position.epoch,
         causeSequence: position.sequence,
-        pools: pools.filter(({ pool }) => readable.has(pool)).map(poolRow),
+        pools: foundOf(
+          deployment.family,
+          pools.filter(({ pool }) => readable.has(pool)),
+        ),
         states: { family: deployment.family, rows } as Parameters<typeof restore>[0]["states"],
+        arrivals: [],
+        candidates: [],
         journal: [],
       },
       position.sequence,
       position.observedAtMs,
     );
     for (let start = 0; start < pools.length; start += DISCOVERED_BATCH) {
-      const batch = pools.slice(start, start + DISCOVERED_BATCH).map(poolRow);
+      const batch = foundOf(deployment.family, pools.slice(start, start + DISCOVERED_BATCH));
       await broker.publish(
         "poolDiscovered",
         tokens,
-        { kind: "pool-discovered", ...envelope(config, position, causeId), dex: deployment.id, family: deployment.family, rows: batch },
+        { kind: "pool-discovered", ...envelope(config, position, causeId), dex: deployment.id, pools: batch },
         { messageId: `discovered:${config.chain}:${deployment.id}:${position.blockHash}:${position.epoch}:cold:${start}`, trace: null },
       );
     }
@@ -149,9 +160,31 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
     async call(request): Promise<Reply> {
       if (request.call === "save-snapshot") {
         const saved = await saveSnapshot(bus as Bus, config.chain, request.snapshot);
-        return { kind: "snapshot-saved", object: saved.name, bytes: saved.bytes, pools: request.snapshot.pools.length, at: request.at };
+        return {
+          kind: "snapshot-saved",
+          object: saved.name,
+          bytes: saved.bytes,
+          pools: request.snapshot.pools.rows.length,
+          at: request.at,
+        };
       }
-      const { pools, rows, observed } = await readAt(client, deployment, {
+      const { multicall3 } = settings.chain;
+      if (request.call === "admit") {
+        const { announced, at } = request;
+        const { blockHash } = at;
+        return {
+          kind: "admitted",
+          announced,
+          blockHash,
+          ...(await admit(client, deployment, announced, { multicall3, blockHash, admits })),
+        };
+      }
+      if (request.call === "refresh") {
+        const { pools, timestamp, at } = request;
+        const reader = readerAt(client, { multicall3, blockHash: at.blockHash });
+        return { kind: "refreshed", rows: (await familyOf(deployment.family).refresh?.read(reader, deployment, pools, timestamp)) ?? [] };
+      }
+      const { pools, rows, observed } = await readAt(client.for("refresh"), deployment, {
         ...reading(bus as Bus),
         pools: request.pools,
         from: Math.max(deployment.deployBlock, request.since - config.journalBlocks),

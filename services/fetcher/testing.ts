@@ -3,13 +3,13 @@
 import { Interface } from "ethers";
 import type { Received } from "#libs/actor/actor.ts";
 import { received } from "#libs/actor/testing.ts";
-import type { DexDeployment } from "#libs/chains/chain.ts";
 import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
+import { deploymentOf } from "#libs/dex/testing.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
 import type { TickRow } from "#proto/pool/v1/state.ts";
 import type { Config, State } from "#services/fetcher/actor.ts";
-import { restore } from "#services/fetcher/actor.ts";
+import { foundOf, restore } from "#services/fetcher/actor.ts";
 
 const EVENTS = new Interface([
   "event PairCreated(address indexed token0, address indexed token1, address pair, uint256 count)",
@@ -28,17 +28,17 @@ export const FACTORY = addressOf(0xfac7);
 export const TOKENS = [1, 2, 3, 4].map((index) => addressOf(0x70000 + index)) as [Address, Address, Address, Address];
 const NOBODY = addressOf(0x99);
 const SPACING = 60;
+const FEE: Readonly<Partial<Record<FamilyId, number>>> = { "uniswap-v2": 3_000, "uniswap-v3": 500 };
 
 export function configOf(family: FamilyId, options: Partial<Config> = {}): Config {
-  const deployment: DexDeployment = { id: "dex", family, factory: FACTORY, deployBlock: 0, feeBps: 30, source: "test" };
-  const followed = new Set<string>(TOKENS);
+  const deployment = deploymentOf(family, FACTORY, { id: "dex", feeBps: 30 });
   return {
     chain: "local",
     chainId: 31337,
     deployment,
     journalBlocks: 8,
     snapshotEveryBlocks: 1_000,
-    admits: ({ token0, token1 }) => followed.has(token0) && followed.has(token1),
+    blockSeconds: 12,
     ...options,
   };
 }
@@ -48,10 +48,10 @@ export function log(name: string, address: string, values: readonly unknown[]): 
   return [address, topics as string[], data, 0, 0, hashOf(0)];
 }
 
-export function createdLog(family: FamilyId, { pool, token0, token1, feePips, tickSpacing }: PoolInfo, factory: string = FACTORY): LogRow {
+export function createdLog(family: FamilyId, { pool, tokens }: PoolInfo, factory: string = FACTORY): LogRow {
   return family === "uniswap-v2"
-    ? log("PairCreated", factory, [token0, token1, pool, 1])
-    : log("PoolCreated", factory, [token0, token1, feePips, tickSpacing, pool]);
+    ? log("PairCreated", factory, [...tokens, pool, 1])
+    : log("PoolCreated", factory, [...tokens, FEE[family], SPACING, pool]);
 }
 
 interface Position {
@@ -75,7 +75,8 @@ const activeLiquidity = ({ positions, tick }: PoolFacts): bigint =>
 /** What a reader of the contracts would be told. */
 export function rowOf(family: FamilyId, facts: PoolFacts): RowOf<FamilyId> {
   const { info, reserves, sqrtPriceX96, tick, positions } = facts;
-  if (family === "uniswap-v2") return [info.pool, reserves[0].toString(), reserves[1].toString()];
+  const fee = FEE[family] as number;
+  if (family === "uniswap-v2") return [info.pool, reserves[0].toString(), reserves[1].toString(), fee, fee];
   const ends = [...new Set(positions.flatMap(({ lower, upper }) => [lower, upper]))].sort((left, right) => left - right);
   const ticks = ends.flatMap((end): TickRow[] => {
     const at = positions.filter(({ lower, upper }) => lower === end || upper === end);
@@ -83,7 +84,7 @@ export function rowOf(family: FamilyId, facts: PoolFacts): RowOf<FamilyId> {
     const net = at.reduce((sum, { lower, amount }) => (lower === end ? sum + amount : sum - amount), 0n);
     return gross === 0n ? [] : [[end, net.toString(), gross.toString()]];
   });
-  return [info.pool, sqrtPriceX96.toString(), tick, activeLiquidity(facts).toString(), ticks];
+  return [info.pool, sqrtPriceX96.toString(), tick, activeLiquidity(facts).toString(), fee, fee, ticks];
 }
 
 export const rowsOf = (family: FamilyId, pools: Pools): RowOf<FamilyId>[] =>
@@ -93,8 +94,8 @@ export const byAddress = <Row extends { readonly 0: string }>(rows: readonly Row
 
 export function newPool(family: FamilyId, index: number): PoolFacts {
   const [token0, token1] = [TOKENS[index % 3] as Address, TOKENS[3]];
-  const v2 = family === "uniswap-v2";
-  const info = { pool: addressOf(0xb0000 + index), token0, token1, feePips: v2 ? 3_000 : 500, tickSpacing: v2 ? 0 : SPACING };
+  const facts = family === "uniswap-v2" ? {} : { tickSpacing: SPACING };
+  const info = { pool: addressOf(0xb0000 + index), tokens: [token0, token1], facts };
   return { info, reserves: [0n, 0n], sqrtPriceX96: 0n, tick: 0, positions: [] };
 }
 
@@ -257,8 +258,10 @@ export class World {
         blockHash: hash,
         epoch: this.epoch,
         causeSequence: this.sequence,
-        pools: infos.map(({ pool, token0, token1, feePips, tickSpacing }) => [pool, token0, token1, feePips, tickSpacing]),
+        pools: foundOf(this.family, infos),
         states: { family: this.family, rows: rowsOf(this.family, pools) } as Parameters<typeof restore>[0]["states"],
+        arrivals: [],
+        candidates: [],
         journal: [],
       },
       answeredThrough,

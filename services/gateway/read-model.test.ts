@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { LOG_COLUMNS } from "#proto/block/v1/observed.ts";
+import type { PoolRow } from "#proto/pool/v1/state.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 import type { ModelEvent } from "#services/gateway/api.ts";
 import { gatewayConfig } from "#services/gateway/config.ts";
@@ -38,7 +39,7 @@ function bench() {
         dex: "uniswap-v2",
         family: "uniswap-v2",
         pool: POOL[0],
-        zeroForOne: true,
+        call: { form: "v2", zeroForOne: true },
         tokenIn: WETH.address,
         tokenOut: USDC.address,
         amountIn: "1000000",
@@ -48,7 +49,7 @@ function bench() {
         dex: "uniswap-v3",
         family: "uniswap-v3",
         pool: POOL[1],
-        zeroForOne: false,
+        call: { form: "v2", zeroForOne: false },
         tokenIn: USDC.address,
         tokenOut: WETH.address,
         amountIn: "3000",
@@ -409,17 +410,18 @@ test("health is starting before the first block and degraded when the head is ol
 
 test("pools are the latest snapshot and what was discovered after it", () => {
   const { model, messages, apply } = bench();
-  const row = (n: number): [string, string, string, number, number] => [
-    `0x${`${n}`.padStart(40, "0")}`,
-    WETH.address,
-    USDC.address,
-    3_000,
-    60,
-  ];
+  const row = (n: number): PoolRow<"uniswap-v3"> => [`0x${`${n}`.padStart(40, "0")}`, [WETH.address, USDC.address], { tickSpacing: 60 }];
   const discovered = (...ns: number[]) =>
     messages.make(
       "poolDiscovered",
-      { kind: "pool-discovered", v: 1, ...messages.envelope(1), dex: "uniswap-v3", family: "uniswap-v3", epoch: 0, rows: ns.map(row) },
+      {
+        kind: "pool-discovered",
+        v: 1,
+        ...messages.envelope(1),
+        dex: "uniswap-v3",
+        epoch: 0,
+        pools: { family: "uniswap-v3", rows: ns.map(row) },
+      },
       messages.id("discovered"),
     );
   const snapshot = (pools: number) =>

@@ -106,11 +106,11 @@ export function applyMessage(model: ReadModel, { key, body, meta }: ReadMessage)
       return applyReorg(chain, body);
     case "pool-discovered": {
       const dex = dexPools(chain, body.dex);
-      dex.family = body.family;
+      dex.family = body.pools.family;
       dex.asOfBlock = Math.max(dex.asOfBlock, body.blockNumber);
       if (meta.sequence > dex.snapshotSequence) {
-        dex.pools += body.rows.length;
-        dex.discovered.set(meta.sequence, body.rows.length);
+        dex.pools += body.pools.rows.length;
+        dex.discovered.set(meta.sequence, body.pools.rows.length);
       }
       return [];
     }

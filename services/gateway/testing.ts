@@ -6,6 +6,7 @@ import { LOG_COLUMNS } from "#proto/block/v1/observed.ts";
 import { decode, encode } from "#proto/codec.ts";
 import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
+import type { FoundPools } from "#proto/pool/v1/state.ts";
 import { type BodyOf, SUBJECTS, type SubjectKey, streamName, subjectOf } from "#proto/subjects.ts";
 import type { ReadMessage } from "#services/gateway/model.ts";
 
@@ -52,7 +53,16 @@ export const TEST_CHAIN: ChainConfig = {
   multicall3: asAddress(addressOf("multicall3")),
   blockTimeMs: 2_000,
   tokens: TOKENS,
-  dexes: DEXES.map(({ id, family }) => ({ id, family, factory: asAddress(addressOf(`factory ${id}`)), deployBlock: 0, source: "test" })),
+  dexes: DEXES.map(({ id, family }) => ({
+    id,
+    brand: "test",
+    family,
+    variant: family,
+    factory: asAddress(addressOf(`factory ${id}`)),
+    deployBlock: 0,
+    verified: true,
+    source: "test",
+  })),
   flashLenders: [{ id: "balancer-v2", kind: "balancer-v2", address: asAddress(addressOf("vault")) }],
   relays: [],
 };
@@ -154,7 +164,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
         dex,
         family,
         pool,
-        zeroForOne,
+        call: { form: "v2", zeroForOne },
         tokenIn: tokenInAddress,
         tokenOut: tokenOutAddress,
         amountIn: `${amount}`,
@@ -162,7 +172,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
       });
       amount = out;
     }
-    const cycleId = hex(hops.map(({ pool, zeroForOne }) => `${pool}${zeroForOne}`).join(), 16).slice(2);
+    const cycleId = hex(hops.map(({ pool, tokenIn }) => `${pool}${tokenIn}`).join(), 16).slice(2);
     return {
       cycleId,
       token: WETH.address,
@@ -256,16 +266,14 @@ export function createScenario(options: ScenarioOptions): Scenario {
 
   const discover = (): ReadMessage[] =>
     DEXES.flatMap(({ id: dex, family, pools }) => {
-      const rows = Array.from({ length: pools }, (_, index): [string, string, string, number, number] => [
+      const rows = Array.from({ length: pools }, (_, index) => [
         addressOf(`${dex} ${index}`),
-        TOKENS[index % TOKENS.length]?.address ?? WETH.address,
-        TOKENS[(index + 1) % TOKENS.length]?.address ?? WETH.address,
-        3_000,
-        family === "uniswap-v3" ? 60 : 0,
+        [TOKENS[index % TOKENS.length]?.address ?? WETH.address, TOKENS[(index + 1) % TOKENS.length]?.address ?? WETH.address],
+        family === "uniswap-v3" ? { tickSpacing: 60 } : {},
       ]);
       const discovered = message(
         "poolDiscovered",
-        { kind: "pool-discovered", v: 1, ...envelope(), dex, family, epoch, rows },
+        { kind: "pool-discovered", v: 1, ...envelope(), dex, epoch, pools: { family, rows } as FoundPools },
         { id: `discovered:${dex}:${blockHash}`, atMs: observedAtMs + 5 },
       );
       const snapshotted = message(

@@ -16,7 +16,7 @@ function candidate(index: number, grossProfit: bigint, gasEstimate: number): Can
     dex: "dex",
     family: "uniswap-v2" as const,
     pool: address(pool),
-    zeroForOne: true,
+    call: { form: "v2" as const, zeroForOne: true },
     tokenIn: address(tokenIn),
     tokenOut: address(tokenOut),
     amountIn: "1",

@@ -3,7 +3,7 @@ import type { Effect, Received } from "#libs/actor/actor.ts";
 import { calls, drive, published, received } from "#libs/actor/testing.ts";
 import type { SearchResult } from "#libs/graph/search.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
-import type { V2StateRow } from "#proto/pool/v1/state.ts";
+import type { FoundPools, StateRowOf } from "#proto/pool/v1/state.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 import { type Config, initialState, type Keys, type Reply, type Request, type State, solver } from "#services/solver/actor.ts";
 
@@ -18,7 +18,8 @@ const config: Config = {
 
 const hashOf = (name: string) => `0x${Buffer.from(name).toString("hex").padStart(64, "0")}`;
 const poolOf = (index: number) => `0x${index.toString(16).padStart(40, "0")}`;
-const row = (pool: number, reserve: number): V2StateRow => [poolOf(pool), reserve.toString(), "1"];
+type Row = StateRowOf<"uniswap-v2">;
+const row = (pool: number, reserve: number): Row => [poolOf(pool), reserve.toString(), "1", 3_000, 3_000];
 const NOTHING: SearchResult = { cyclesFound: 0, candidates: [] };
 
 type Effects = readonly Effect<Request>[];
@@ -91,7 +92,7 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
       );
     },
     /** A DEX reports a block. */
-    report(dex: string, name: string, rows: readonly V2StateRow[] = [], removed: readonly string[] = []): Effects {
+    report(dex: string, name: string, rows: readonly Row[] = [], removed: readonly string[] = []): Effects {
       const block = blocks.get(name) as Received<"blockObserved">;
       const body: BodyOf<"poolChanged"> = {
         kind: "pool-changed",
@@ -106,14 +107,8 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
     },
     discover(dex: string, name: string, pool: number): Effects {
       const block = blocks.get(name) as Received<"blockObserved">;
-      const rows: BodyOf<"poolDiscovered">["rows"] = [[poolOf(pool), poolOf(1), poolOf(2), 3_000, 0]];
-      return core.give(
-        received(
-          "poolDiscovered",
-          { kind: "pool-discovered", ...envelope(block), dex, family: "uniswap-v2", rows },
-          { sequence: ++sequence },
-        ),
-      );
+      const pools: FoundPools = { family: "uniswap-v2", rows: [[poolOf(pool), [poolOf(1), poolOf(2)], {}]] };
+      return core.give(received("poolDiscovered", { kind: "pool-discovered", ...envelope(block), dex, pools }, { sequence: ++sequence }));
     },
     announce(dex: string, name: string, object = `${dex}.object`): Effects {
       const block = blocks.get(name) as Received<"blockObserved">;
@@ -125,7 +120,7 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
         ),
       );
     },
-    snapshot(dex: string, name: string, rows: readonly V2StateRow[]): PoolSnapshot {
+    snapshot(dex: string, name: string, rows: readonly Row[]): PoolSnapshot {
       const { body, meta } = blocks.get(name) as Received<"blockObserved">;
       return {
         v: 1,
@@ -135,8 +130,10 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
         blockHash: body.blockHash,
         epoch: body.epoch,
         causeSequence: meta.sequence,
-        pools: rows.map(([pool]) => [pool, poolOf(1), poolOf(2), 3_000, 0]),
+        pools: { family: "uniswap-v2", rows: rows.map(([pool]) => [pool, [poolOf(1), poolOf(2)], {}]) },
         states: { family: "uniswap-v2", rows: [...rows] },
+        arrivals: [],
+        candidates: [],
         journal: [],
       };
     },
@@ -348,7 +345,7 @@ describe("the snapshot of a DEX", () => {
     stream.report("one", "c", [row(7, 72)]);
     const effects = stream.load("one", stream.snapshot("one", "b", [row(7, 71)]));
     const [prepare] = prepares(effects);
-    expect(prepare?.updates[0]).toMatchObject({ dex: "one", family: "uniswap-v2", added: [[poolOf(7), poolOf(1), poolOf(2), 3_000, 0]] });
+    expect(prepare?.updates[0]).toMatchObject({ dex: "one", family: "uniswap-v2", added: [[poolOf(7), [poolOf(1), poolOf(2)], {}]] });
     expect(rowsIn(prepare?.updates ?? [])).toEqual([
       [7, 71],
       [7, 72],
@@ -422,7 +419,7 @@ test("a pool that was discovered is told to the kernel before its first state, a
   stream.report("one", "a", [row(5, 50)], [poolOf(4)]);
   const [search] = searches(stream.report("two", "a"));
   expect(search?.updates).toEqual([
-    { dex: "one", family: "uniswap-v2", added: [[poolOf(5), poolOf(1), poolOf(2), 3_000, 0]], rows: [], removed: [] },
+    { dex: "one", family: "uniswap-v2", added: [[poolOf(5), [poolOf(1), poolOf(2)], {}]], rows: [], removed: [] },
     { dex: "one", family: "uniswap-v2", added: [], rows: [row(5, 50)], removed: [poolOf(4)] },
   ]);
 });

@@ -114,8 +114,8 @@ function receive(state: State, message: Received<Keys>, config: Config, effects:
 
 function report(state: State, dex: Dex, message: Received<"poolChanged" | "poolDiscovered">): void {
   if (message.key === "poolDiscovered") {
-    const { dex: id, family, rows } = message.body;
-    state.updates.push({ dex: id, family, added: rows, rows: [], removed: [] });
+    const { dex: id, pools } = message.body;
+    state.updates.push({ dex: id, family: pools.family, added: pools.rows, rows: [], removed: [] });
     return;
   }
   const { body } = message;
@@ -143,7 +143,7 @@ function adopt(
   dex.late = false;
   dex.through = snapshot.causeSequence;
   dex.reported = branchOf(snapshot);
-  state.updates.push({ dex: id, family: snapshot.states.family, added: snapshot.pools, rows: snapshot.states.rows, removed: [] });
+  state.updates.push({ dex: id, family: snapshot.states.family, added: snapshot.pools.rows, rows: snapshot.states.rows, removed: [] });
   for (const message of dex.buffered.splice(0)) report(state, dex, message);
   const updates = state.updates;
   state.updates = [];

@@ -1,7 +1,9 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect } from "vitest";
+import type { RowOf } from "#libs/dex/family.ts";
 import type { SearchOptions } from "#libs/graph/search.ts";
 import { type PoolSpec, randomFrom, randomMarket } from "#libs/graph/testing.ts";
+import type { PoolRow, StateRowOf } from "#proto/pool/v1/state.ts";
 import { Kernel, type Update } from "#services/solver/kernel.ts";
 
 const WETH = `0x${"1".repeat(40)}`;
@@ -11,9 +13,9 @@ const ETHER = 10n ** 18n;
 
 const options: SearchOptions = { startToken: WETH, maxHops: 3, maxCandidates: 1, minGrossProfit: 1e12, maxAmountIn: 1_000n * ETHER };
 
-const pair = (digit: string, token: string) => [`0x${digit.repeat(40)}`, WETH, token, 3_000, 0] as [string, string, string, number, number];
+const pair = (digit: string, token: string): PoolRow => [`0x${digit.repeat(40)}`, [WETH, token], {}];
 const reserves = (digit: string, weth: bigint, token: bigint) =>
-  [`0x${digit.repeat(40)}`, weth.toString(), token.toString()] as [string, string, string];
+  [`0x${digit.repeat(40)}`, weth.toString(), token.toString(), 3_000, 3_000] as StateRowOf<"uniswap-v2">;
 const v2 = (added: Update["added"], rows: Update["rows"], removed: string[] = []): Update => ({
   dex: "v2",
   family: "uniswap-v2",
@@ -86,7 +88,7 @@ const updateOf = (specs: readonly PoolSpec[], adding: boolean): Update[] =>
   specs.map(({ dex, family, info, row }) => ({
     dex,
     family,
-    added: adding ? [[info.pool, info.token0, info.token1, info.feePips, info.tickSpacing]] : [],
+    added: adding ? [[info.pool, [...info.tokens], info.facts]] : [],
     rows: [row],
     removed: [],
   }));
@@ -112,7 +114,7 @@ test.prop([fc.integer(), blocks], { numRuns: 150 })(
       const touched = changes.map(([index, factor]) => {
         const at = index % current.length;
         const spec = current[at] as PoolSpec;
-        const [pool, first, ...rest] = spec.row;
+        const [pool, first, ...rest] = spec.row as RowOf<"uniswap-v2" | "uniswap-v3">;
         // A pair's price, moved a little; a concentrated pool said to have changed, though it has not.
         const scaled = spec.family === "uniswap-v2" ? (BigInt(first) * BigInt(Math.round(factor * 1e9))) / 1_000_000_000n : BigInt(first);
         current[at] = { ...spec, row: [pool, scaled.toString(), ...rest] as unknown as PoolSpec["row"] };

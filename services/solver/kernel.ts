@@ -1,6 +1,7 @@
-import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
+import type { FamilyId, RowOf } from "#libs/dex/family.ts";
 import { type Edge, Market } from "#libs/graph/market.ts";
 import { type SearchOptions, type SearchResult, type Sized, searchCycles } from "#libs/graph/search.ts";
+import { asAddress } from "#libs/units/brand.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
 
 /** What happened to the pools of a DEX since the last search, in order. Plain data: it crosses a thread. */
@@ -29,8 +30,8 @@ export class Kernel {
 
   update(updates: readonly Update[]): void {
     for (const { dex, family, added, rows, removed } of updates) {
-      for (const [pool, token0, token1, feePips, tickSpacing] of added) {
-        this.#market.add(dex, family, { pool, token0, token1, feePips, tickSpacing } as PoolInfo);
+      for (const [pool, tokens, facts] of added) {
+        this.#market.add(dex, family, { pool: asAddress(pool), tokens: tokens.map(asAddress), facts });
       }
       for (const row of rows) if (this.#market.apply(row)) this.#changed.add(row[0]);
       for (const address of removed) {

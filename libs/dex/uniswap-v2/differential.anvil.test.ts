@@ -1,13 +1,14 @@
 import { Interface } from "ethers";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { DexDeployment } from "#libs/chains/chain.ts";
 import { addressOf, deployPublished } from "#libs/contracts/testing.ts";
-import type { PoolInfo } from "#libs/dex/family.ts";
-import { type DexTestChain, type Question, type SentTransaction, startDexTestChain } from "#libs/dex/testing.ts";
+import type { ChainReader, PoolInfo } from "#libs/dex/family.ts";
+import { type DexTestChain, deploymentOf, type Question, type SentTransaction, startDexTestChain, towards } from "#libs/dex/testing.ts";
 import { uniswapV2, type V2State } from "#libs/dex/uniswap-v2/index.ts";
 import { randomFor } from "#libs/localnet/random.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
-import type { V2StateRow } from "#proto/pool/v1/state.ts";
+import type { StateRowOf } from "#proto/pool/v1/state.ts";
 
 /** Another seed is another run: SEED=7 npx vitest run libs/dex/uniswap-v2 */
 const SEED = process.env.SEED ?? "1";
@@ -44,7 +45,8 @@ const PAIR = new Interface([
 ]);
 
 interface Pair {
-  readonly info: PoolInfo;
+  readonly deployment: DexDeployment;
+  readonly info: PoolInfo<"uniswap-v2">;
   readonly state: V2State;
   readonly fork: string;
 }
@@ -64,36 +66,46 @@ function logUniform(low: bigint, high: bigint): bigint {
 
 beforeAll(async () => {
   dex = await startDexTestChain([18, 6, 8, 18, 0]);
-  const created = uniswapV2.topics.poolCreated;
   for (const { name, factory: file, feeBps } of FORKS) {
     const factory = await addressOf(await deployPublished(dex.chain.signer, file, [dex.trader]));
+    const deployment = deploymentOf("uniswap-v2", factory, { feeBps });
     for (const [index, [reserve0, reserve1]] of RESERVES.entries()) {
       // Ascending, as a factory orders them.
       const [token0, token1] = [dex.tokens[index === 4 ? 0 : index], dex.tokens[index === 4 ? 4 : index + 1]];
       const spec = { factory, token0, token1, reserve0, reserve1 };
       const { ok, logs } = await dex.send(dex.trader, dex.market.interface.encodeFunctionData("loadPairs", [[spec]]));
-      const log = logs.find(([address, topics]) => address === factory && topics[0] === created);
+      const log = logs.find(
+        ([address, topics]) => address === factory && uniswapV2.topics(deployment).created.includes(topics[0] as string),
+      );
       invariant(ok && log !== undefined, `${name} made no pair`);
-      const info = uniswapV2.decodePoolCreated(log, { feeBps });
-      expect(info).toEqual({ pool: info.pool, token0, token1, feePips: feeBps * 100, tickSpacing: 0 });
-      const pair = { info, state: uniswapV2.created(), fork: name };
+      const info = uniswapV2.decodeCreated(log, deployment) as PoolInfo<"uniswap-v2">;
+      expect(info).toEqual({ pool: info.pool, tokens: [token0, token1], facts: {} });
+      expect(await uniswapV2.describe(await dex.readerAt(), deployment, [info.pool, factory])).toEqual([info, null]);
+      const pair = { info, state: uniswapV2.created(), fork: name, deployment };
+      pair.state.feePips = [feeBps * 100, feeBps * 100];
       pairs.push(pair);
       pairOf.set(info.pool, pair);
       follow({ logs });
-      expect(uniswapV2.toRow(info, pair.state)).toEqual([info.pool, reserve0.toString(), reserve1.toString()]);
+      expect(uniswapV2.toRow(info, pair.state)).toEqual([info.pool, reserve0.toString(), reserve1.toString(), feeBps * 100, feeBps * 100]);
     }
+    const listed = await uniswapV2.enumerate?.(await dex.readerAt(), deployment, 1);
+    expect(listed).toEqual(
+      infos()
+        .slice(-RESERVES.length + 1)
+        .map(({ pool }) => pool),
+    );
   }
 }, 60_000);
 
 afterAll(() => dex.stop());
 
 /** Applies the logs of a transaction; returns what undoes them, by pair, and how many there were. */
-function follow({ logs }: Pick<SentTransaction, "logs">): { undo: Map<Pair, V2StateRow>; applied: number } {
-  const undo = new Map<Pair, V2StateRow>();
+function follow({ logs }: Pick<SentTransaction, "logs">): { undo: Map<Pair, StateRowOf<"uniswap-v2">>; applied: number } {
+  const undo = new Map<Pair, StateRowOf<"uniswap-v2">>();
   let applied = 0;
   for (const log of logs) {
     const pair = pairOf.get(log[0]);
-    if (pair === undefined || !uniswapV2.topics.state.includes(log[1][0] as string)) continue;
+    if (pair === undefined || !uniswapV2.topics(pair.deployment).state.includes(log[1][0] as string)) continue;
     const row = uniswapV2.applyLog(pair.info, pair.state, log);
     const earlier = undo.get(pair);
     undo.set(pair, earlier === undefined ? row : uniswapV2.mergeUndo(earlier, row));
@@ -104,6 +116,8 @@ function follow({ logs }: Pick<SentTransaction, "logs">): { undo: Map<Pair, V2St
 
 const rows = () => pairs.map(({ info, state }) => uniswapV2.toRow(info, state));
 const infos = () => pairs.map(({ info }) => info);
+const readAll = async (reader: ChainReader) =>
+  (await Promise.all(pairs.map(({ info, deployment }) => uniswapV2.read(reader, deployment, [info])))).flat();
 
 const swapData = (zeroForOne: boolean, amountOut: bigint): string =>
   PAIR.encodeFunctionData("swap", [zeroForOne ? 0n : amountOut, zeroForOne ? amountOut : 0n, dex.trader, "0x"]);
@@ -122,14 +136,15 @@ function drawAmountIn(reserveIn: bigint): bigint {
 /** Something that people do to pairs, as the transactions it takes. */
 async function act(): Promise<SentTransaction[]> {
   const { info, state } = random.pick(pairs);
-  const { pool, token0, token1 } = info;
+  const { pool } = info;
+  const [token0, token1] = info.tokens as [Address, Address];
   const { reserve0, reserve1 } = state;
   const kind = random.unit();
   const share = (amount: bigint) => 1n + (amount * BigInt(random.integer(1, 1_000_000))) / 10_000_000n;
   if (kind < 0.6) {
     const zeroForOne = random.chance(0.5);
     const amountIn = random.chance(0.8) ? share(zeroForOne ? reserve0 : reserve1) : drawAmountIn(zeroForOne ? reserve0 : reserve1);
-    const amountOut = uniswapV2.quoteExactIn(info, state, { amountIn, zeroForOne });
+    const amountOut = uniswapV2.quoteExactIn(info, state, { amountIn, ...towards(zeroForOne) });
     if (amountOut === 0n) return [];
     const paid = await dex.mint(zeroForOne ? token0 : token1, pool, amountIn);
     const swapped = await dex.send(pool, swapData(zeroForOne, amountOut));
@@ -156,7 +171,7 @@ const tidy = (pool: Address) => dex.send(pool, PAIR.encodeFunctionData("skim", [
 
 test(`seed ${SEED}: ${QUOTES} quotes are what pairs pay, not a unit more or less, while ${STEPS} steps of trade are followed exactly`, async () => {
   const counts = { transactions: 0, events: 0, quotes: 0, zero: 0 };
-  const undos: Map<Pair, V2StateRow>[] = [];
+  const undos: Map<Pair, StateRowOf<"uniswap-v2">>[] = [];
   const start = { rows: rows(), reader: await dex.readerAt() };
 
   for (let round = 0; round < ROUNDS; round++) {
@@ -166,7 +181,7 @@ test(`seed ${SEED}: ${QUOTES} quotes are what pairs pay, not a unit more or less
         undos.push(undo);
         counts.transactions++;
         counts.events += applied;
-        expect(await uniswapV2.read(await dex.readerAt(sent.blockHash), infos())).toEqual(rows());
+        expect(await readAll(await dex.readerAt(sent.blockHash))).toEqual(rows());
       }
     }
     await compareQuotes(counts);
@@ -175,7 +190,7 @@ test(`seed ${SEED}: ${QUOTES} quotes are what pairs pay, not a unit more or less
   // All the way back, transaction by transaction, to what the chain still knows of the first block.
   for (const undo of undos.toReversed()) for (const [{ state }, row] of undo) uniswapV2.applyRow(state, row);
   expect(rows()).toEqual(start.rows);
-  expect(await uniswapV2.read(start.reader, infos())).toEqual(start.rows);
+  expect(await readAll(start.reader)).toEqual(start.rows);
   console.info(`uniswap-v2 against contracts: ${JSON.stringify(counts)}`);
   expect(counts.quotes).toBe(QUOTES);
   expect(counts.events).toBeGreaterThan(STEPS / 2);
@@ -191,10 +206,10 @@ async function compareQuotes(counts: { quotes: number; zero: number }): Promise<
     const zeroForOne = random.chance(0.5);
     const reserveIn = zeroForOne ? state.reserve0 : state.reserve1;
     const amountIn = drawAmountIn(reserveIn);
-    const amountOut = uniswapV2.quoteExactIn(info, state, { amountIn, zeroForOne });
+    const amountOut = uniswapV2.quoteExactIn(info, state, { amountIn, ...towards(zeroForOne) });
     counts.quotes++;
     if (amountOut === 0n) counts.zero++;
-    const balances = [{ token: zeroForOne ? info.token0 : info.token1, owner: info.pool, amount: reserveIn + amountIn }];
+    const balances = [{ token: info.tokens[zeroForOne ? 0 : 1] as Address, owner: info.pool, amount: reserveIn + amountIn }];
     const swap = (out: bigint): Question => ({ from: dex.trader, to: info.pool, data: swapData(zeroForOne, out), balances });
     asked.push(swap(amountOut), swap(amountOut + 1n));
     const note = `${fork}, ${info.pool}, ${state.reserve0}/${state.reserve1}, zeroForOne ${zeroForOne}, ${amountIn} → ${amountOut}`;
@@ -215,12 +230,13 @@ test("a pair without reserves is not live, and an address that is no pair is lef
   const [tokenA, tokenB] = [dex.tokens[0], dex.tokens[1]] as [Address, Address];
   const factory = await deployPublished(dex.chain.signer, FORKS[0].factory, [dex.trader]);
   const { logs } = await dex.send(await addressOf(factory), factory.interface.encodeFunctionData("createPair", [tokenA, tokenB]));
-  const empty = uniswapV2.decodePoolCreated(logs[0] as SentTransaction["logs"][number], { feeBps: 30 });
+  const deployment = deploymentOf("uniswap-v2", await addressOf(factory), { feeBps: 30 });
+  const empty = uniswapV2.decodeCreated(logs[0] as SentTransaction["logs"][number], deployment) as PoolInfo<"uniswap-v2">;
   const nobody = { ...empty, pool: asAddress(`0x${"77".repeat(20)}`) };
-  const read = await uniswapV2.read(await dex.readerAt(), [empty, nobody, { ...empty, pool: tokenA }]);
-  expect(read).toEqual([[empty.pool, "0", "0"]]);
+  const read = await uniswapV2.read(await dex.readerAt(), deployment, [empty, nobody, { ...empty, pool: tokenA }]);
+  expect(read).toEqual([[empty.pool, "0", "0", 3_000, 3_000]]);
   const state = uniswapV2.created();
-  uniswapV2.applyRow(state, read[0] as V2StateRow);
+  uniswapV2.applyRow(state, read[0] as StateRowOf<"uniswap-v2">);
   expect(uniswapV2.isLive(state)).toBe(false);
-  expect(uniswapV2.quoteExactIn(empty, state, { amountIn: 1n, zeroForOne: true })).toBe(0n);
+  expect(uniswapV2.quoteExactIn(empty, state, { amountIn: 1n, ...towards(true) })).toBe(0n);
 });

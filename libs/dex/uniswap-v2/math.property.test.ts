@@ -1,10 +1,11 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
+import { deploymentOf } from "#libs/dex/testing.ts";
 import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
 import { amountOutExactIn } from "#libs/dex/uniswap-v2/math.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
-import type { V2StateRow } from "#proto/pool/v1/state.ts";
+import type { StateRowOf } from "#proto/pool/v1/state.ts";
 
 const PIPS = 1_000_000n;
 const uint112 = fc.oneof(
@@ -61,15 +62,22 @@ test.prop([swap, fc.constantFrom([1_000n, 997n], [1_000n, 998n], [10_000n, 9_975
 
 const INFO = {
   pool: asAddress(`0x${"aa".repeat(20)}`),
-  token0: asAddress(`0x${"01".repeat(20)}`),
-  token1: asAddress(`0x${"02".repeat(20)}`),
-  feePips: 3_000,
-  tickSpacing: 0,
+  tokens: [asAddress(`0x${"01".repeat(20)}`), asAddress(`0x${"02".repeat(20)}`)],
+  facts: {},
 };
 const word = (value: bigint) => value.toString(16).padStart(64, "0");
 const sync = fc
   .tuple(uint112, uint112)
-  .map(([reserve0, reserve1]): LogRow => [INFO.pool, [...uniswapV2.topics.state], `0x${word(reserve0)}${word(reserve1)}`, 0, 0, "0x"]);
+  .map(
+    ([reserve0, reserve1]): LogRow => [
+      INFO.pool,
+      [...uniswapV2.topics(deploymentOf("uniswap-v2", INFO.pool)).state],
+      `0x${word(reserve0)}${word(reserve1)}`,
+      0,
+      0,
+      "0x",
+    ],
+  );
 
 test.prop([fc.array(sync, { minLength: 1, maxLength: 8 }), fc.nat({ max: 7 })])(
   "logs are undone alone and together, and rows carry what they change",
@@ -77,7 +85,7 @@ test.prop([fc.array(sync, { minLength: 1, maxLength: 8 }), fc.nat({ max: 7 })])(
     const state = uniswapV2.created();
     for (const log of logs.slice(0, from)) uniswapV2.applyLog(INFO, state, log);
     const before = uniswapV2.toRow(INFO, state);
-    let merged: V2StateRow | null = null;
+    let merged: StateRowOf<"uniswap-v2"> | null = null;
     for (const log of logs.slice(from)) {
       const last = uniswapV2.toRow(INFO, state);
       const undo = uniswapV2.applyLog(INFO, state, log);

@@ -1,18 +1,23 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
+import { towards } from "#libs/dex/testing.ts";
+import { uniswapV2, type V2State } from "#libs/dex/uniswap-v2/index.ts";
 import { amountOutExactIn } from "#libs/dex/uniswap-v2/math.ts";
 import { asAddress } from "#libs/units/brand.ts";
 
 const MAX_RESERVE = 2n ** 112n - 1n;
 const POOL = {
   pool: asAddress(`0x${"aa".repeat(20)}`),
-  token0: asAddress(`0x${"01".repeat(20)}`),
-  token1: asAddress(`0x${"02".repeat(20)}`),
-  feePips: 3_000,
-  tickSpacing: 0,
+  tokens: [asAddress(`0x${"01".repeat(20)}`), asAddress(`0x${"02".repeat(20)}`)],
+  facts: {},
 };
+
+function stateOf(reserve0: bigint, reserve1: bigint, feePips = 3_000): V2State {
+  const state = uniswapV2.created();
+  uniswapV2.applyRow(state, [POOL.pool, reserve0.toString(), reserve1.toString(), feePips, feePips]);
+  return state;
+}
 
 function fixture<Content>(file: string): Content {
   return JSON.parse(gunzipSync(readFileSync(new URL(`./fixtures/${file}`, import.meta.url))).toString()) as Content;
@@ -34,13 +39,13 @@ test.each([
 });
 
 test("quotes nothing that the pair would refuse", () => {
-  const state = { reserve0: MAX_RESERVE - 1_000n, reserve1: 10n ** 18n };
-  const quote = (amountIn: bigint) => uniswapV2.quoteExactIn(POOL, state, { amountIn, zeroForOne: true });
+  const state = stateOf(MAX_RESERVE - 1_000n, 10n ** 18n);
+  const quote = (amountIn: bigint) => uniswapV2.quoteExactIn(POOL, state, { amountIn, ...towards(true) });
   expect(quote(1_000n)).toBe(0n); // pays less than a unit
-  expect(uniswapV2.quoteExactIn(POOL, { ...state, reserve1: MAX_RESERVE }, { amountIn: 1_000n, zeroForOne: true })).toBeGreaterThan(0n);
-  expect(uniswapV2.quoteExactIn(POOL, { ...state, reserve1: MAX_RESERVE }, { amountIn: 1_001n, zeroForOne: true })).toBe(0n); // past uint112
+  expect(uniswapV2.quoteExactIn(POOL, { ...state, reserve1: MAX_RESERVE }, { amountIn: 1_000n, ...towards(true) })).toBeGreaterThan(0n);
+  expect(uniswapV2.quoteExactIn(POOL, { ...state, reserve1: MAX_RESERVE }, { amountIn: 1_001n, ...towards(true) })).toBe(0n); // past uint112
   expect(quote(0n)).toBe(0n);
-  expect(uniswapV2.quoteExactIn(POOL, uniswapV2.created(), { amountIn: 1_000n, zeroForOne: true })).toBe(0n);
+  expect(uniswapV2.quoteExactIn(POOL, uniswapV2.created(), { amountIn: 1_000n, ...towards(true) })).toBe(0n);
 });
 
 interface RecordedPair {
@@ -53,9 +58,9 @@ interface RecordedPair {
 const { pools } = fixture<{ pools: RecordedPair[] }>("onchain-quotes.json.gz");
 
 test.each(pools)("$name: $quotes.length recorded answers of the router, to the unit", ({ feeBps, reserve0, reserve1, quotes }) => {
-  const state = { reserve0: BigInt(reserve0), reserve1: BigInt(reserve1) };
+  const state = stateOf(BigInt(reserve0), BigInt(reserve1), feeBps * 100);
   const ours = quotes.map(({ amountIn, zeroForOne }) =>
-    uniswapV2.quoteExactIn({ ...POOL, feePips: feeBps * 100 }, state, { amountIn: BigInt(amountIn), zeroForOne }),
+    uniswapV2.quoteExactIn(POOL, state, { amountIn: BigInt(amountIn), ...towards(zeroForOne) }),
   );
   expect(ours.map(String)).toEqual(quotes.map(({ amountOut }) => amountOut));
 });
@@ -68,7 +73,7 @@ test(`${swaps.length} swaps of Ethereum took what we compute or less, and 241 ex
   const counts = { equal: 0, less: 0, bothIn: 0 };
   for (const swap of swaps) {
     const [in0, in1, out0, out1] = [BigInt(swap.amount0In), BigInt(swap.amount1In), BigInt(swap.amount0Out), BigInt(swap.amount1Out)];
-    const state = { reserve0: BigInt(swap.reserve0), reserve1: BigInt(swap.reserve1) };
+    const state = stateOf(BigInt(swap.reserve0), BigInt(swap.reserve1));
     if (in0 > 0n && in1 > 0n) {
       // The condition of UniswapV2Pair.swap itself.
       const adjusted0 = (state.reserve0 + in0 - out0) * 1_000n - in0 * 3n;
@@ -78,7 +83,7 @@ test(`${swaps.length} swaps of Ethereum took what we compute or less, and 241 ex
       continue;
     }
     const zeroForOne = in0 > 0n;
-    const amountOut = uniswapV2.quoteExactIn(POOL, state, { amountIn: zeroForOne ? in0 : in1, zeroForOne });
+    const amountOut = uniswapV2.quoteExactIn(POOL, state, { amountIn: zeroForOne ? in0 : in1, ...towards(zeroForOne) });
     const taken = zeroForOne ? out1 : out0;
     expect(taken <= amountOut).toBe(true);
     counts[taken === amountOut ? "equal" : "less"]++;

@@ -1,17 +1,19 @@
 import { type Contract, Interface } from "ethers";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { DexDeployment } from "#libs/chains/chain.ts";
 import { addressOf, deployPublished } from "#libs/contracts/testing.ts";
+import { type RangesState, sortTicks } from "#libs/dex/concentrated/ranges.ts";
+import { swapExactIn } from "#libs/dex/concentrated/swap-math.ts";
+import { MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO } from "#libs/dex/concentrated/tick-math.ts";
 import type { PoolInfo } from "#libs/dex/family.ts";
-import { type DexTestChain, type SentTransaction, startDexTestChain } from "#libs/dex/testing.ts";
-import { sortTicks, uniswapV3, type V3State } from "#libs/dex/uniswap-v3/index.ts";
-import { swapExactIn } from "#libs/dex/uniswap-v3/swap-math.ts";
-import { MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO } from "#libs/dex/uniswap-v3/tick-math.ts";
-import { int24Of, intAt, uintAt, wordAt } from "#libs/evm/hex.ts";
+import { type DexTestChain, deploymentOf, type SentTransaction, startDexTestChain, towards } from "#libs/dex/testing.ts";
+import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
+import { addressWord, int24Of, intAt, uintAt, wordAt } from "#libs/evm/hex.ts";
 import { randomFor } from "#libs/localnet/random.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
-import type { V3StateRow } from "#proto/pool/v1/state.ts";
+import type { RangesStateRow } from "#proto/pool/v1/state.ts";
 
 /** Another seed is another run: SEED=7 npx vitest run libs/dex/uniswap-v3 */
 const SEED = process.env.SEED ?? "1";
@@ -41,8 +43,8 @@ const POOL = new Interface([
 ]);
 
 interface Pool {
-  readonly info: PoolInfo;
-  readonly state: V3State;
+  readonly info: PoolInfo<"uniswap-v3">;
+  readonly state: RangesState;
   /** Liquidity of our positions by `lower/upper`. */
   readonly positions: Map<string, bigint>;
 }
@@ -100,6 +102,7 @@ function islands(): Range[] {
 
 let dex: DexTestChain;
 let owner: string;
+let deployment: DexDeployment;
 let quoter: Contract;
 const pools: Pool[] = [];
 const poolOf = new Map<string, Pool>();
@@ -129,17 +132,21 @@ beforeAll(async () => {
   for (const [fee, spacing] of ENABLED) await (await factory.getFunction("enableFeeAmount")(fee, spacing)).wait();
   quoter = await deployPublished(signer, `${LENS}/QuoterV2.sol/QuoterV2.json`, [factory, await dex.market.getFunction("wrappedNative")()]);
   const factoryAddress = await addressOf(factory);
+  deployment = deploymentOf("uniswap-v3", factoryAddress);
+  const [CREATED] = uniswapV3.topics(deployment).created;
   for (const { tokens, fee, spacing, price, ranges, ...rest } of POOLS) {
     const [bitsFrom, bitsTo] = "bits" in rest ? rest.bits : [30, 80];
     const [token0, token1] = [dex.tokens[tokens[0]], dex.tokens[tokens[1]]] as [Address, Address];
     const sqrtPriceX96 = (sqrt(price * 2n ** 64n) * Q96) / 2n ** 64n;
     const load = dex.market.interface.encodeFunctionData("loadPool", [factoryAddress, token0, token1, fee, sqrtPriceX96, "0x"]);
     const loaded = await dex.send(dex.trader, load);
-    const log = loaded.logs.find(([address, topics]) => address === factoryAddress && topics[0] === uniswapV3.topics.poolCreated);
+    const log = loaded.logs.find(([address, topics]) => address === factoryAddress && topics[0] === CREATED);
     invariant(loaded.ok && log !== undefined, `no pool of fee ${fee}`);
-    const info = uniswapV3.decodePoolCreated(log, {});
-    expect(info).toEqual({ pool: info.pool, token0, token1, feePips: fee, tickSpacing: spacing });
+    const info = uniswapV3.decodeCreated(log, deployment) as PoolInfo<"uniswap-v3">;
+    expect(info).toEqual({ pool: info.pool, tokens: [token0, token1], facts: { tickSpacing: spacing } });
+    expect(await uniswapV3.describe(await dex.readerAt(), deployment, [info.pool, factoryAddress])).toEqual([info, null]);
     const pool: Pool = { info, state: uniswapV3.created(), positions: new Map() };
+    pool.state.feePips = [fee, fee];
     expect(uniswapV3.isLive(pool.state)).toBe(false);
     pools.push(pool);
     poolOf.set(info.pool, pool);
@@ -160,7 +167,7 @@ afterAll(() => dex.stop());
 
 const rows = () => pools.map(({ info, state }) => uniswapV3.toRow(info, state));
 const infos = () => pools.map(({ info }) => info);
-const encodeTokens = ({ token0, token1 }: PoolInfo) => `0x${token0.slice(2).padStart(64, "0")}${token1.slice(2).padStart(64, "0")}`;
+const encodeTokens = ({ tokens }: PoolInfo) => `0x${tokens.map(addressWord).join("")}`;
 const encodeToken = (token: Address) => `0x${token.slice(2).padStart(64, "0")}`;
 
 async function mint({ info, positions }: Pool, lower: number, upper: number, amount: bigint): Promise<SentTransaction> {
@@ -181,12 +188,12 @@ async function burn({ info, positions }: Pool, key: string, amount: bigint): Pro
 }
 
 /** Applies the logs of a transaction to the pools. Each row that undoes one is tried at once, and so is the row that carries the change. */
-function follow({ logs }: Pick<SentTransaction, "logs">): { undo: Map<Pool, V3StateRow>; applied: number } {
-  const undo = new Map<Pool, V3StateRow>();
+function follow({ logs }: Pick<SentTransaction, "logs">): { undo: Map<Pool, RangesStateRow>; applied: number } {
+  const undo = new Map<Pool, RangesStateRow>();
   let applied = 0;
   for (const log of logs) {
     const pool = poolOf.get(log[0]);
-    if (pool === undefined || !uniswapV3.topics.state.includes(log[1][0] as string)) continue;
+    if (pool === undefined || !uniswapV3.topics(deployment).state.includes(log[1][0] as string)) continue;
     const { info, state } = pool;
     const before = uniswapV3.toRow(info, state);
     const row = uniswapV3.applyLog(info, state, log);
@@ -209,7 +216,7 @@ function drawAmountIn({ info, state }: Pool): bigint {
   if (kind < 0.1) return BigInt(random.integer(1, 3));
   if (kind < 0.45) return logUniform(0, 60);
   // Walking 3,500 words to the end of the range takes the node a while.
-  if (kind < 0.9 || info.tickSpacing === 1) return logUniform(20, Math.max(40, state.liquidity.toString(2).length + 4));
+  if (kind < 0.9 || info.facts.tickSpacing === 1) return logUniform(20, Math.max(40, state.liquidity.toString(2).length + 4));
   return logUniform(60, 120);
 }
 
@@ -219,11 +226,11 @@ async function act(): Promise<SentTransaction> {
   const { info, state, positions } = pool;
   const kind = random.unit();
   if (kind < 0.25 || positions.size < 5) {
-    const end = Math.floor(MAX_TICK / info.tickSpacing);
-    const from = Math.floor(state.tick / info.tickSpacing) + Math.round(random.normal() * random.pick([2, 20, 300]));
+    const end = Math.floor(MAX_TICK / info.facts.tickSpacing);
+    const from = Math.floor(state.tick / info.facts.tickSpacing) + Math.round(random.normal() * random.pick([2, 20, 300]));
     const lower = Math.max(-end, Math.min(end - 1, from));
     const upper = Math.min(end, lower + random.pick([1, 2, random.integer(1, 50), random.integer(1, 800)]));
-    return mint(pool, lower * info.tickSpacing, upper * info.tickSpacing, logUniform(0, random.pick([50, 80])));
+    return mint(pool, lower * info.facts.tickSpacing, upper * info.facts.tickSpacing, logUniform(0, random.pick([50, 80])));
   }
   if (kind < 0.5) {
     const [key, liquidity] = random.pick([...positions]);
@@ -255,10 +262,10 @@ async function act(): Promise<SentTransaction> {
   const limit = random.chance(isExactIn ? 0.5 : 0.2) ? far : close;
   const amount = drawAmountIn(pool);
   const expected = exactIn(pool, amount, zeroForOne);
-  const data = encodeToken(zeroForOne ? info.token0 : info.token1);
+  const data = encodeToken(info.tokens[zeroForOne ? 0 : 1] as Address);
   const swap = [dex.trader, zeroForOne, isExactIn ? amount : -amount, limit, data];
   const sent = await dex.send(info.pool, POOL.encodeFunctionData("swap", swap));
-  const log = sent.logs.find(([address, topics]) => address === info.pool && topics[0] === uniswapV3.topics.state[1]);
+  const log = sent.logs.find(([address, topics]) => address === info.pool && topics[0] === uniswapV3.topics(deployment).state[1]);
   if (log !== undefined && isExactIn && (limit === far || uintAt(log[2], 2) !== limit)) compareSwap(log, zeroForOne, expected);
   return sent;
 }
@@ -274,12 +281,12 @@ function compareSwap([, , data]: LogRow, zeroForOne: boolean, expected: ReturnTy
 
 function exactIn({ info, state }: Pool, amountIn: bigint, zeroForOne: boolean): ReturnType<typeof swapExactIn> {
   sortTicks(state);
-  return swapExactIn(state, { amountIn, zeroForOne, feePips: info.feePips, tickSpacing: info.tickSpacing });
+  return swapExactIn(state, { amountIn, zeroForOne, feePips: state.feePips[0], tickSpacing: info.facts.tickSpacing });
 }
 
 test(`seed ${SEED}: ${QUOTES} quotes equal QuoterV2 to the unit, while ${STEPS} transactions are followed exactly`, async () => {
   const counts = { transactions: 0, failed: 0, events: 0, quotes: 0, drained: 0, crossings: 0, withoutLiquidity: 0, refused: 0 };
-  const undos: Map<Pool, V3StateRow>[] = [];
+  const undos: Map<Pool, RangesStateRow>[] = [];
   const start = { rows: rows(), reader: await dex.readerAt() };
 
   for (let round = 0; round < ROUNDS; round++) {
@@ -291,7 +298,7 @@ test(`seed ${SEED}: ${QUOTES} quotes equal QuoterV2 to the unit, while ${STEPS} 
       counts.transactions++;
       counts.events += applied;
       if (!sent.ok) counts.failed++;
-      expect(await uniswapV3.read(await dex.readerAt(sent.blockHash), infos())).toEqual(rows());
+      expect(await uniswapV3.read(await dex.readerAt(sent.blockHash), deployment, infos())).toEqual(rows());
     }
   }
   await compareWithGetters();
@@ -299,7 +306,7 @@ test(`seed ${SEED}: ${QUOTES} quotes equal QuoterV2 to the unit, while ${STEPS} 
   // All the way back, transaction by transaction, to what the chain still knows of the first block.
   for (const undo of undos.toReversed()) for (const [{ state }, row] of undo) uniswapV3.applyRow(state, row);
   expect(rows()).toEqual(start.rows);
-  expect(await uniswapV3.read(start.reader, infos())).toEqual(start.rows);
+  expect(await uniswapV3.read(start.reader, deployment, infos())).toEqual(start.rows);
   console.info(`uniswap-v3 against contracts: ${JSON.stringify({ ...counts, swapsCompared })}`);
   expect(counts.quotes).toBe(QUOTES);
   expect(counts.events).toBeGreaterThan(STEPS / 2);
@@ -315,9 +322,8 @@ async function compareQuotes(counts: Record<"quotes" | "drained" | "crossings" |
     const pool = random.pick(pools);
     const zeroForOne = random.chance(0.5);
     const amountIn = drawAmountIn(pool);
-    const { token0, token1, feePips } = pool.info;
-    const [tokenIn, tokenOut] = zeroForOne ? [token0, token1] : [token1, token0];
-    const parameters = { tokenIn, tokenOut, amountIn, fee: feePips, sqrtPriceLimitX96: 0n };
+    const [tokenIn, tokenOut] = zeroForOne ? pool.info.tokens : pool.info.tokens.toReversed();
+    const parameters = { tokenIn, tokenOut, amountIn, fee: pool.state.feePips[0], sqrtPriceLimitX96: 0n };
     const data = quoter.interface.encodeFunctionData("quoteExactInputSingle", [parameters]);
     return { pool, zeroForOne, amountIn, data };
   });
@@ -330,8 +336,8 @@ async function compareQuotes(counts: Record<"quotes" | "drained" | "crossings" |
   for (const [index, { pool, zeroForOne, amountIn }] of asked.entries()) {
     const answer = answers[index] as string | null;
     const ours = exactIn(pool, amountIn, zeroForOne);
-    const quote = uniswapV3.quoteExactIn(pool.info, pool.state, { amountIn, zeroForOne });
-    const note = `${JSON.stringify(uniswapV3.toRow(pool.info, pool.state))}, fee ${pool.info.feePips}, zeroForOne ${zeroForOne}, ${amountIn}`;
+    const quote = uniswapV3.quoteExactIn(pool.info, pool.state, { amountIn, ...towards(zeroForOne) });
+    const note = `${JSON.stringify(uniswapV3.toRow(pool.info, pool.state))}, zeroForOne ${zeroForOne}, ${amountIn}`;
     counts.quotes++;
     counts.crossings += ours.ticksCrossed;
     if (pool.state.liquidity === 0n) counts.withoutLiquidity++;
@@ -369,10 +375,10 @@ async function compareWithGetters(): Promise<void> {
 test("what is no initialised pool is left out or not live, and quotes nothing", async () => {
   const nobody = asAddress(`0x${"77".repeat(20)}`);
   const info = (pools[0] as Pool).info;
-  const read = await uniswapV3.read(await dex.readerAt(), [{ ...info, pool: nobody }, info]);
+  const read = await uniswapV3.read(await dex.readerAt(), deployment, [{ ...info, pool: nobody }, info]);
   expect(read.map(([pool]) => pool)).toEqual([nobody, info.pool]);
   const state = uniswapV3.created();
-  uniswapV3.applyRow(state, read[0] as V3StateRow);
+  uniswapV3.applyRow(state, read[0] as RangesStateRow);
   expect(uniswapV3.isLive(state)).toBe(false);
-  expect(uniswapV3.quoteExactIn(info, state, { amountIn: 10n ** 18n, zeroForOne: true })).toBe(0n);
+  expect(uniswapV3.quoteExactIn(info, state, { amountIn: 10n ** 18n, ...towards(true) })).toBe(0n);
 });

@@ -1,12 +1,14 @@
 import { fc, test } from "@fast-check/vitest";
 import { Interface } from "ethers";
 import { expect } from "vitest";
-import { sortTicks, uniswapV3, type V3State } from "#libs/dex/uniswap-v3/index.ts";
-import { swapExactIn } from "#libs/dex/uniswap-v3/swap-math.ts";
-import { getSqrtRatioAtTick, MAX_TICK, MIN_TICK } from "#libs/dex/uniswap-v3/tick-math.ts";
+import { type RangesState, sortTicks } from "#libs/dex/concentrated/ranges.ts";
+import { swapExactIn } from "#libs/dex/concentrated/swap-math.ts";
+import { getSqrtRatioAtTick, MAX_TICK, MIN_TICK } from "#libs/dex/concentrated/tick-math.ts";
+import { towards } from "#libs/dex/testing.ts";
+import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
-import type { V3StateRow } from "#proto/pool/v1/state.ts";
+import type { RangesStateRow } from "#proto/pool/v1/state.ts";
 
 const Q96 = 2n ** 96n;
 const OWNER = `0x${"0a".repeat(20)}`;
@@ -30,16 +32,14 @@ interface Position {
 
 interface Pool {
   readonly info: ReturnType<typeof infoOf>;
-  readonly state: V3State;
+  readonly state: RangesState;
   readonly positions: readonly Position[];
 }
 
-const infoOf = (feePips: number, tickSpacing: number) => ({
+const infoOf = (tickSpacing: number) => ({
   pool: asAddress(`0x${"aa".repeat(20)}`),
-  token0: asAddress(`0x${"01".repeat(20)}`),
-  token1: asAddress(`0x${"02".repeat(20)}`),
-  feePips,
-  tickSpacing,
+  tokens: [asAddress(`0x${"01".repeat(20)}`), asAddress(`0x${"02".repeat(20)}`)],
+  facts: { tickSpacing },
 });
 
 const mint = ({ lower, upper, liquidity }: Position) => log("Mint", [OWNER, OWNER, lower, upper, liquidity, 0n, 0n]);
@@ -72,8 +72,9 @@ const pool: fc.Arbitrary<Pool> = fc
   })
   .chain(({ price: { tick, part }, tier: [feePips, tickSpacing] }) =>
     positionsNear(tick, tickSpacing as number, 8).map((positions) => {
-      const info = infoOf(feePips as number, tickSpacing as number);
+      const info = infoOf(tickSpacing as number);
       const state = uniswapV3.created();
+      state.feePips = [feePips as number, feePips as number];
       const low = getSqrtRatioAtTick(tick);
       uniswapV3.applyLog(info, state, log("Initialize", [low + ((getSqrtRatioAtTick(tick + 1) - low) * part) / 1_000n, tick]));
       for (const position of positions) uniswapV3.applyLog(info, state, mint(position));
@@ -87,7 +88,7 @@ const amountIn = fc.oneof(
 );
 
 const swap = ({ info, state }: Pick<Pool, "info" | "state">, amount: bigint, zeroForOne: boolean) =>
-  swapExactIn(state, { amountIn: amount, zeroForOne, feePips: info.feePips, tickSpacing: info.tickSpacing });
+  swapExactIn(state, { amountIn: amount, zeroForOne, feePips: state.feePips[0], tickSpacing: info.facts.tickSpacing });
 
 /** What the positions are worth at the price, rounded up as UniswapV3Pool.mint asks for it: the least that the pool holds, fees aside. */
 function holdings({ state, positions }: Pool): { amount0: bigint; amount1: bigint } {
@@ -116,7 +117,7 @@ function after({ info, state }: Pool, amount: bigint, zeroForOne: boolean): Pick
       if (getSqrtRatioAtTick(middle) <= sqrtPriceX96) low = middle;
       else high = middle - 1;
     }
-    tick = zeroForOne && getSqrtRatioAtTick(low) === sqrtPriceX96 && low % info.tickSpacing === 0 ? low - 1 : low;
+    tick = zeroForOne && getSqrtRatioAtTick(low) === sqrtPriceX96 && low % info.facts.tickSpacing === 0 ? low - 1 : low;
   }
   return { info, state: { ...state, sqrtPriceX96, liquidity, tick } };
 }
@@ -163,7 +164,9 @@ test.prop([pool, amountIn, amountIn, fc.boolean()])("one swap pays no less than 
 
 test.prop([pool, amountIn, fc.boolean()])("a quote is all or nothing", (each, amount, zeroForOne) => {
   const { amountInUsed, amountOut } = swap(each, amount, zeroForOne);
-  expect(uniswapV3.quoteExactIn(each.info, each.state, { amountIn: amount, zeroForOne })).toBe(amountInUsed === amount ? amountOut : 0n);
+  expect(uniswapV3.quoteExactIn(each.info, each.state, { amountIn: amount, ...towards(zeroForOne) })).toBe(
+    amountInUsed === amount ? amountOut : 0n,
+  );
 });
 
 /** Logs that a pool could write: burns take back what was minted, swaps leave the liquidity that the ticks add up to. */
@@ -202,13 +205,13 @@ const logs: fc.Arbitrary<LogRow[]> = fc
     return written;
   });
 
-const INFO = infoOf(3_000, 60);
+const INFO = infoOf(60);
 
 test.prop([logs, fc.nat({ max: 14 })])("logs are undone alone and together, and rows carry what they change", (written, from) => {
   const state = uniswapV3.created();
   for (const each of written.slice(0, from)) uniswapV3.applyLog(INFO, state, each);
   const before = uniswapV3.toRow(INFO, state);
-  let merged: V3StateRow | null = null;
+  let merged: RangesStateRow | null = null;
   for (const each of written.slice(from)) {
     const last = uniswapV3.toRow(INFO, state);
     const undo = uniswapV3.applyLog(INFO, state, each);
@@ -245,7 +248,7 @@ test.prop([logs])("a quote sees every change of ticks before it", (written) => {
     uniswapV3.applyRow(fresh, uniswapV3.toRow(INFO, state));
     for (const amountIn of [10n ** 6n, 10n ** 18n, 10n ** 27n, 10n ** 29n]) {
       for (const zeroForOne of [true, false]) {
-        const input = { amountIn, zeroForOne };
+        const input = { amountIn, ...towards(zeroForOne) };
         expect(uniswapV3.quoteExactIn(INFO, state, input)).toBe(uniswapV3.quoteExactIn(INFO, fresh, input));
       }
     }

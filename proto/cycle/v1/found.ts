@@ -1,12 +1,26 @@
 import Type, { type Static } from "typebox";
-import { AddressText, Count, messageSchema, Token, Uint } from "#proto/scalars.ts";
+import { FamilyName } from "#proto/pool/v1/state.ts";
+import { AddressText, Count, HashText, messageSchema, Token, Uint } from "#proto/scalars.ts";
+
+/** How the executor contract calls a pool (libs/contracts/plan.ts): the form of the call, and what it needs beside the tokens and amounts. */
+export const SwapCall = Type.Union([
+  /** Tokens are sent first, then `swap(uint256,uint256,address,bytes)`. */
+  Type.Object({ form: Type.Literal("v2"), zeroForOne: Type.Boolean() }),
+  /** `swap(address,bool,int256,uint160,bytes)`, which calls back to be paid. */
+  Type.Object({ form: Type.Literal("v3"), zeroForOne: Type.Boolean() }),
+  /** `swap` of a Balancer V2 vault. */
+  Type.Object({ form: Type.Literal("balancer-v2"), vault: AddressText, poolId: HashText }),
+  /** `exchange(int128,int128,uint256,uint256)`. */
+  Type.Object({ form: Type.Literal("curve"), i: Count, j: Count }),
+]);
+export type SwapCall = Static<typeof SwapCall>;
 
 /** One swap of a cycle with its exact amounts (raw token units), as the contract will compute them on the state of this block. */
 export const Hop = Type.Object({
   dex: Token,
-  family: Type.Union([Type.Literal("uniswap-v2"), Type.Literal("uniswap-v3")]),
+  family: FamilyName,
   pool: AddressText,
-  zeroForOne: Type.Boolean(),
+  call: SwapCall,
   tokenIn: AddressText,
   tokenOut: AddressText,
   amountIn: Uint,

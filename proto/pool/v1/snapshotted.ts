@@ -1,7 +1,7 @@
 import type { Static } from "typebox";
 import Type from "typebox";
-import { PoolRow, PoolStates } from "#proto/pool/v1/state.ts";
-import { Count, messageSchema, Token } from "#proto/scalars.ts";
+import { FoundPools, PoolStates } from "#proto/pool/v1/state.ts";
+import { AddressText, Count, messageSchema, Token } from "#proto/scalars.ts";
 
 /** The complete state of a DEX as of this block lies in the object store. Starting points for whoever has no state: load it, then follow PoolChanged. */
 export const PoolSnapshotted = messageSchema("pool-snapshotted", {
@@ -24,8 +24,12 @@ export const PoolSnapshot = Type.Object({
   blockHash: Type.String(),
   epoch: Count,
   causeSequence: Count,
-  pools: Type.Array(PoolRow),
+  pools: FoundPools,
   states: PoolStates,
+  /** Held, but not announced yet. */
+  arrivals: Type.Array(AddressText),
+  /** Announced by logs, not decided on yet; null: one that only the factory's list names. */
+  candidates: Type.Array(Type.Union([AddressText, Type.Null()])),
   journal: Type.Array(Type.Object({ number: Count, hash: Type.String(), states: PoolStates, created: Type.Array(Type.String()) })),
 });
 export type PoolSnapshot = Static<typeof PoolSnapshot>;

@@ -1,4 +1,4 @@
-import { getSqrtRatioAtTick, MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK } from "#libs/dex/uniswap-v3/tick-math.ts";
+import { getSqrtRatioAtTick, MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK } from "#libs/dex/concentrated/tick-math.ts";
 
 const Q96 = 1n << 96n;
 const PIPS = 1_000_000n;
@@ -14,7 +14,7 @@ function getAmount0Delta(sqrtRatioLower: bigint, sqrtRatioUpper: bigint, liquidi
 /** Source: SqrtPriceMath.getAmount1Delta (v3-core), liquidity unsigned. */
 function getAmount1Delta(sqrtRatioLower: bigint, sqrtRatioUpper: bigint, liquidity: bigint, roundUp: boolean): bigint {
   const product = liquidity * (sqrtRatioUpper - sqrtRatioLower);
-  return roundUp ? divRoundingUp(product, Q96) : product / Q96;
+  return (roundUp ? product + Q96 - 1n : product) >> 96n;
 }
 
 /** Source: SqrtPriceMath.getNextSqrtPriceFromInput (v3-core). Rounds so that the price never moves further than the input pays for. */
@@ -25,6 +25,13 @@ function getNextSqrtPriceFromInput(sqrtPriceX96: bigint, liquidity: bigint, amou
   // Above 2^256 the contract takes its other branch, which rounds differently.
   if (product < 1n << 256n && numerator + product < 1n << 256n) return divRoundingUp(numerator * sqrtPriceX96, numerator + product);
   return divRoundingUp(numerator, numerator / sqrtPriceX96 + amountIn);
+}
+
+/** Source: SqrtPriceMath.getNextSqrtPriceFromOutput (v3-core), for an output that the liquidity up to the target can pay: then none of its checks fails. */
+function getNextSqrtPriceFromOutput(sqrtPriceX96: bigint, liquidity: bigint, amountOut: bigint, zeroForOne: boolean): bigint {
+  if (zeroForOne) return sqrtPriceX96 - divRoundingUp(amountOut << 96n, liquidity);
+  const numerator = liquidity << 96n;
+  return divRoundingUp(numerator * sqrtPriceX96, numerator - amountOut * sqrtPriceX96);
 }
 
 /** What a quote needs of a pool. Ticks sorted ascending, with `liquidityNet` beside them. */
@@ -46,6 +53,26 @@ export function lastAtOrBelow(ticks: readonly number[], tick: number): number {
     else high = middle;
   }
   return low - 1;
+}
+
+/**
+ * Where the contract's next step ends at the latest: the next initialised tick (`candidate`), or the border of the 256-bit word of its tick bitmap when that
+ * comes before it. Source: TickBitmap.nextInitializedTickWithinOneWord and UniswapV3Pool.swap (v3-core).
+ */
+function nextTick(at: {
+  readonly candidate: number | undefined;
+  readonly tick: number;
+  readonly tickSpacing: number;
+  readonly zeroForOne: boolean;
+}): number {
+  const { candidate, tick, tickSpacing } = at;
+  const compressed = Math.floor(tick / tickSpacing);
+  if (at.zeroForOne) {
+    const wordStart = (compressed >> 8) * 256 * tickSpacing;
+    return candidate !== undefined && candidate >= wordStart ? candidate : Math.max(wordStart, MIN_TICK);
+  }
+  const wordEnd = (((compressed + 1) >> 8) * 256 + 255) * tickSpacing;
+  return candidate !== undefined && candidate <= wordEnd ? candidate : Math.min(wordEnd, MAX_TICK);
 }
 
 export interface SwapResult {
@@ -85,23 +112,8 @@ export function swapExactIn(
 
   while (remaining !== 0n && sqrtPrice !== limit) {
     steps++;
-    const compressed = Math.floor(tick / tickSpacing);
-    let tickNext: number;
-    let initialized = false;
-    if (zeroForOne) {
-      const wordStart = (compressed >> 8) * 256 * tickSpacing;
-      const candidate = sortedTicks[below];
-      initialized = candidate !== undefined && candidate >= wordStart;
-      tickNext = initialized ? (candidate as number) : wordStart;
-    } else {
-      const wordEnd = (((compressed + 1) >> 8) * 256 + 255) * tickSpacing;
-      const candidate = sortedTicks[below + 1];
-      initialized = candidate !== undefined && candidate <= wordEnd;
-      tickNext = initialized ? (candidate as number) : wordEnd;
-    }
-    if (tickNext < MIN_TICK) tickNext = MIN_TICK;
-    else if (tickNext > MAX_TICK) tickNext = MAX_TICK;
-
+    const candidate = sortedTicks[zeroForOne ? below : below + 1];
+    const tickNext = nextTick({ candidate, tick, tickSpacing, zeroForOne });
     const sqrtPriceNext = getSqrtRatioAtTick(tickNext);
     const target = zeroForOne ? (sqrtPriceNext < limit ? limit : sqrtPriceNext) : sqrtPriceNext > limit ? limit : sqrtPriceNext;
 
@@ -117,7 +129,7 @@ export function swapExactIn(
     sqrtPrice = reached;
 
     if (sqrtPrice === sqrtPriceNext) {
-      if (initialized) {
+      if (tickNext === candidate) {
         const net = liquidityNet[zeroForOne ? below : below + 1] as bigint;
         liquidity += zeroForOne ? -net : net;
         below += zeroForOne ? -1 : 1;
@@ -127,4 +139,57 @@ export function swapExactIn(
     }
   }
   return { amountOut, amountInUsed: input.amountIn - remaining, sqrtPriceX96: sqrtPrice, liquidity, steps, ticksCrossed };
+}
+
+export interface SwapOutResult {
+  /** Fee included. */
+  readonly amountIn: bigint;
+  /** Less than the amount asked for when the pool ran out of liquidity before paying all. */
+  readonly amountOutPaid: bigint;
+  readonly sqrtPriceX96: bigint;
+  readonly liquidity: bigint;
+}
+
+/** An exact-output swap up to the end of the price range, the contract's loop for a negative `amountSpecified`: the same sources as `swapExactIn`. */
+export function swapExactOut(
+  pool: TickedPool,
+  input: { readonly amountOut: bigint; readonly zeroForOne: boolean; readonly feePips: number; readonly tickSpacing: number },
+): SwapOutResult {
+  const { zeroForOne, tickSpacing } = input;
+  const feePips = BigInt(input.feePips);
+  const limit = zeroForOne ? MIN_SQRT_RATIO + 1n : MAX_SQRT_RATIO - 1n;
+  const { sortedTicks, liquidityNet } = pool;
+  let remaining = input.amountOut;
+  let amountIn = 0n;
+  let sqrtPrice = pool.sqrtPriceX96;
+  let liquidity = pool.liquidity;
+  let tick = pool.tick;
+  let below = lastAtOrBelow(sortedTicks, tick);
+
+  while (remaining !== 0n && sqrtPrice !== limit) {
+    const candidate = sortedTicks[zeroForOne ? below : below + 1];
+    const tickNext = nextTick({ candidate, tick, tickSpacing, zeroForOne });
+    const sqrtPriceNext = getSqrtRatioAtTick(tickNext);
+    const target = zeroForOne ? (sqrtPriceNext < limit ? limit : sqrtPriceNext) : sqrtPriceNext > limit ? limit : sqrtPriceNext;
+
+    const outToTarget = zeroForOne
+      ? getAmount1Delta(target, sqrtPrice, liquidity, false)
+      : getAmount0Delta(sqrtPrice, target, liquidity, false);
+    const reached = remaining >= outToTarget ? target : getNextSqrtPriceFromOutput(sqrtPrice, liquidity, remaining, zeroForOne);
+    const stepIn = zeroForOne ? getAmount0Delta(reached, sqrtPrice, liquidity, true) : getAmount1Delta(sqrtPrice, reached, liquidity, true);
+    amountIn += stepIn + divRoundingUp(stepIn * feePips, PIPS - feePips);
+    // Rounding may take the price a unit further than the output needs; no more than asked is paid.
+    remaining = reached === target && remaining > outToTarget ? remaining - outToTarget : 0n;
+    sqrtPrice = reached;
+
+    if (sqrtPrice === sqrtPriceNext) {
+      if (tickNext === candidate) {
+        const net = liquidityNet[zeroForOne ? below : below + 1] as bigint;
+        liquidity += zeroForOne ? -net : net;
+        below += zeroForOne ? -1 : 1;
+      }
+      tick = zeroForOne ? tickNext - 1 : tickNext;
+    }
+  }
+  return { amountIn, amountOutPaid: input.amountOut - remaining, sqrtPriceX96: sqrtPrice, liquidity };
 }

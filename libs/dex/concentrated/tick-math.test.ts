@@ -1,6 +1,6 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
-import { getSqrtRatioAtTick, MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK } from "#libs/dex/uniswap-v3/tick-math.ts";
+import { getSqrtRatioAtTick, MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK } from "#libs/dex/concentrated/tick-math.ts";
 import { InvariantError } from "#libs/units/invariant.ts";
 
 /** Source: v3-core test/TickMath.spec.ts and its snapshot. */

@@ -1,0 +1,197 @@
+import { type Contract, Interface } from "ethers";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { addressOf, method } from "#libs/contracts/testing.ts";
+import { poolSpecs, RangesMarket, type TestPool, TICK_POOL } from "#libs/dex/concentrated/testing.ts";
+import { MAX_TICK } from "#libs/dex/concentrated/tick-math.ts";
+import { slipstream } from "#libs/dex/slipstream/index.ts";
+import { deploySlipstream } from "#libs/dex/slipstream/testing.ts";
+import { type DexTestChain, type SentTransaction, startDexTestChain } from "#libs/dex/testing.ts";
+import type { Random } from "#libs/localnet/random.ts";
+import type { Address } from "#libs/units/brand.ts";
+
+/** Another seed is another run: SEED=7 npx vitest run libs/dex/slipstream */
+const SEED = process.env.SEED ?? "1";
+const SIZE = { rounds: 15, steps: 4, quotes: 350 };
+const QUOTES = SIZE.rounds * SIZE.quotes;
+/** The average's length in the dynamic module: half of it in slots is what a pool must remember. */
+const SECONDS_AGO = 60;
+
+const FACTORY = new Interface(["function createPool(address tokenA, address tokenB, int24 tickSpacing, uint160 sqrtPriceX96)"]);
+const POOL = new Interface([
+  "function setGaugeAndPositionManager(address gauge, address nft)",
+  "function stake(int128 stakedLiquidityDelta, int24 tickLower, int24 tickUpper, bool positionUpdate)",
+  "function increaseObservationCardinalityNext(uint16 observationCardinalityNext)",
+  "function fee() view returns (uint24)",
+  "function stakedLiquidity() view returns (uint128)",
+  "function gaugeFees() view returns (uint128 token0, uint128 token1)",
+]);
+
+let dex: DexTestChain;
+let market: RangesMarket;
+let factory: Contract;
+let protocol: Contract;
+let dynamicModule: Contract;
+let customModule: Contract;
+const feesSeen = new Set<number>();
+
+const asSent = async (transaction: { wait(): Promise<{ status: number; blockHash: string }> }): Promise<SentTransaction> => {
+  const { status, blockHash } = await transaction.wait();
+  return { ok: status === 1, blockHash, logs: [] };
+};
+const asGauge = async (pool: Address, name: string, args: readonly unknown[]) =>
+  asSent(await method(protocol, "execute")(pool, POOL.encodeFunctionData(name, args)));
+
+/** What the protocol's managers and stakers do: modules come and go, fees change, liquidity is staked. None of it is an event of the pool. */
+async function govern({ pool }: { readonly pool: Address }, random: Random): Promise<SentTransaction> {
+  switch (random.integer(0, 6)) {
+    case 0:
+      return asSent(await method(factory, "setSwapFeeModule")(random.chance(0.8) ? dynamicModule : customModule));
+    case 1:
+      return asSent(await method(customModule, "setCustomFee")(pool, random.pick([0, 420, 1, 30_000])));
+    case 2:
+      return asSent(await method(dynamicModule, "setCustomFee")(pool, random.pick([0, 420, 77, 2_000])));
+    case 3: {
+      await (await method(dynamicModule, "setFeeCap")(pool, random.pick([1, 900, 50_000]))).wait();
+      return asSent(await method(dynamicModule, "setScalingFactor")(pool, random.pick([0n, 10n ** 5n, 10n ** 9n])));
+    }
+    case 4:
+      return asSent(await method(dynamicModule, "setSecondsAgo")(random.pick([2, SECONDS_AGO, SECONDS_AGO * 10])));
+    default:
+      return stakeNew(pool);
+  }
+}
+
+/** Liquidity around the price, staked: nobody burns it, as nobody burns what the gauge holds. */
+async function stakeNew(address: Address): Promise<SentTransaction> {
+  const { info, state } = market.pools.find((each) => each.info.pool === address) as TestPool;
+  const spacing = info.facts.tickSpacing;
+  const middle = Math.floor(state.tick / spacing);
+  const end = Math.floor(MAX_TICK / spacing);
+  const [lower, upper] = [Math.max(-end, middle - 40) * spacing, Math.min(end, middle + 40) * spacing];
+  const liquidity = 2n ** 50n;
+  const minted = await market.execute(address, TICK_POOL.encodeFunctionData("mint", [market.trader, lower, upper, liquidity, "0x"]));
+  const staked = await asGauge(address, "stake", [liquidity, lower, upper, false]);
+  return { ok: minted.ok && staked.ok, blockHash: staked.blockHash, logs: minted.logs };
+}
+
+beforeAll(async () => {
+  dex = await startDexTestChain([18, 6, 8]);
+  const { signer } = dex.chain;
+  protocol = await deploySlipstream(signer, "Protocol", []);
+  const implementation = await deploySlipstream(signer, "CLPool", []);
+  factory = await deploySlipstream(signer, "CLFactory", [protocol, protocol, implementation]);
+  for (const [spacing, fee] of [
+    [10_000, 60_000],
+    [10, 400],
+    [60, 300],
+  ] as const)
+    await (await method(factory, "enableTickSpacing")(spacing, fee)).wait();
+  customModule = await deploySlipstream(signer, "CustomSwapFeeModule", [factory]);
+  dynamicModule = await deploySlipstream(signer, "DynamicSwapFeeModule", [factory, 10n ** 6n, 30_000, [], []]);
+  await (await method(dynamicModule, "setSecondsAgo")(SECONDS_AGO)).wait();
+  await (await method(factory, "setSwapFeeModule")(dynamicModule)).wait();
+  await (await method(protocol, "setAlive")(true)).wait();
+  const address = await addressOf(factory);
+  market = await RangesMarket.open(
+    dex,
+    {
+      family: slipstream,
+      deployment: {
+        id: "slipstream",
+        brand: "Aerodrome",
+        family: "slipstream",
+        variant: "slipstream",
+        factory: address,
+        deployBlock: 0,
+        verified: true,
+        source: "test",
+      },
+      specs: poolSpecs({
+        dense: { key: 1, spacing: 1 },
+        fine: { key: 10, spacing: 10 },
+        islands: { key: 50, spacing: 50 },
+        wide: { key: 200, spacing: 200 },
+        end: { key: 60, spacing: 60 },
+        deep: { key: 10_000, spacing: 10_000 },
+      }),
+      swapTopic: slipstream.topics({} as never).state[1] as string,
+      createPool: async ({ key }, [token0, token1], sqrtPriceX96) => [
+        await dex.send(address, FACTORY.encodeFunctionData("createPool", [token1, token0, key, sqrtPriceX96])),
+      ],
+      govern,
+    },
+    SEED,
+  );
+  for (const { info } of market.pools) {
+    await asGauge(info.pool, "setGaugeAndPositionManager", [await addressOf(protocol), dex.trader]);
+    await dex.send(info.pool, POOL.encodeFunctionData("increaseObservationCardinalityNext", [40]));
+    market.follow(await stakeNew(info.pool));
+  }
+}, 60_000);
+
+afterAll(() => dex.stop());
+
+test(`seed ${SEED}: ${QUOTES} swaps, exact in and exact out, are what the pools do, while transactions and fees are followed exactly`, async () => {
+  const refresh = market.refresh.bind(market);
+  market.refresh = async (timestamp) => {
+    const undo = await refresh(timestamp);
+    for (const { state } of market.pools) feesSeen.add(state.feePips[0]);
+    return undo;
+  };
+  await market.run(SIZE);
+  const { counts } = market;
+  const reader = await dex.readerAt();
+  const staked = await reader.multicall(
+    market.infos().map(({ pool }) => ({ target: pool, data: POOL.encodeFunctionData("stakedLiquidity") })),
+  );
+  const gaugeFees = await reader.multicall(
+    market.infos().map(({ pool }) => ({ target: pool, data: POOL.encodeFunctionData("gaugeFees") })),
+  );
+  console.info(`slipstream against contracts: ${JSON.stringify({ ...counts, fees: feesSeen.size })}`);
+  expect(counts.exactIn + counts.exactOut).toBe(QUOTES);
+  expect(counts.exactOut).toBeGreaterThan(QUOTES / 5);
+  expect(counts.beyond).toBeGreaterThan(QUOTES / 50);
+  expect(counts.crossings).toBeGreaterThan(QUOTES);
+  expect(counts.swapsExecuted).toBeGreaterThan(10);
+  // The run has had staked liquidity, a gauge that earned, and fees that moved.
+  expect(staked.some((word) => BigInt(word ?? 0) > 0n)).toBe(true);
+  expect(gaugeFees.some((words) => BigInt((words ?? "0x0").slice(0, 66)) > 0n)).toBe(true);
+  expect(feesSeen.size).toBeGreaterThan(5);
+}, 120_000);
+
+test("the fee of a coming block is what the pool takes in it, for each second of ten minutes", async () => {
+  const { family, deployment } = market.protocol;
+  await (await method(factory, "setSwapFeeModule")(dynamicModule)).wait();
+  await (await method(dynamicModule, "setSecondsAgo")(SECONDS_AGO)).wait();
+  for (const [index, { info, state }] of market.pools.entries()) {
+    await (await method(dynamicModule, "resetDynamicFee")(info.pool)).wait();
+    await (await method(dynamicModule, "setCustomFee")(info.pool, 100 * index)).wait();
+    const limit = (state.sqrtPriceX96 * 98n) / 100n;
+    await market.execute(info.pool, TICK_POOL.encodeFunctionData("swap", [market.trader, true, 2n ** 120n, limit, "0x"]));
+  }
+  const reader = await dex.readerAt();
+  const now = await market.timestamp();
+  const seen = new Set<string>();
+  for (let ahead = 1; ahead <= 600; ahead += ahead < 130 ? 1 : 47) {
+    const rows = await family.refresh?.read(reader, deployment, market.infos(), now + ahead);
+    const block = `0x${(await dex.chain.provider.getBlockNumber()).toString(16)}`;
+    const answers = await Promise.all(
+      market
+        .infos()
+        .map(({ pool }) =>
+          dex.chain.provider.send("eth_call", [
+            { to: pool, data: POOL.encodeFunctionData("fee") },
+            block,
+            {},
+            { time: `0x${(now + ahead).toString(16)}` },
+          ]),
+        ),
+    );
+    expect(rows?.map((row) => [row[4], row[5]])).toEqual(answers.map((answer) => [Number(answer), Number(answer)]));
+    seen.add(answers.join());
+  }
+  expect(seen.size).toBeGreaterThan(20);
+}, 60_000);
+
+test("the factory's pools are described and listed, others are not", () => market.expectDescribed());
+test("what is no pool is not live, and quotes nothing", () => market.expectNobody());

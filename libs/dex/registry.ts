@@ -2,6 +2,8 @@ import type { DexDeployment } from "#libs/chains/chain.ts";
 import { algebra } from "#libs/dex/algebra/index.ts";
 import { balancerV2 } from "#libs/dex/balancer-v2/index.ts";
 import type { Family, FamilyId } from "#libs/dex/family.ts";
+import { pancakeV3 } from "#libs/dex/pancake-v3/index.ts";
+import { slipstream } from "#libs/dex/slipstream/index.ts";
 import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
 import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
 
@@ -9,6 +11,8 @@ import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
 export const FAMILIES = {
   algebra,
   "balancer-v2": balancerV2,
+  "pancake-v3": pancakeV3,
+  slipstream,
   "uniswap-v2": uniswapV2,
   "uniswap-v3": uniswapV3,
 } as const satisfies { readonly [Id in FamilyId]: { readonly id: Id } };

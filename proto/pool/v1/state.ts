@@ -52,6 +52,8 @@ export const POOL_FAMILIES = {
     state: Type.Tuple([AddressText, Uint, Uint, Type.Union([Count, Type.Null()])]),
   },
   "uniswap-v3": { facts: Type.Object({ tickSpacing: Count }), columns: RANGES_COLUMNS, state: RangesState },
+  "pancake-v3": { facts: Type.Object({ tickSpacing: Count }), columns: RANGES_COLUMNS, state: RangesState },
+  slipstream: { facts: Type.Object({ tickSpacing: Count }), columns: RANGES_COLUMNS, state: RangesState },
   /** `tickSpacing`: what a bit of the tick table stands for; 0 where swaps go from tick to tick without one. */
   algebra: { facts: Type.Object({ tickSpacing: Count }), columns: RANGES_COLUMNS, state: RangesState },
   /**

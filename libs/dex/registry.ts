@@ -4,6 +4,7 @@ import { balancerV2 } from "#libs/dex/balancer-v2/index.ts";
 import type { Family, FamilyId } from "#libs/dex/family.ts";
 import { pancakeV3 } from "#libs/dex/pancake-v3/index.ts";
 import { slipstream } from "#libs/dex/slipstream/index.ts";
+import { solidly } from "#libs/dex/solidly/index.ts";
 import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
 import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
 
@@ -13,6 +14,7 @@ export const FAMILIES = {
   "balancer-v2": balancerV2,
   "pancake-v3": pancakeV3,
   slipstream,
+  solidly,
   "uniswap-v2": uniswapV2,
   "uniswap-v3": uniswapV3,
 } as const satisfies { readonly [Id in FamilyId]: { readonly id: Id } };

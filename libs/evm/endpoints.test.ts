@@ -1,10 +1,16 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { uniformInt } from "pure-rand/distribution/uniformInt";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import { afterEach, describe, expect, test } from "vitest";
 import { freePort } from "#libs/actor/free-port.ts";
+import { sharedBudget } from "#libs/evm/budget.ts";
 import { Endpoints } from "#libs/evm/endpoints.ts";
+import { toHex } from "#libs/evm/hex.ts";
 import { RpcError } from "#libs/evm/rpc.ts";
-import { RetryableError } from "#libs/units/invariant.ts";
+import { FakeClock, Raw, Refusal, type RpcServer, startRpcServer } from "#libs/evm/testing.ts";
+import { registry } from "#libs/telemetry/metrics.ts";
+import { RetryableError, UserError } from "#libs/units/invariant.ts";
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -33,6 +39,22 @@ async function node(
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+const rpcServers: RpcServer[] = [];
+afterEach(async () => {
+  for (const server of rpcServers.splice(0)) await server.close();
+});
+async function serve(answer: (method: string, params: readonly unknown[]) => unknown): Promise<RpcServer> {
+  const server = await startRpcServer(answer);
+  rpcServers.push(server);
+  return server;
+}
+const never = () => new Promise(() => {});
+async function hedgesWon(winner: string): Promise<number> {
+  const line = (await registry.metrics())
+    .split("\n")
+    .find((each) => each.startsWith(`hs_rpc_hedges_total{chain="test",winner="${winner}"}`));
+  return Number(line?.split(" ")[1] ?? 0);
 }
 const dead = async () => `http://127.0.0.1:${await freePort()}`;
 const head = (number: number) => ({ result: { number: `0x${number.toString(16)}` } });
@@ -78,6 +100,352 @@ test("an endpoint of another chain is refused; one that is silent is told of whi
     "serves chain id 2",
   );
   await expect(new Endpoints([await dead(), await dead()], "test").check({ key: "test", chainId: 1 }, () => {})).rejects.toThrow("none of");
+});
+
+/** A budget's clock is the shared one's: these tests say what an endpoint is like instead of waiting for it. */
+const healthOf = (url: string) => sharedBudget("test", { url }).health;
+const slowAnswers = (url: string, method: string, ms: number) => {
+  for (let count = 0; count < 40; count++) healthOf(url).succeeded(method, ms, performance.now());
+};
+const later = <Value>(ms: number, value: Value) => new Promise<Value>((resolve) => setTimeout(resolve, ms, value));
+
+describe("which endpoint is asked", () => {
+  test("not one that is slow while another is not, but one that is only a little slower", async () => {
+    const [first, second] = [await serve(() => 1), await serve(() => 2)];
+    const endpoints = new Endpoints([first.url, second.url], "test");
+    slowAnswers(first.url, "eth_a", 200);
+    slowAnswers(first.url, "eth_b", 900);
+    for (const method of ["eth_a", "eth_b"]) slowAnswers(second.url, method, 20);
+    expect(await endpoints.send("eth_a")).toBe(1);
+    expect(await endpoints.send("eth_b")).toBe(2);
+  });
+
+  test("not one that lags or disagrees, unless the others fail", async () => {
+    for (const flaw of ["lagging", "disagreeing"] as const) {
+      let broken = false;
+      const [first, second] = [await serve(() => 1), await serve(() => (broken ? new Raw("", 500) : 2))];
+      const endpoints = new Endpoints([first.url, second.url], "test");
+      healthOf(first.url)[flaw] = true;
+      expect(await endpoints.send("eth_x")).toBe(2);
+      broken = true;
+      expect(await endpoints.send("eth_x")).toBe(1);
+    }
+  });
+
+  test("not one whose rate is used up while another has some left", async () => {
+    const [first, second] = [await serve(() => 1), await serve(() => 2)];
+    const endpoints = new Endpoints([{ url: first.url, requestsPerSecond: 1 }, second.url], "test");
+    const answers = await Promise.all([1, 2, 3, 4].map(() => endpoints.send("eth_x")));
+    expect(answers).toEqual([1, 2, 2, 2]);
+  });
+
+  test("another after HTTP 429, and the limited one again after its pause", async () => {
+    let limited = true;
+    const first = await serve(() => (limited ? new Raw("", 429, { "retry-after": "0.2" }) : 1));
+    const second = await serve(() => 2);
+    const endpoints = new Endpoints([first.url, second.url], "test");
+    expect(await endpoints.send("eth_x")).toBe(2);
+    limited = false;
+    expect(await endpoints.send("eth_x")).toBe(2);
+    await later(250, null);
+    expect(await endpoints.send("eth_x")).toBe(1);
+  });
+
+  test("the same again after its pause when it is the only one", async () => {
+    let refusals = 2;
+    const only = await serve(() => (refusals-- > 0 ? new Raw("", 429, { "retry-after": "0.05" }) : 1));
+    expect(await new Endpoints([only.url], "test").send("eth_x")).toBe(1);
+    refusals = 99;
+    await expect(new Endpoints([only.url], "test").send("eth_x")).rejects.toMatchObject({ code: "rpc-rate-limited" });
+    expect(only.requests).toHaveLength(3 + 3);
+  });
+
+  test("another where one does not have the block yet; when none has it, that is the answer", async () => {
+    let has = true;
+    const first = await serve((method) => {
+      if (method === "eth_getBlockByHash") return null;
+      throw new Refusal("header not found");
+    });
+    const second = await serve((method) => {
+      if (has) return "0x2";
+      if (method === "eth_getBlockByHash") return null;
+      throw new Refusal("unknown block");
+    });
+    const endpoints = new Endpoints([first.url, second.url], "test");
+    expect(await endpoints.send("eth_getBlockByHash", ["0x01", false])).toBe("0x2");
+    expect(await endpoints.send("eth_call", [{}, { blockHash: "0x01" }])).toBe("0x2");
+    has = false;
+    expect(await endpoints.send("eth_getBlockByHash", ["0x01", false])).toBeNull();
+    await expect(endpoints.send("eth_call", [{}, { blockHash: "0x01" }])).rejects.toMatchObject({
+      name: "RpcError",
+      message: "eth_call: header not found",
+    });
+    expect(healthOf(first.url).score(performance.now())).toBeGreaterThan(0.99);
+  });
+
+  test("a transaction that is not mined yet has no receipt anywhere: nobody else is asked", async () => {
+    const [first, second] = [await serve(() => null), await serve(() => ({}))];
+    expect(await new Endpoints([first.url, second.url], "test").send("eth_getTransactionReceipt", ["0x01"])).toBeNull();
+    expect(second.requests).toEqual([]);
+  });
+
+  test("of two keys at one host each has its name", async () => {
+    const server = await serve(() => new Raw("", 500));
+    const endpoints = new Endpoints([`${server.url}/a-first-long-key`, `${server.url}/a-second-long-key`], "two-keys");
+    await expect(endpoints.send("eth_x")).rejects.toThrow(RetryableError);
+    const host = new URL(server.url).host;
+    const lines = (await registry.metrics()).split("\n").filter((line) => line.startsWith('hs_rpc_endpoint_score{chain="two-keys"'));
+    expect(lines.map((line) => line.match(/endpoint="([^"]*)"/)?.[1])).toEqual([host, `${host}#2`]);
+  });
+});
+
+describe("logs over a range", () => {
+  const filter = (blocks: number) => [{ fromBlock: "0x1", toBlock: toHex(blocks) }];
+
+  test("are asked of an endpoint that takes so many blocks, whatever the order", async () => {
+    const [narrow, wide] = [await serve(() => 1), await serve(() => 2)];
+    const endpoints = new Endpoints(
+      [
+        { url: narrow.url, maxLogRange: 500 },
+        { url: wide.url, maxLogRange: 10_000 },
+      ],
+      "test",
+    );
+    expect(endpoints.maxLogRange).toBe(10_000);
+    expect(await endpoints.send("eth_getLogs", filter(500))).toBe(1);
+    expect(await endpoints.send("eth_getLogs", filter(501))).toBe(2);
+    expect(await endpoints.send("eth_getLogs", [{ blockHash: "0x01" }])).toBe(1);
+  });
+
+  test("are refused without a request where none takes so many", async () => {
+    const only = await serve(() => 1);
+    const endpoints = new Endpoints([{ url: only.url, maxLogRange: 500 }], "test");
+    await expect(endpoints.send("eth_getLogs", filter(501))).rejects.toBeInstanceOf(RpcError);
+    expect(only.requests).toEqual([]);
+    expect(await endpoints.for("discovery").send("eth_getLogs", filter(500))).toBe(1);
+  });
+});
+
+describe("a hedged read", () => {
+  /** Two endpoints of which the first hangs on what `hangs` says, after it was known to be fast. */
+  async function pair(answers: { readonly second?: (method: string) => unknown; readonly first?: () => Promise<unknown> } = {}) {
+    const first = await serve(answers.first ?? (() => never()));
+    const second = await serve(answers.second ?? (() => 2));
+    for (const method of ["eth_call", "eth_sendRawTransaction", "eth_getLogs"]) slowAnswers(first.url, method, 5);
+    return { first, second, endpoints: new Endpoints([first.url, second.url], "test") };
+  }
+
+  test("is answered by the second endpoint when the first takes longer than it did for 95 of 100", async () => {
+    const { first, second, endpoints } = await pair();
+    const before = await hedgesWon("second");
+    expect(await endpoints.for("simulation").send("eth_call", ["x"])).toBe(2);
+    expect([first.requests, second.requests]).toEqual([[{ method: "eth_call", params: ["x"] }], [{ method: "eth_call", params: ["x"] }]]);
+    expect(await hedgesWon("second")).toBe(before + 1);
+    // Slow is no fault.
+    expect(healthOf(first.url).resting(performance.now())).toBe(false);
+  });
+
+  test("does not ask a second endpoint when the first is as fast as ever", async () => {
+    const { second, endpoints, first } = await pair({ first: async () => 1 });
+    slowAnswers(first.url, "eth_call", 100);
+    for (let count = 0; count < 20; count++) expect(await endpoints.send("eth_call")).toBe(1);
+    await later(150, null);
+    expect(second.requests).toEqual([]);
+  });
+
+  test("is given up at the endpoint that lost", async () => {
+    const { first, endpoints } = await pair();
+    const gone = new Promise<void>((resolve) => first.onGivenUp(resolve));
+    expect(await endpoints.send("eth_call")).toBe(2);
+    await gone;
+  });
+
+  test("takes the first's answer when the second only refuses", async () => {
+    const { second, endpoints } = await pair({
+      first: () => later(150, 1),
+      second: () => Promise.reject(new Refusal("the method does not exist", -32_601)),
+    });
+    expect(await endpoints.send("eth_call")).toBe(1);
+    expect(second.requests).toHaveLength(1);
+  });
+
+  test("fails over as usual when both fail", async () => {
+    const { endpoints } = await pair({ first: () => later(60, new Raw("", 500)), second: () => new Raw("", 500) });
+    await expect(endpoints.send("eth_call")).rejects.toMatchObject({ code: "rpc-http-status" });
+  });
+
+  test("is no transaction, and nothing that can wait", async () => {
+    const { second, endpoints } = await pair({ first: () => later(60, 1) });
+    expect(await endpoints.for("submission").send("eth_sendRawTransaction", ["0x"])).toBe(1);
+    expect(await endpoints.for("discovery").send("eth_getLogs", [{}])).toBe(1);
+    expect(second.requests).toEqual([]);
+  });
+
+  test("is one of ten at most, after the first ten", async () => {
+    const { second, endpoints } = await pair({ first: () => later(30, 1), second: () => never() });
+    const answers = Array.from({ length: 110 }, () => endpoints.send("eth_call"));
+    await Promise.all(answers);
+    expect(second.requests.length).toBeGreaterThanOrEqual(10);
+    expect(second.requests.length).toBeLessThanOrEqual(10 + 11);
+  });
+
+  test("does not wait for the second endpoint's rate", async () => {
+    const first = await serve(() => later(80, 1));
+    const second = await serve(() => 2);
+    slowAnswers(first.url, "eth_call", 5);
+    const endpoints = new Endpoints([first.url, { url: second.url, requestsPerSecond: 1 }], "test");
+    expect(await Promise.all([endpoints.send("eth_call"), endpoints.send("eth_call")])).toEqual([2, 1]);
+  });
+});
+
+test("a batch fails over as a whole", async () => {
+  let broken = true;
+  const first = await serve((_, [value]) => (broken ? new Raw("", 500) : value));
+  const second = await serve((_, [value]) => `second ${value}`);
+  const endpoints = new Endpoints([first.url, second.url], "test");
+  const calls = [1, 2].map((value) => ({ method: "eth_getCode", params: [value] }));
+  // A server that fails a whole batch, as a proxy does.
+  first.refuseBatches(() => (broken ? new Raw("", 502) : null));
+  expect(await endpoints.batch(calls)).toEqual(["second 1", "second 2"]);
+  broken = false;
+  expect(await new Endpoints([first.url], "test").batch(calls)).toEqual([1, 2]);
+});
+
+test("whatever the endpoints do, a read is answered rightly or fails as a fault: seeded", async () => {
+  const random = xoroshiro128plus(Number(process.env.SEED ?? 1));
+  const dice = (sides: number) => uniformInt(random, 0, sides - 1);
+  const misbehave = async (_: string, [value]: readonly unknown[]) => {
+    switch (dice(12)) {
+      case 0:
+        return new Raw("oops", 500);
+      case 1:
+        return new Raw("<html>", 200);
+      case 2:
+        return new Raw("", 429, { "retry-after": "0.01" });
+      case 3:
+        await later(30, null);
+        return value;
+      case 4:
+        throw new Refusal("header not found");
+      default:
+        return value;
+    }
+  };
+  const nodes = [await serve(misbehave), await serve(misbehave), await serve((_, [value]) => value)];
+  const endpoints = new Endpoints([nodes[0]?.url, nodes[1]?.wsUrl, nodes[2]?.url] as string[], "test");
+  const dropping = setInterval(() => nodes[1]?.dropSockets(), 15);
+  try {
+    for (let round = 0; round < 20; round++) {
+      const asked = Array.from({ length: 20 }, (_, index) => round * 20 + index);
+      expect(await Promise.all(asked.map((value) => endpoints.send("eth_call", [value])))).toEqual(asked);
+    }
+  } finally {
+    clearInterval(dropping);
+    await endpoints.close();
+  }
+});
+
+describe("a quorum", () => {
+  test.each([
+    [2, 1],
+    [2, 4],
+    [0, 0],
+  ])("of %s of %s endpoints is none", (quorum, count) => {
+    const urls = Array.from({ length: count }, (_, index) => `http://127.0.0.1:${index + 1}`);
+    expect(() => new Endpoints(urls, "test", { quorum })).toThrow(UserError);
+  });
+
+  test("announces a head when so many endpoints have it, and not what one alone has", async () => {
+    const blocks = [1, 1, 1];
+    const hashes = ["a", "a", "a"];
+    const nodes = await Promise.all(
+      blocks.map((_, index) =>
+        serve(() => ({
+          number: toHex(blocks[index] as number),
+          hash: `${hashes[index]}${blocks[index]}`,
+          parentHash: `a${(blocks[index] as number) - 1}`,
+        })),
+      ),
+    );
+    const endpoints = new Endpoints(
+      nodes.map(({ url }) => url),
+      "test",
+      { quorum: 2 },
+    );
+    const heads: string[] = [];
+    const faults: string[] = [];
+    const stop = endpoints.followHeads((header) => heads.push((header as { hash: string }).hash), {
+      pollMs: 10,
+      onFault: (cause) => faults.push(cause.message),
+    });
+    const until = async (condition: () => boolean) => {
+      for (let tries = 0; !condition(); tries++) {
+        if (tries > 300) throw new Error(`never came: ${heads} ${faults}`);
+        await later(10, null);
+      }
+    };
+    await until(() => heads.includes("a1"));
+    // One that sees blocks that nobody else has.
+    hashes[0] = "z";
+    blocks[0] = 2;
+    const polls = nodes[0]?.requests.length ?? 0;
+    await until(() => (nodes[0]?.requests.length ?? 0) > polls + 5);
+    expect(heads).toEqual(["a1"]);
+    blocks[1] = 2;
+    blocks[2] = 2;
+    await until(() => heads.includes("a2"));
+    expect(heads).toEqual(["a1", "a2"]);
+    // One that stays behind.
+    blocks.splice(0, 3, 2, 400, 400);
+    await until(() => heads.includes("a400") && healthOf(nodes[0]?.url as string).lagging);
+    expect(healthOf(nodes[1]?.url as string).lagging).toBe(false);
+    stop();
+    expect(faults).toEqual([]);
+  });
+});
+
+test("heads are taken from another endpoint when the followed one falls behind", async () => {
+  const clock = new FakeClock();
+  const numbers = [10, 10];
+  const nodes = await Promise.all(
+    numbers.map((_, index) =>
+      serve((method) =>
+        method === "eth_blockNumber" ? toHex(numbers[index] as number) : { number: toHex(numbers[index] as number), from: index },
+      ),
+    ),
+  );
+  const endpoints = new Endpoints(
+    nodes.map(({ url }) => url),
+    "test",
+    { clock },
+  );
+  const from: number[] = [];
+  const faults: string[] = [];
+  const stop = endpoints.followHeads((header) => from.push((header as { from: number }).from), {
+    pollMs: 20,
+    onFault: (cause) => faults.push(cause.message),
+  });
+  const until = async (condition: () => boolean) => {
+    for (let tries = 0; !condition(); tries++) {
+      if (tries > 300) throw new Error(`never came: ${from} ${faults}`);
+      await later(10, null);
+    }
+  };
+  await until(() => from.length > 0);
+  numbers[1] = 11;
+  clock.advance(15_000);
+  await until(() => nodes[1]?.requests.length === 1);
+  await later(30, null);
+  expect(new Set(from)).toEqual(new Set([0]));
+  numbers[1] = 200;
+  clock.advance(15_000);
+  await until(() => from.includes(1));
+  expect(faults).toEqual([expect.stringMatching(/is 190 blocks behind/)]);
+  // It has caught up: being preferred, it is followed again.
+  numbers[0] = 200;
+  clock.advance(15_000);
+  await until(() => from.at(-1) === 0);
+  stop();
 });
 
 test("heads go on from the next endpoint when one is lost", async () => {

@@ -70,6 +70,29 @@ test("the range shrinks until the node answers, and what was refused is asked fo
   expect(asked.length).toBeLessThan(20);
 });
 
+test("a limit that stays costs few requests for nothing", async () => {
+  node({ mostBlocks: 1_000 });
+  await scan(1, 1_000_000);
+  const refused = asked.filter(({ from, to }) => to - from + 1 > 1_000).length;
+  // 1,000,000 blocks at the largest power of two below the limit that halving finds (625) are 1,600 requests.
+  expect(asked.length - refused).toBe(1_600);
+  expect(refused).toBeLessThan(50);
+});
+
+test("after a dense stretch the range grows again with every other request", async () => {
+  node({ logs: Array.from({ length: 40 }, (_, index) => index + 1), mostLogs: 5 });
+  await scan(1, 400_000);
+  expect(asked.length).toBeLessThan(60);
+});
+
+test("a limit that is known is kept from the start", async () => {
+  node({ mostBlocks: 700 });
+  asked = [];
+  const limited = new RpcClient({ url: server.url, maxLogRange: 700 }, "test");
+  await scanLogs(limited, { address: FACTORY, topics: [TOPIC], fromBlock: 1, toBlock: 7_000 });
+  expect(asked.map(({ from, to }) => to - from + 1)).toEqual(new Array(10).fill(700));
+});
+
 test("a node that refuses a single block is believed", async () => {
   node({ mostBlocks: 0 });
   await expect(scan(5, 100)).rejects.toThrow(RpcError);

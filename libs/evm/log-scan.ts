@@ -4,6 +4,11 @@ import type { LogRow } from "#proto/block/v1/observed.ts";
 
 const FIRST_RANGE = 10_000;
 const LARGEST_RANGE = 1_000_000;
+/**
+ * After a refusal the range stays below what was refused for the first number of requests: it may have been a dense stretch. Every time that it is refused again
+ * this doubles, up to the second: then it is the node's limit for good, and each attempt at more is a request for nothing.
+ */
+const PATIENCE = { least: 2, most: 64 } as const;
 
 /** A log as eth_getLogs and receipts give it. */
 export interface RawLog {
@@ -28,7 +33,7 @@ export function logRow(log: RawLog): LogRow {
 
 /**
  * All logs of a filter over a long stretch of blocks, oldest first. The range of one request adapts: halved when the node refuses it, doubled when it
- * answers. Throws the node's `RpcError` when it refuses a single block.
+ * answers, but not soon again to what was refused. Throws the node's `RpcError` when it refuses a single block.
  */
 export async function scanLogs(
   client: Rpc,
@@ -41,7 +46,12 @@ export async function scanLogs(
   onProgress: (scannedTo: number) => void = () => {},
 ): Promise<LogRow[]> {
   const found: LogRow[] = [];
-  let range = FIRST_RANGE;
+  const largest = Math.min(LARGEST_RANGE, client.maxLogRange ?? LARGEST_RANGE);
+  let ceiling = largest;
+  let patience: number = PATIENCE.least;
+  let atCeiling = 0;
+  let lifted = false;
+  let range = Math.min(FIRST_RANGE, largest);
   let from = filter.fromBlock;
   while (from <= filter.toBlock) {
     const to = Math.min(filter.toBlock, from + range - 1);
@@ -51,11 +61,24 @@ export async function scanLogs(
       ]);
       for (const log of logs) found.push(logRow(log));
       from = to + 1;
-      range = Math.min(LARGEST_RANGE, range * 2);
+      if (range === ceiling && lifted) {
+        lifted = false;
+        patience = PATIENCE.least;
+      }
+      if (range === ceiling && ceiling < largest && ++atCeiling >= patience) {
+        ceiling = Math.min(largest, ceiling * 2);
+        atCeiling = 0;
+        lifted = true;
+      }
+      range = Math.min(ceiling, range * 2);
       onProgress(to);
     } catch (cause) {
-      if (!(cause instanceof RpcError) || range === 1) throw cause;
-      range = Math.max(1, Math.floor(range / 2));
+      if (!(cause instanceof RpcError) || to === from) throw cause;
+      range = Math.max(1, Math.floor(Math.min(range, to - from + 1) / 2));
+      ceiling = range;
+      if (lifted) patience = Math.min(PATIENCE.most, patience * 2);
+      lifted = false;
+      atCeiling = 0;
     }
   }
   return found;

@@ -15,6 +15,8 @@ import { type LeftOutReason, planMarket, type RecordedMarket, recordedMarket } f
 import { type Relay, startRelay } from "./relay.ts";
 import { Traders } from "./traders.ts";
 
+/** A block of the load is one batch: its transactions go to the pool in the order of their nonces. */
+const LOAD_BATCH = 10_000;
 /** Longer than the slowest call there is: mining one block of the market load on a busy machine. */
 const RPC_TIMEOUT_MS = 60_000;
 
@@ -112,7 +114,7 @@ export async function startLocalnet(options: LocalnetOptions): Promise<InProcess
   });
   try {
     onProgress({ stage: "chain", done: 1, total: 1, note: anvil.httpUrl });
-    const rpc = new RpcClient(anvil.httpUrl, "local", { timeoutMs: RPC_TIMEOUT_MS });
+    const rpc = new RpcClient({ url: anvil.httpUrl, maxBatch: LOAD_BATCH }, "local", { timeoutMs: RPC_TIMEOUT_MS });
     const loaded = await deployAndLoad({ rpc, plan, native, onProgress, signal });
     const traders = new Traders({ rpc, loaded, native, seed });
     const builder = await Builder.takeOver({

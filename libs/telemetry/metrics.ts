@@ -1,7 +1,20 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
+const updates: (() => void)[] = [];
+/** For gauges that are worked out when somebody looks: called before each scrape. */
+export function beforeScrape(update: () => void): void {
+  updates.push(update);
+}
+
+class ScrapedRegistry extends Registry {
+  override metrics(): Promise<string> {
+    for (const update of updates) update();
+    return super.metrics();
+  }
+}
+
 /** One registry a process. Every metric of the system is declared here, with its labels, so that dashboards have one list to follow. */
-export const registry = new Registry();
+export const registry = new ScrapedRegistry();
 
 /** 0.5 ms to 8 s: a JetStream hop is 0.1 ms, a block time some seconds. */
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2, 4, 8];
@@ -34,9 +47,52 @@ export const metrics = {
     "chain",
     "kind",
   ]),
-  rpcRequests: counter("hs_rpc_requests_total", "JSON-RPC requests to a chain", ["chain", "method", "outcome"]),
-  rpcSeconds: histogram("hs_rpc_request_seconds", "Time of a JSON-RPC request", ["chain", "method"]),
+  rpcRequests: counter("hs_rpc_requests_total", "JSON-RPC requests to a chain, each call of a batch by itself", [
+    "chain",
+    "endpoint",
+    "method",
+    "purpose",
+    "outcome",
+  ]),
+  rpcSeconds: histogram("hs_rpc_request_seconds", "Time of a JSON-RPC request", ["chain", "endpoint", "method"]),
+  rpcWaitSeconds: histogram("hs_rpc_wait_seconds", "Time that a request waited for its turn where the endpoint's rate was used up", [
+    "chain",
+    "endpoint",
+    "purpose",
+  ]),
+  rpcWaiting: gauge("hs_rpc_waiting", "Requests that wait for their turn", ["chain", "endpoint"]),
+  rpcHedges: counter(
+    "hs_rpc_hedges_total",
+    "Reads asked of a second endpoint because the first was slow, by which of them answered first",
+    ["chain", "winner"],
+  ),
+  rpcEndpointScore: gauge(
+    "hs_rpc_endpoint_score",
+    "1 for an endpoint that answers everything, 0 for one that fails, lags, or disagrees about the head",
+    ["chain", "endpoint"],
+  ),
+  rpcUnits: counter("hs_rpc_units_total", "Units that requests cost by the endpoint's price list (unitsByMethod; 1 each without one)", [
+    "chain",
+    "endpoint",
+    "method",
+    "purpose",
+  ]),
+  rpcCostUsdPerDay: gauge(
+    "hs_rpc_cost_usd_per_day",
+    "What a day costs at the pace of the last hour: units of the last 60 minutes (of the time since the start while shorter, at least one minute) × 24 h / that time × pricePerMillionUnits. Of this process alone; only endpoints with a price",
+    ["chain", "endpoint"],
+  ),
   pools: gauge("hs_pools", "Pools a fetcher follows", ["chain", "dex"]),
+  poolsQuarantined: gauge("hs_pools_quarantined", "Pools taken out because the chain contradicted their state or quotes", ["chain", "dex"]),
+  tokensPriced: gauge("hs_tokens_priced", "Tokens that the pools give a price", ["chain"]),
+  tvlNative: gauge("hs_tvl_native", "Value of the pools, whole native coins", ["chain", "dex"]),
+  usdPerNative: gauge("hs_usd_per_native", "Dollars for a native coin, by what the stable coins agree on", ["chain"]),
+  stableUsd: gauge("hs_stable_usd", "Dollars for a stable coin", ["chain", "token"]),
+  feedDeviation: gauge("hs_price_feed_deviation_ratio", "(Our price − the feed's) ÷ the feed's", ["chain", "token"]),
+  arbitragesObserved: counter("hs_arbitrages_observed_total", "Atomic arbitrages landed on the chain", ["chain", "whose"]),
+  arbitragesNotJudged: counter("hs_arbitrages_not_judged_total", "Transactions with several swaps of which a pool's tokens are not known", [
+    "chain",
+  ]),
   reorgs: counter("hs_reorgs_total", "Reorganisations seen", ["chain"]),
   reorgDepth: histogram("hs_reorg_depth_blocks", "Blocks dropped by a reorganisation", ["chain"], [1, 2, 3, 5, 8, 16, 32, 64, 128]),
   cyclesFound: counter("hs_cycles_found_total", "Cycles profitable before gas in the float search", ["chain"]),
@@ -51,7 +107,15 @@ export const metrics = {
 
 /** Metrics that a pure core may move through a `count` effect. */
 export type CountedMetric =
+  | "tokensPriced"
+  | "tvlNative"
+  | "usdPerNative"
+  | "stableUsd"
+  | "feedDeviation"
+  | "arbitragesObserved"
+  | "arbitragesNotJudged"
   | "pools"
+  | "poolsQuarantined"
   | "reorgs"
   | "reorgDepth"
   | "cyclesFound"

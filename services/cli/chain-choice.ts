@@ -22,7 +22,8 @@ export function chosenChain(given: { readonly chain: string; readonly rpc: strin
       `choose one of ${known.join(", ")}, or define it in a configuration (--config FILE, chains.${given.chain}.definition)`,
     );
   }
-  const rpcUrl = given.rpc ?? section?.rpc[0];
+  const first = section?.rpc[0];
+  const rpcUrl = given.rpc ?? (typeof first === "object" ? first.url : first);
   if (rpcUrl === undefined)
     throw new UserError(
       `no endpoint of ${given.chain} to ask`,

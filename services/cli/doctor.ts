@@ -324,7 +324,7 @@ function headsQuestion(client: RpcClient): Question {
     remedy: "give an endpoint with eth_subscribe, or the same node's HTTP one",
     find: async () => {
       if (!client.url.startsWith("ws")) return "HTTP, so heads are polled; a WebSocket endpoint tells of them sooner";
-      const subscription = await client.send<string>("eth_subscribe", ["newHeads"], AbortSignal.timeout(SUBSCRIBE_MS));
+      const subscription = await client.send<string>("eth_subscribe", ["newHeads"], { signal: AbortSignal.timeout(SUBSCRIBE_MS) });
       await client.send("eth_unsubscribe", [subscription]);
       return "WebSocket, by subscription";
     },

@@ -53,7 +53,8 @@ export async function hostActors(options: HostOptions): Promise<HostedActors> {
   const specs: AnyActorSpec[] = [];
   const perChain = options.chains.map((key) => sectionOf(options.config, key));
   const wants = (name: ActorName) => options.actors.includes(name);
-  for (const { chain, section } of perChain) if (wants("watcher")) specs.push(watcherSpec({ chain, rpc: section.rpc }));
+  for (const { chain, section } of perChain)
+    if (wants("watcher")) specs.push(watcherSpec({ chain, rpc: section.rpc, rpcQuorum: section.rpcQuorum }));
   for (const { chain, section } of perChain) {
     if (!wants("fetcher")) continue;
     const deployments = chain.dexes.filter(({ id }) => options.dex === undefined || id === options.dex);

@@ -1,12 +1,13 @@
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
+import type { EndpointInput } from "#libs/evm/budget.ts";
 import { UserError } from "#libs/units/invariant.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
 
 export interface ExecutorSettings {
   readonly chain: ChainConfig;
   /** In order of preference. */
-  readonly rpc: readonly string[];
+  readonly rpc: readonly EndpointInput[];
   readonly mode: Mode;
   readonly wallet?: ChainSection["wallet"];
 }

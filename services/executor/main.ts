@@ -17,7 +17,9 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
   checkExecutorSettings(settings);
   const { chain, mode } = settings;
   const signer: Signer | null = mode === "paper" || settings.wallet === undefined ? null : await openKeystore(settings.wallet);
-  const client = new Endpoints(settings.rpc, chain.key);
+  const client = new Endpoints(settings.rpc, chain.key, { purpose: "simulation" });
+  const submission = client.for("submission");
+  const settlement = client.for("settlement");
   const wallet = signer?.address ?? PAPER_WALLET;
   const contract = chain.executorContract ?? PAPER_CONTRACT;
   const signed = new Map<string, `0x${string}`>();
@@ -35,7 +37,8 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
     comebackBlocks: COMEBACK_BLOCKS,
   };
 
-  const readNonce = async () => (signer === null ? 0 : Number(await client.send<string>("eth_getTransactionCount", [wallet, "latest"])));
+  const readNonce = async () =>
+    signer === null ? 0 : Number(await submission.send<string>("eth_getTransactionCount", [wallet, "latest"]));
 
   async function simulateAndSign({ planned }: Extract<Request, { call: "simulate" }>): Promise<Reply> {
     const { executionId, blockHash, blockNumber, calldata, gasLimit } = planned;
@@ -138,7 +141,7 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
           return {
             kind: "receipt-read",
             executionId: request.executionId,
-            receipt: await readReceipt(client, request.transactionHash),
+            receipt: await readReceipt(settlement, request.transactionHash),
             at: request.at,
           };
         case "read-nonce":

@@ -1,6 +1,7 @@
 import type { DexDeployment } from "#libs/chains/chain.ts";
 import { algebra } from "#libs/dex/algebra/index.ts";
 import { balancerV2 } from "#libs/dex/balancer-v2/index.ts";
+import { curveStableSwap } from "#libs/dex/curve-stableswap/index.ts";
 import type { Family, FamilyId } from "#libs/dex/family.ts";
 import { pancakeV3 } from "#libs/dex/pancake-v3/index.ts";
 import { slipstream } from "#libs/dex/slipstream/index.ts";
@@ -12,6 +13,7 @@ import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
 export const FAMILIES = {
   algebra,
   "balancer-v2": balancerV2,
+  "curve-stableswap": curveStableSwap,
   "pancake-v3": pancakeV3,
   slipstream,
   solidly,

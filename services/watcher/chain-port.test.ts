@@ -1,10 +1,10 @@
 import { AbiCoder, id, keccak256 } from "ethers";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { RpcClient } from "#libs/evm/rpc.ts";
 import { Refusal, type RpcServer, startRpcServer } from "#libs/evm/testing.ts";
 import { RetryableError } from "#libs/units/invariant.ts";
 import type { Reply } from "#services/watcher/actor.ts";
-import { fetchBranch, parseHeader } from "#services/watcher/chain-port.ts";
+import { fetchBranch, type LogSource, parseHeader } from "#services/watcher/chain-port.ts";
 
 const SYNC = id("Sync(uint112,uint112)");
 const SWAP = id("Swap(address,address,int256,int256,uint160,uint128,int24)");
@@ -59,13 +59,28 @@ function block(number: number, name: string, parent: string, logs: readonly Log[
 }
 
 let server: RpcServer | null = null;
+let byNumberSaid: string[] = [];
 afterEach(async () => {
+  byNumberSaid = [];
   await server?.close();
   server = null;
 });
 
-/** A node with these blocks. `unindexed`: blocks whose logs it does not have yet, `withReceipts` says whether it has their receipts. */
-async function serve(blocks: readonly Block[], options: { readonly unindexed?: readonly string[]; readonly withReceipts?: boolean } = {}) {
+interface NodeOptions {
+  /** Hashes of blocks whose logs it does not have yet. */
+  readonly unindexed?: readonly string[];
+  /** Whether it has receipts. */
+  readonly withReceipts?: boolean;
+  /** What it says to eth_getLogs by block hash. */
+  readonly refusesHash?: string;
+  /** Refuses eth_getLogs by number too. */
+  readonly refusesNumber?: boolean;
+  /** By number it has this block in place of the first of that height. */
+  readonly canonical?: Block;
+}
+
+/** A node with these blocks. */
+async function serve(blocks: readonly Block[], options: NodeOptions = {}) {
   const byHash = new Map(blocks.map((each) => [each.header.hash, each]));
   server = await startRpcServer((method, params) => {
     if (method === "eth_getBlockByHash") return byHash.get(params[0] as string)?.header ?? null;
@@ -73,19 +88,29 @@ async function serve(blocks: readonly Block[], options: { readonly unindexed?: r
       if (options.withReceipts === false) return null;
       return [{ logs: byHash.get(params[0] as string)?.logs ?? [] }, { logs: [] }];
     }
-    const { blockHash, topics } = params[0] as { blockHash: string; topics: string[][] };
-    const found = byHash.get(blockHash);
+    const { blockHash, fromBlock, toBlock, topics } = params[0] as Record<"blockHash" | "fromBlock" | "toBlock", string> & {
+      topics: string[][];
+    };
+    if (blockHash !== undefined && options.refusesHash !== undefined) throw new Refusal(options.refusesHash, -32_602);
+    if (blockHash === undefined && options.refusesNumber) throw new Refusal("no logs by number either", -32_602);
+    expect(fromBlock).toBe(toBlock);
+    const byNumber = [...(options.canonical === undefined ? [] : [options.canonical]), ...blocks];
+    const found = blockHash === undefined ? byNumber.find(({ header }) => header.number === fromBlock) : byHash.get(blockHash);
     if (found === undefined) throw new Refusal("unknown block");
-    if (options.unindexed?.includes(blockHash)) return [];
+    if (options.unindexed?.includes(found.header.hash as string)) return [];
     // Backwards: a node may answer in any order.
-    return found.logs.filter(({ topics: [topic] }) => topics[0]?.includes(topic as string)).toReversed();
+    return found.logs
+      .filter(({ topics: [topic] }) => topics[0]?.includes(topic as string))
+      .map((each) => ({ ...each, blockHash: found.header.hash }))
+      .toReversed();
   });
+  const logs: LogSource = { byHash: true, onByNumber: (reason) => byNumberSaid.push(reason) };
   const client = new RpcClient(server.url, "test");
   return (tip: Block, known: readonly string[], maxBlocks = 10, onLost: (reason: string) => void = () => {}): Promise<Reply> =>
     fetchBranch(
       client,
       { call: "fetch-branch", tip: parseHeader(tip.header), known: known.map(hashOf), atMs: 77 },
-      { topics: [SYNC, SWAP], maxBlocks, onLost },
+      { topics: [SYNC, SWAP], maxBlocks, onLost, logs },
     );
 }
 
@@ -134,6 +159,84 @@ test("asks for logs by block hash, so that they are of the very block that the h
   const fetch = await serve([a]);
   await fetch(a, ["genesis"]);
   expect(server?.requests).toEqual([{ method: "eth_getLogs", params: [{ blockHash: hashOf("a"), topics: [[SYNC, SWAP]] }] }]);
+});
+
+test("logs of several missing blocks are asked for in one batch, each by its hash", async () => {
+  const blocks = ["a", "b", "c"].map((name, index) => block(index + 1, name, ["genesis", "a", "b"][index] as string, [log(SYNC, index)]));
+  const fetch = await serve(blocks);
+  const reply = fetched(await fetch(blocks[2] as Block, ["genesis"]));
+  expect(reply.blocks.map(({ logs: [first] }) => first?.[3])).toEqual([0, 1, 2]);
+  expect(server?.batches).toEqual([3]);
+});
+
+describe("a node that gives no logs by block hash", () => {
+  const refusesHash = "invalid params: blockHash is not supported";
+  const byNumberOf = (number: number) => ({
+    method: "eth_getLogs",
+    params: [{ fromBlock: `0x${number.toString(16)}`, toBlock: `0x${number.toString(16)}`, topics: [[SYNC, SWAP]] }],
+  });
+
+  test("is asked by number, from then on at once; it is said once", async () => {
+    const a = block(1, "a", "genesis", [log(SYNC, 0)]);
+    const b = block(2, "b", "a", [log(OTHER, 0), log(SWAP, 1)]);
+    const fetch = await serve([a, b], { refusesHash });
+    expect(fetched(await fetch(a, ["genesis"])).blocks[0]?.logs.map(([, [topic]]) => topic)).toEqual([SYNC]);
+    expect(fetched(await fetch(b, ["a"])).blocks[0]?.logs.map(([, [topic]]) => topic)).toEqual([SWAP]);
+    expect(server?.requests.slice(1)).toEqual([byNumberOf(1), byNumberOf(2)]);
+    expect(byNumberSaid).toEqual([`eth_getLogs: ${refusesHash}`]);
+  });
+
+  test("and by number has another block's logs: the branch is lost, not mixed", async () => {
+    const a = block(1, "a", "genesis", [log(SYNC, 0)]);
+    const sibling = block(1, "sibling", "genesis", [log(SYNC, 0), log(SWAP, 1)]);
+    const fetch = await serve([a], { refusesHash, canonical: sibling });
+    const reasons: string[] = [];
+    expect(await fetch(a, ["genesis"], 10, (reason) => reasons.push(reason))).toEqual({ kind: "branch-lost" });
+    expect(reasons).toEqual([expect.stringContaining(`came from ${hashOf("sibling")}`)]);
+  });
+
+  test("and by number has a sibling without logs: the receipts of the hash say what the block has", async () => {
+    const a = block(1, "a", "genesis", [log(SYNC, 3)]);
+    const fetch = await serve([a], { refusesHash, canonical: block(1, "sibling", "genesis") });
+    expect(fetched(await fetch(a, ["genesis"])).blocks[0]?.logs.map(([, , , logIndex]) => logIndex)).toEqual([3]);
+    expect(methods()).toEqual(["eth_getLogs", "eth_getLogs", "eth_getBlockReceipts"]);
+  });
+
+  test("and has a block without ours: the header's bloom filter is proof enough", async () => {
+    const a = block(1, "a", "genesis", [log(OTHER, 0)]);
+    const fetch = await serve([a], { refusesHash });
+    expect(fetched(await fetch(a, ["genesis"])).blocks[0]?.logs).toEqual([]);
+    expect(methods()).toEqual(["eth_getLogs", "eth_getLogs"]);
+  });
+
+  test("and gives no bloom filter: no logs by number need the receipts", async () => {
+    const { logsBloom: _, ...header } = block(1, "a", "genesis").header;
+    const a = { header, logs: [] };
+    const fetch = await serve([a], { refusesHash });
+    expect(fetched(await fetch(a, ["genesis"])).blocks[0]?.logs).toEqual([]);
+    expect(methods()).toEqual(["eth_getLogs", "eth_getLogs", "eth_getBlockReceipts"]);
+  });
+
+  test("nor by number: the branch is lost, with what it said to the hash, and the hash is tried again", async () => {
+    const a = block(1, "a", "genesis", [log(SYNC, 0)]);
+    const fetch = await serve([a], { refusesHash, refusesNumber: true });
+    const reasons: string[] = [];
+    for (let time = 0; time < 2; time++)
+      expect(await fetch(a, ["genesis"], 10, (reason) => reasons.push(reason))).toEqual({ kind: "branch-lost" });
+    expect(new Set(reasons)).toEqual(new Set([`eth_getLogs: ${refusesHash}`]));
+    expect(byNumberSaid).toEqual([]);
+  });
+});
+
+test("a node that takes no notice of the block hash gives nobody another block's logs", async () => {
+  const a = block(1, "a", "genesis", [log(SYNC, 0)]);
+  server = await startRpcServer(() => [{ ...log(SYNC, 0), blockHash: hashOf("latest") }]);
+  const reply = await fetchBranch(
+    new RpcClient(server.url, "test"),
+    { call: "fetch-branch", tip: parseHeader(a.header), known: [hashOf("genesis")], atMs: 77 },
+    { topics: [SYNC, SWAP], maxBlocks: 10, logs: { byHash: true } },
+  );
+  expect(reply).toEqual({ kind: "branch-lost" });
 });
 
 test("with nothing known the tip alone is the branch", async () => {

@@ -2,7 +2,7 @@ import type { ActorSpec } from "#libs/actor/run.ts";
 import { followedTopics } from "#libs/dex/registry.ts";
 import { Endpoints } from "#libs/evm/endpoints.ts";
 import { type Config, initialState, type Reply, type Request, remember, type State, watcher } from "#services/watcher/actor.ts";
-import { fetchBranch, parseHeader } from "#services/watcher/chain-port.ts";
+import { fetchBranch, type LogSource, parseHeader } from "#services/watcher/chain-port.ts";
 import { type WatcherSettings, watcherConfig } from "#services/watcher/config.ts";
 
 /** Stream messages to look back over for the last published blocks: a block has one of the watcher's and one per DEX. */
@@ -10,9 +10,10 @@ const LOOK_BACK = 4_096;
 
 export function watcherSpec(settings: WatcherSettings): ActorSpec<State, Config, never, Request, Reply> {
   const config = watcherConfig(settings);
-  const client = new Endpoints(settings.rpc, settings.chain.key);
-  const topics = followedTopics([...new Set(settings.chain.dexes.map(({ family }) => family))]);
+  const client = new Endpoints(settings.rpc, settings.chain.key, { purpose: "logs", quorum: settings.rpcQuorum });
+  const topics = followedTopics(settings.chain.dexes);
   let onLost: (reason: string) => void = () => {};
+  let logs: LogSource = { byHash: true };
   return {
     actor: watcher,
     config,
@@ -21,6 +22,11 @@ export function watcherSpec(settings: WatcherSettings): ActorSpec<State, Config,
     async boot({ bus, log }) {
       // Now and then a block that was replaced while it was read; every time, a node that refuses what we ask: then nothing goes on.
       onLost = (reason) => log.warn({ reason }, "a head could not be read, waiting for the next");
+      logs = {
+        byHash: true,
+        onByNumber: (reason) =>
+          log.warn({ reason }, "the endpoint gives no logs by block hash: asking by number, compared with the header"),
+      };
       await client.check(settings.chain, (cause) => log.warn({ cause: cause.message }, "endpoint does not answer"));
       let state = initialState;
       const start = Math.max(1, (await bus.lastSequence("MARKET", config.chain)) - LOOK_BACK);
@@ -30,7 +36,7 @@ export function watcherSpec(settings: WatcherSettings): ActorSpec<State, Config,
       }
       return { state, inputs: [] };
     },
-    call: (request) => fetchBranch(client, request, { topics, maxBlocks: config.rememberedBlocks, onLost }),
+    call: (request) => fetchBranch(client, request, { topics, maxBlocks: config.rememberedBlocks, onLost, logs }),
     async source(emit, log) {
       const stop = client.followHeads((raw) => emit({ kind: "head-announced", header: parseHeader(raw), atMs: Date.now() }), {
         pollMs: Math.max(100, settings.chain.blockTimeMs / 4),

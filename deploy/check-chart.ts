@@ -76,6 +76,16 @@ const REFUSED: readonly Refusal[] = [
     because: /rpc|oneOf/,
   },
   { name: "a chain key that no object can be named by", values: `chains: { Base_1: ${CHAIN} }`, because: /Base_1/ },
+  {
+    name: "an RPC endpoint with a rate of nothing",
+    values: "chains: { base: { rpc: [{ url: https://rpc.example.com, requestsPerSecond: 0 }], dexes: [a] } }",
+    because: /requestsPerSecond|exclusiveMinimum/,
+  },
+  {
+    name: "an RPC endpoint with half a Secret beside its address",
+    values: "chains: { base: { rpc: [{ url: https://rpc.example.com, existingSecret: a }], dexes: [a] } }",
+    because: /key|depend/,
+  },
   { name: "an unknown mode", values: `chains: { base: { mode: dry, rpc: [{ url: https://a }], dexes: [a] } }`, because: /mode/ },
   { name: "live without a wallet", values: "chains: { base: { mode: live, rpc: [{ url: https://a.b }], dexes: [a] } }", because: /wallet/ },
   {

@@ -16,10 +16,13 @@ only. The dashboard gets no chain.
 {{- $rpc := list "http://no-rpc-for-this-actor.invalid" -}}
 {{- if .withSecrets }}{{ $rpc = list }}
 {{- range $index, $endpoint := $chain.rpc -}}
-{{- if $endpoint.url }}{{ $rpc = append $rpc $endpoint.url }}{{ else }}{{ $rpc = append $rpc (printf "env:HS_RPC_%s_%d" $envKey $index) }}{{ end -}}
+{{- $url := $endpoint.url | default (printf "env:HS_RPC_%s_%d" $envKey $index) -}}
+{{- $known := omit $endpoint "url" "existingSecret" "key" -}}
+{{- if $known }}{{ $rpc = append $rpc (merge (dict "url" $url) $known) }}{{ else }}{{ $rpc = append $rpc $url }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- $section := dict "rpc" $rpc "mode" (default "paper" $chain.mode) -}}
+{{- if and .withSecrets $chain.rpcQuorum }}{{ $_ := set $section "rpcQuorum" $chain.rpcQuorum }}{{ end -}}
 {{- with $chain.definition }}{{ $_ := set $section "definition" (merge (dict "key" $.key) .) }}{{ end -}}
 {{- if (default dict $chain.wallet).existingSecret -}}
 {{- $_ := set $section "wallet" (dict "keystoreFile" "/run/secrets/hyperspeed/wallet/keystore.json" "passwordFile" "/run/secrets/hyperspeed/wallet/password") -}}

@@ -1,4 +1,5 @@
 import type { ChainReader } from "#libs/dex/family.ts";
+import { toHex } from "#libs/evm/hex.ts";
 import { type Call, decodeAggregate3, encodeAggregate3 } from "#libs/evm/multicall.ts";
 import type { Rpc } from "#libs/evm/rpc.ts";
 
@@ -8,8 +9,12 @@ const MULTICALL_BATCH = 500;
 /** Reads a chain at one block, named by hash: an answer of a reorganised block is a refusal, never another block's state. */
 export function readerAt(client: Rpc, options: { readonly multicall3: string; readonly blockHash: string }): ChainReader {
   const block = { blockHash: options.blockHash };
-  const call = (to: string | null, data: string): Promise<string> =>
-    client.send("eth_call", [to === null ? { data } : { to, data }, block]);
+  const call = (to: string | null, data: string, timestamp?: number): Promise<string> => {
+    const parameters: unknown[] = [to === null ? { data } : { to, data }, block];
+    // State overrides come before those of the block.
+    if (timestamp !== undefined) parameters.push({}, { time: toHex(timestamp) });
+    return client.send("eth_call", parameters);
+  };
   return {
     call,
     async multicall(calls: readonly Call[]) {

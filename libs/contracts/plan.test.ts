@@ -2,6 +2,7 @@ import { Interface, id } from "ethers";
 import { describe, expect, test } from "vitest";
 import { asAddress } from "#libs/units/brand.ts";
 import { InvariantError } from "#libs/units/invariant.ts";
+import type { SwapCall } from "#proto/cycle/v1/found.ts";
 import { artifact } from "./artifact.ts";
 import { decodeExecute, type ExecutionPlan, encodeExecute, type SwapCommand } from "./plan.ts";
 
@@ -9,11 +10,19 @@ const address = (digit: string) => asAddress(`0x${digit.repeat(40)}`);
 const [weth, usd, dai] = [address("1"), address("2"), address("3")];
 const [pairA, pairB, poolA, poolB] = [address("a"), address("b"), address("c"), address("d")];
 
-function swap(kind: "v2" | "v3", pool: string, tokenIn: string, tokenOut: string, amountIn: bigint, amountOut: bigint): SwapCommand {
+const poolId = `${poolA}0002000000000000000000ff`;
+const vault = address("e");
+
+function swap(form: SwapCall["form"], pool: string, tokenIn: string, tokenOut: string, amountIn: bigint, amountOut: bigint): SwapCommand {
+  const calls: Record<SwapCall["form"], SwapCall> = {
+    v2: { form: "v2", zeroForOne: tokenIn < tokenOut },
+    v3: { form: "v3", zeroForOne: tokenIn < tokenOut },
+    "balancer-v2": { form: "balancer-v2", vault, poolId },
+    curve: { form: "curve", i: 2, j: 0 },
+  };
   return {
-    kind: kind === "v2" ? "uniswap-v2" : "uniswap-v3",
+    call: calls[form],
     pool: asAddress(pool),
-    zeroForOne: tokenIn < tokenOut,
     tokenIn: asAddress(tokenIn),
     tokenOut: asAddress(tokenOut),
     amountIn,
@@ -36,6 +45,8 @@ function planOf(swaps: SwapCommand[], changes: Partial<ExecutionPlan> = {}): Exe
 
 const v2v2 = [swap("v2", pairA, weth, usd, 1000n, 2000n), swap("v2", pairB, usd, weth, 2000n, 1010n)];
 
+const word = (value: number, size: number) => value.toString(16).padStart(size * 2, "0");
+
 describe("encodeExecute", () => {
   test("is an ABI call of execute(bytes) that any decoder reads", () => {
     const contract = new Interface(JSON.stringify(artifact("Executor").abi));
@@ -47,7 +58,6 @@ describe("encodeExecute", () => {
   test("lays out a V2 to V2 plan as documented, with the output forwarded", () => {
     const contract = new Interface(JSON.stringify(artifact("Executor").abi));
     const [bytes] = contract.decodeFunctionData("execute", encodeExecute(planOf(v2v2, { builderPayment: 3n })));
-    const word = (value: number, size: number) => value.toString(16).padStart(size * 2, "0");
     expect(bytes).toBe(
       [
         id("plan"),
@@ -57,15 +67,35 @@ describe("encodeExecute", () => {
         word(3, 16),
         "01",
         weth.slice(2),
-        "0e", // zeroForOne, forward, pay with token 0
+        "09", // V2, zeroForOne, paid with token 0
         pairA.slice(2),
         word(2000, 16),
         word(1000, 16),
-        "00", // already paid, output to the executor
+        "00", // V2, paid by the swap before it
         pairB.slice(2),
         word(1010, 16),
       ].join(""),
     );
+  });
+
+  test("lays out V3, Balancer and Curve swaps as documented", () => {
+    const swaps = [
+      swap("v3", poolB, weth, usd, 1000n, 2000n),
+      swap("balancer-v2", poolA, usd, dai, 2000n, 3000n),
+      swap("curve", poolB, dai, weth, 3000n, 1010n),
+    ];
+    const calldata = encodeExecute(planOf(swaps));
+    expect(calldata).toContain(
+      [
+        ["03", weth.slice(2), usd.slice(2), dai.slice(2)],
+        ["0a", poolB.slice(2), word(2000, 16), word(1000, 16)],
+        ["13", vault.slice(2), word(3000, 16), word(2000, 16), poolId.slice(2), dai.slice(2)],
+        ["24", poolB.slice(2), word(1010, 16), word(3000, 16), "02", "00"],
+      ]
+        .flat()
+        .join(""),
+    );
+    expect(decodeExecute(calldata).swaps.map((decoded) => decoded.call)).toEqual(swaps.map((command) => command.call));
   });
 
   test("watches every token it pays with, and names it by index", () => {
@@ -92,6 +122,22 @@ describe("encodeExecute", () => {
     expect(decoded.swaps.map((decodedSwap) => decodedSwap.forwards)).toEqual([true, false, false]);
   });
 
+  test("forwards from a Balancer vault, but never from Curve, nor into either", () => {
+    const decoded = decodeExecute(
+      encodeExecute(
+        planOf([
+          swap("v2", pairB, weth, usd, 1000n, 2000n),
+          swap("balancer-v2", poolA, usd, dai, 2000n, 3000n),
+          swap("v2", pairA, dai, usd, 3000n, 2000n),
+          swap("curve", poolB, usd, dai, 2000n, 3000n),
+          swap("v2", pairB, dai, weth, 3000n, 1010n),
+        ]),
+      ),
+    );
+    expect(decoded.swaps.map((decodedSwap) => decodedSwap.forwards)).toEqual([false, true, false, false, false]);
+    expect(decoded.swaps.map((decodedSwap) => decodedSwap.paidToken)).toEqual([weth, usd, null, usd, dai]);
+  });
+
   test("does not forward when the next swap takes only part", () => {
     const split = [
       swap("v2", pairA, weth, usd, 1000n, 2000n),
@@ -110,6 +156,7 @@ describe("encodeExecute", () => {
     expect(decoded.swaps).toHaveLength(4);
   });
 
+  const as = (call: SwapCall): SwapCommand => ({ ...swap("v2", poolA, weth, usd, 1n, 1n), call });
   const broken: [string, ExecutionPlan, string][] = [
     ["no swaps", planOf([]), "without swaps"],
     ["no loan", planOf(v2v2, { loanAmount: 0n }), "loanAmount out of range"],
@@ -119,8 +166,16 @@ describe("encodeExecute", () => {
     ["a block beyond 64 bits", planOf(v2v2, { validUntilBlock: 1n << 64n }), "validUntilBlock out of range"],
     ["a short execution id", planOf(v2v2, { executionId: "0x12" }), "executionId"],
     ["an amount of nothing", planOf([swap("v2", pairA, weth, usd, 1000n, 0n)]), "swaps[0].amountOut out of range"],
-    ["a V2 amount beyond reserves", planOf([swap("v2", pairA, weth, usd, 1000n, 1n << 112n)]), "swaps[0].amountOut out of range"],
-    ["a direction against the token order", planOf([{ ...swap("v2", pairA, weth, usd, 1n, 1n), zeroForOne: false }]), "zeroForOne"],
+    ["an amount beyond 128 bits", planOf([swap("v2", pairA, weth, usd, 1000n, 1n << 128n)]), "swaps[0].amountOut out of range"],
+    ["a direction against the token order", planOf([as({ form: "v2", zeroForOne: false })]), "zeroForOne"],
+    ["the same in a V3 pool", planOf([as({ form: "v3", zeroForOne: false })]), "zeroForOne"],
+    ["a pool id of another pool", planOf([swap("balancer-v2", poolB, weth, usd, 1n, 1n)]), "not of the pool"],
+    ["a short pool id", planOf([as({ form: "balancer-v2", vault, poolId: poolA })]), "poolId is not 32 bytes"],
+    ["a vault that is no address", planOf([as({ form: "balancer-v2", vault: "0x", poolId })]), "vault is not an address"],
+    ["a coin swapped for itself", planOf([as({ form: "curve", i: 1, j: 1 })]), "swaps coin 1"],
+    ["a coin beyond a byte", planOf([as({ form: "curve", i: 256, j: 1 })]), "swaps coin 256"],
+    ["a coin before the first", planOf([as({ form: "curve", i: 0, j: -1 })]), "for coin -1"],
+    ["a coin between two", planOf([as({ form: "curve", i: 0.5, j: 1 })]), "swaps coin 0.5"],
     ["a token swapped for itself", planOf([swap("v2", pairA, weth, weth, 1n, 1n)]), "for itself"],
     ["spending more than was borrowed", planOf([swap("v2", pairA, weth, usd, 1001n, 1n)]), "of which the plan has 1000"],
     ["spending what nothing provides", planOf([swap("v2", pairA, usd, weth, 1n, 1n)]), "of which the plan has 0"],
@@ -141,12 +196,24 @@ describe("encodeExecute", () => {
   });
 });
 
+/** A Curve swap with another first byte, and with more behind it. */
+function recoded(head: string, more = ""): string {
+  const contract = new Interface(JSON.stringify(artifact("Executor").abi));
+  const [bytes] = contract.decodeFunctionData("execute", encodeExecute(planOf([swap("curve", poolA, weth, usd, 1000n, 1010n)])));
+  expect(bytes.slice(2 + 2 * 109, 2 + 2 * 110)).toBe("04");
+  return contract.encodeFunctionData("execute", [bytes.slice(0, 2 + 2 * 109) + head + bytes.slice(2 + 2 * 110) + more]);
+}
+
 describe("decodeExecute", () => {
   test.each([
     ["other calls", `0x12345678${"0".repeat(128)}`],
     ["half bytes", "0x123"],
     ["truncated plans", encodeExecute(planOf(v2v2)).slice(0, -64)],
     ["nothing", "0x"],
+    ["commands of no known form", recoded("05")],
+    ["a Curve pool of uint256 indices", recoded("0c")],
+    ["a token outside the table", recoded("14")],
+    ["a forwarded swap behind a Curve pool", recoded("04", `00${pairA.slice(2)}${word(1, 16)}`)],
   ])("refuses %s", (_, calldata) => {
     expect(() => decodeExecute(calldata)).toThrow(InvariantError);
   });

@@ -5,19 +5,20 @@
  */
 
 import { type Address, asAddress } from "#libs/units/brand.ts";
-import { invariant } from "#libs/units/invariant.ts";
+import { assertNever, invariant } from "#libs/units/invariant.ts";
+import type { SwapCall } from "#proto/cycle/v1/found.ts";
 import type { Hex } from "./artifact.ts";
 
 /** One swap with its exact amounts in raw token units, as computed for one state of the chain. */
 export interface SwapCommand {
-  readonly kind: "uniswap-v2" | "uniswap-v3";
+  /** What is called, and how. `zeroForOne` must agree with the address order of the tokens, as it does in every pool with such calls. */
+  readonly call: SwapCall;
+  /** In a Balancer vault: the pool that `call.poolId` names. */
   readonly pool: Address;
-  /** Must agree with the address order of the tokens, as it does in every pool of these families. */
-  readonly zeroForOne: boolean;
   readonly tokenIn: Address;
   readonly tokenOut: Address;
   readonly amountIn: bigint;
-  /** V2: exactly what is taken out. V3: the least that is accepted. */
+  /** V2: exactly what is taken out. Others: the least that is accepted. */
   readonly amountOut: bigint;
 }
 
@@ -35,13 +36,14 @@ export interface ExecutionPlan {
   readonly validUntilBlock: bigint;
 }
 
-/** A swap as the stream tells it. What the stream does not carry (the tokens of a forwarded V2 swap, any tokenOut) is not guessed. */
+/** A swap as the stream tells it. What the stream does not carry (the tokens of a forwarded V2 swap, most a tokenOut) is not guessed. */
 export interface DecodedSwap {
-  readonly kind: SwapCommand["kind"];
+  readonly call: SwapCall;
   readonly pool: Address;
-  readonly zeroForOne: boolean;
   /** The token the executor pays; null when the previous swap sent its output straight to this pool. */
   readonly paidToken: Address | null;
+  /** Only a Balancer vault is told. */
+  readonly tokenOut: Address | null;
   /** Of a forwarded V2 swap: what the previous swap sends. */
   readonly amountIn: bigint;
   readonly amountOut: bigint;
@@ -58,10 +60,16 @@ export interface DecodedPlan extends Omit<ExecutionPlan, "swaps"> {
 /** `execute(bytes)`. */
 const EXECUTE_SELECTOR = "09c5eabe";
 
-const V3 = 1;
-const ZERO_FOR_ONE = 2;
-const FORWARD = 4;
-const PAY = 8;
+/** Forms of a command, the low three bits of its first byte. */
+const V2_FORWARDED = 0;
+const V2 = 1;
+const V3 = 2;
+const BALANCER_V2 = 3;
+const CURVE = 4;
+const FORM_MASK = 7;
+/** Bit 3: the direction of a V2 or V3 swap; for Curve, indices of another type, which no `SwapCall` asks for. */
+const ZERO_FOR_ONE = 8;
+const UINT256_INDICES = 8;
 const TOKEN_INDEX_SHIFT = 4;
 
 /** A table index has four bits. A plan that pays with more tokens than this would not fit a block's useful gas either. */
@@ -69,10 +77,11 @@ const MAX_TOKENS = 16;
 
 const MAX_UINT64 = (1n << 64n) - 1n;
 const MAX_UINT128 = (1n << 128n) - 1n;
-/** Reserves of a V2 pair are uint112, so no amount of one swap can be larger. */
-const MAX_UINT112 = (1n << 112n) - 1n;
+/** Coins of a Curve pool are counted in one byte; no pool has more than eight. */
+const MAX_COIN = 255;
 
-const EXECUTION_ID = /^0x[0-9a-f]{64}$/;
+const ADDRESS = /^0x[0-9a-f]{40}$/;
+const BYTES32 = /^0x[0-9a-f]{64}$/;
 
 function checkRange(name: string, value: bigint, least: bigint, most: bigint): void {
   invariant(value >= least && value <= most, `${name} out of range: ${value}, allowed ${least} to ${most}`);
@@ -82,25 +91,53 @@ function checkRange(name: string, value: bigint, least: bigint, most: bigint): v
 const uint = (value: bigint | number, bytes: number): string => value.toString(16).padStart(bytes * 2, "0");
 
 function checkSwap(swap: SwapCommand, position: number): void {
-  const most = swap.kind === "uniswap-v2" ? MAX_UINT112 : MAX_UINT128;
-  checkRange(`swaps[${position}].amountIn`, swap.amountIn, 1n, most);
-  checkRange(`swaps[${position}].amountOut`, swap.amountOut, 1n, most);
-  invariant(swap.tokenIn !== swap.tokenOut, `swaps[${position}] swaps ${swap.tokenIn} for itself`);
-  invariant(swap.zeroForOne === swap.tokenIn < swap.tokenOut, `swaps[${position}].zeroForOne contradicts the order of its tokens`);
+  const { call, pool, tokenIn, tokenOut } = swap;
+  const name = `swaps[${position}]`;
+  checkRange(`${name}.amountIn`, swap.amountIn, 1n, MAX_UINT128);
+  checkRange(`${name}.amountOut`, swap.amountOut, 1n, MAX_UINT128);
+  invariant(tokenIn !== tokenOut, `${name} swaps ${tokenIn} for itself`);
+  if (call.form === "balancer-v2") {
+    invariant(ADDRESS.test(call.vault), `${name}.call.vault is not an address: ${call.vault}`);
+    invariant(BYTES32.test(call.poolId), `${name}.call.poolId is not 32 bytes of lower-case hex: ${call.poolId}`);
+    invariant(call.poolId.startsWith(pool), `${name}.call.poolId is not of the pool ${pool}: ${call.poolId}`);
+  } else if (call.form === "curve") {
+    invariant(isCoin(call.i) && isCoin(call.j) && call.i !== call.j, `${name} swaps coin ${call.i} of ${pool} for coin ${call.j}`);
+  } else {
+    invariant(call.zeroForOne === tokenIn < tokenOut, `${name}.call.zeroForOne contradicts the order of its tokens`);
+  }
 }
 
+const isCoin = (index: number): boolean => Number.isInteger(index) && index >= 0 && index <= MAX_COIN;
+
 /**
- * Whether this swap's output can go straight to the next pool, which saves a transfer.
+ * Whether this swap's output can go straight to the next pool, which saves a transfer. Curve pools pay their caller only.
  * Only where the next swap takes exactly it: what a V2 pair gets beyond its amountIn is lost to the pool.
  */
 function forwardsTo(swap: SwapCommand, next: SwapCommand | undefined): boolean {
   return (
     next !== undefined &&
-    next.kind === "uniswap-v2" &&
+    next.call.form === "v2" &&
+    swap.call.form !== "curve" &&
     next.tokenIn === swap.tokenOut &&
     next.amountIn === swap.amountOut &&
     next.pool !== swap.pool
   );
+}
+
+/** The command's form and bit 3, whom it calls, and what follows its amounts. */
+function callOf({ call, pool, tokenOut }: SwapCommand): { head: number; target: string; details: string } {
+  switch (call.form) {
+    case "v2":
+      return { head: V2 | (call.zeroForOne ? ZERO_FOR_ONE : 0), target: pool, details: "" };
+    case "v3":
+      return { head: V3 | (call.zeroForOne ? ZERO_FOR_ONE : 0), target: pool, details: "" };
+    case "balancer-v2":
+      return { head: BALANCER_V2, target: call.vault, details: call.poolId.slice(2) + tokenOut.slice(2) };
+    case "curve":
+      return { head: CURVE, target: pool, details: uint(call.i, 1) + uint(call.j, 1) };
+    default:
+      return assertNever(call);
+  }
 }
 
 /**
@@ -108,7 +145,7 @@ function forwardsTo(swap: SwapCommand, next: SwapCommand | undefined): boolean {
  * the token order, a swap that spends what no earlier swap (nor the loan) provides. It does not judge profit: the contract does, and a simulation before.
  */
 export function encodeExecute(plan: ExecutionPlan): Hex {
-  invariant(EXECUTION_ID.test(plan.executionId), `executionId is not 32 bytes of lower-case hex: ${plan.executionId}`);
+  invariant(BYTES32.test(plan.executionId), `executionId is not 32 bytes of lower-case hex: ${plan.executionId}`);
   checkRange("validUntilBlock", plan.validUntilBlock, 0n, MAX_UINT64);
   checkRange("loanAmount", plan.loanAmount, 1n, MAX_UINT128);
   checkRange("minProfit", plan.minProfit, 0n, MAX_UINT128);
@@ -133,19 +170,12 @@ export function encodeExecute(plan: ExecutionPlan): Hex {
     available.set(swap.tokenIn, have - swap.amountIn);
     available.set(swap.tokenOut, (available.get(swap.tokenOut) ?? 0n) + swap.amountOut);
 
-    const forwards = forwardsTo(swap, plan.swaps[position + 1]);
-    let flags = (swap.zeroForOne ? ZERO_FOR_ONE : 0) | (forwards ? FORWARD : 0);
-    const pool = swap.pool.slice(2);
-    if (swap.kind === "uniswap-v3") {
-      flags |= V3 | (indexOf(swap.tokenIn) << TOKEN_INDEX_SHIFT);
-      commands += uint(flags, 1) + pool + uint(swap.amountIn, 16) + uint(swap.amountOut, 16);
-    } else if (forwarded) {
-      commands += uint(flags, 1) + pool + uint(swap.amountOut, 16);
-    } else {
-      flags |= PAY | (indexOf(swap.tokenIn) << TOKEN_INDEX_SHIFT);
-      commands += uint(flags, 1) + pool + uint(swap.amountOut, 16) + uint(swap.amountIn, 16);
-    }
-    forwarded = forwards;
+    const { head, target, details } = callOf(swap);
+    const amountOut = uint(swap.amountOut, 16);
+    commands += forwarded
+      ? uint((head & ~FORM_MASK) | V2_FORWARDED, 1) + target.slice(2) + amountOut
+      : uint(head | (indexOf(swap.tokenIn) << TOKEN_INDEX_SHIFT), 1) + target.slice(2) + amountOut + uint(swap.amountIn, 16) + details;
+    forwarded = forwardsTo(swap, plan.swaps[position + 1]);
   }
 
   const header =
@@ -192,26 +222,36 @@ export function decodeExecute(calldata: string): DecodedPlan {
 
   const swaps: DecodedSwap[] = [];
   while (position < body.length) {
-    const flags = Number(takeUint(1));
-    const isV3 = (flags & V3) !== 0;
-    const pays = isV3 || (flags & PAY) !== 0;
-    const pool = takeAddress();
-    const first = takeUint(16);
-    const second = pays ? takeUint(16) : null;
-    const paidToken = pays ? tokens[flags >> TOKEN_INDEX_SHIFT] : null;
+    const head = Number(takeUint(1));
+    const form = head & FORM_MASK;
+    invariant(form <= CURVE, `plan with a command of no known form: ${form}`);
+    const target = takeAddress();
+    const amountOut = takeUint(16);
+    if (form === V2_FORWARDED) {
+      const previous = swaps.at(-1);
+      invariant(previous?.call.form !== "curve", "a Curve pool forwards to nobody");
+      const amountIn = previous?.amountOut ?? 0n;
+      if (previous !== undefined) swaps[swaps.length - 1] = { ...previous, forwards: true };
+      const call: SwapCall = { form: "v2", zeroForOne: (head & ZERO_FOR_ONE) !== 0 };
+      swaps.push({ call, pool: target, paidToken: null, tokenOut: null, amountIn, amountOut, forwards: false });
+      continue;
+    }
+    const amountIn = takeUint(16);
+    const paidToken = tokens[head >> TOKEN_INDEX_SHIFT];
     invariant(paidToken !== undefined, "plan pays with a token outside its table");
-    const previous = swaps.at(-1);
-    const sent = previous?.forwards ? previous.amountOut : 0n;
-    swaps.push({
-      kind: isV3 ? "uniswap-v3" : "uniswap-v2",
-      pool,
-      zeroForOne: (flags & ZERO_FOR_ONE) !== 0,
-      paidToken,
-      amountIn: isV3 ? first : (second ?? sent),
-      amountOut: isV3 ? (second ?? 0n) : first,
-      forwards: (flags & FORWARD) !== 0,
-    });
+    const shared = { pool: target, paidToken, tokenOut: null, amountIn, amountOut, forwards: false };
+    if (form === BALANCER_V2) {
+      const poolId = `0x${take(32)}`;
+      const call: SwapCall = { form: "balancer-v2", vault: target, poolId };
+      swaps.push({ ...shared, call, pool: asAddress(poolId.slice(0, 42)), tokenOut: takeAddress() });
+    } else if (form === CURVE) {
+      invariant((head & UINT256_INDICES) === 0, "a Curve pool with uint256 indices, which no call form says");
+      const call: SwapCall = { form: "curve", i: Number(takeUint(1)), j: Number(takeUint(1)) };
+      swaps.push({ ...shared, call });
+    } else {
+      const call: SwapCall = { form: form === V2 ? "v2" : "v3", zeroForOne: (head & ZERO_FOR_ONE) !== 0 };
+      swaps.push({ ...shared, call });
+    }
   }
-  invariant(swaps.at(-1)?.forwards !== true, "the last swap forwards to nobody");
   return { executionId, validUntilBlock, loanToken, loanAmount, minProfit, builderPayment, tokens, swaps };
 }

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Contract, ContractFactory, type InterfaceAbi, JsonRpcProvider, type JsonRpcSigner } from "ethers";
@@ -73,6 +74,30 @@ export async function deployBalancer(signer: JsonRpcSigner, task: string, name: 
 export async function deployOurs(signer: JsonRpcSigner, name: string, args: readonly unknown[]): Promise<Contract> {
   const { abi, bytecode } = artifact(name);
   return deployed(JSON.stringify(abi), bytecode, signer, args);
+}
+
+const DOUBLES = "Doubles.sol";
+let doubles: Record<string, { readonly abi: InterfaceAbi; readonly evm: { readonly bytecode: { readonly object: string } } }> | undefined;
+
+/** Compiles and deploys a contract of test/Doubles.sol, which nothing but tests may use and which therefore has no artifact. */
+export async function deployDouble(signer: JsonRpcSigner, name: string, args: readonly unknown[]): Promise<Contract> {
+  if (doubles === undefined) {
+    const solc = createRequire(import.meta.url)("solc") as { compile(input: string): string };
+    const input = {
+      language: "Solidity",
+      sources: { [DOUBLES]: { content: readFileSync(new URL(`test/${DOUBLES}`, import.meta.url), "utf8") } },
+      settings: { evmVersion: "cancun", optimizer: { enabled: true }, outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } } },
+    };
+    doubles = (JSON.parse(solc.compile(JSON.stringify(input))) as { contracts: Record<string, typeof doubles> }).contracts[DOUBLES];
+  }
+  const double = doubles?.[name];
+  invariant(double !== undefined, `no contract ${name} in ${DOUBLES}`);
+  return deployed(double.abi, `0x${double.evm.bytecode.object}`, signer, args);
+}
+
+/** Creation code of a published artifact, for contracts that only another contract can deploy. */
+export function publishedCode(file: string): string {
+  return (JSON.parse(readFileSync(path.join(MODULES, file), "utf8")) as PublishedArtifact).bytecode;
 }
 
 async function deployed(abi: InterfaceAbi, bytecode: string, signer: JsonRpcSigner, args: readonly unknown[]): Promise<Contract> {

@@ -17,8 +17,11 @@ import {IExecutor} from "./interfaces/IExecutor.sol";
 /// 2. Callbacks are answered only when asked for. `progress` and the two `payment` slots live in transient storage (EIP-1153): the vault is answered once,
 ///    during our own `execute`, and only with the very bytes we handed to it; a pool is answered once, while we are inside the call to it, up to its
 ///    command's amount.
-/// 3. Calls have a fixed shape. Outside targets are only ever called with `swap`, `transfer`, `balanceOf`, `withdraw` and `flashLoan`; the one call with
-///    free recipient and value pays the builder. No allowance is ever given.
+/// 3. Calls have a fixed shape. Outside targets are only ever called with `swap`, `exchange`, `transfer`, `approve`, `allowance`, `balanceOf`, `withdraw`
+///    and `flashLoan`; the one call with free recipient and value pays the builder.
+/// 4. No allowance outlives its call. A Balancer vault and a Curve pool collect their payment themselves: each gets an allowance of exactly its command's
+///    amount, right before the call to it, and unless that allowance reads zero right after, the plan reverts. So every allowance is zero between commands,
+///    which is also what tokens like USDT ask of the next `approve`.
 contract Executor is IExecutor {
     /// @dev Values of `progress`, which otherwise is the hash of the plan whose loan is awaited. A hash that equals one of these has negligible probability.
     bytes32 private constant IDLE = 0;
@@ -33,19 +36,26 @@ contract Executor is IExecutor {
     uint256 private constant TOKENS_AT = 89;
     uint256 private constant TOKEN_BYTES = 20;
 
-    /// @dev Bits of a command's first byte; its upper four bits are an index into the token table.
-    uint256 private constant UNISWAP_V3 = 1;
-    uint256 private constant ZERO_FOR_ONE = 2;
-    uint256 private constant FORWARD = 4;
-    uint256 private constant PAY = 8;
+    /// @dev A command's first byte: its form in bits 0 to 2, a detail of the form in bit 3, an index into the token table in bits 4 to 7.
+    uint256 private constant FORM_MASK = 7;
+    uint256 private constant V2_FORWARDED = 0;
+    uint256 private constant V2 = 1;
+    uint256 private constant V3 = 2;
+    uint256 private constant BALANCER_V2 = 3;
+    uint256 private constant CURVE = 4;
+    uint256 private constant ZERO_FOR_ONE = 8;
+    uint256 private constant UINT256_INDICES = 8;
     uint256 private constant TOKEN_INDEX_SHIFT = 4;
 
-    /// @dev Offsets within a command, and its length. A V2 command without payment is the only short one.
+    /// @dev Offsets within a command, and the length of each form in bytes, form 0 in the lowest byte; zero where there is no such form.
     uint256 private constant POOL_AT = 1;
-    uint256 private constant FIRST_AMOUNT_AT = 21;
-    uint256 private constant SECOND_AMOUNT_AT = 37;
-    uint256 private constant SHORT_COMMAND_BYTES = 37;
-    uint256 private constant COMMAND_BYTES = 53;
+    uint256 private constant AMOUNT_OUT_AT = 21;
+    uint256 private constant AMOUNT_IN_AT = 37;
+    uint256 private constant POOL_ID_AT = 53;
+    uint256 private constant TOKEN_OUT_AT = 85;
+    uint256 private constant I_AT = 53;
+    uint256 private constant J_AT = 54;
+    uint256 private constant COMMAND_LENGTHS = 37 | (53 << 8) | (53 << 16) | (105 << 24) | (55 << 32);
 
     /// @dev TickMath.MIN_SQRT_RATIO + 1 and MAX_SQRT_RATIO - 1 (v3-core): no price limit, the amounts are the limit.
     uint256 private constant MIN_SQRT_PRICE_LIMIT = 4295128740;
@@ -96,13 +106,17 @@ contract Executor is IExecutor {
     ///
     /// @dev Amounts are 16 bytes, addresses 20, all big-endian and unpadded:
     ///
-    ///     header   executionId 32 | validUntilBlock 8 | loanAmount 16 | minProfit 16 | builderPayment 16 | tokenCount 1 | tokens 20 each
-    ///     V2       flags 1 | pair 20 | amountOut 16 [ | amountIn 16 when PAY ]
-    ///     V3       flags 1 | pool 20 | amountIn 16 | amountOutMin 16
+    ///     header        executionId 32 | validUntilBlock 8 | loanAmount 16 | minProfit 16 | builderPayment 16 | tokenCount 1 | tokens 20 each
+    ///     V2 forwarded  0 | pair 20  | amountOut 16
+    ///     V2            1 | pair 20  | amountOut 16    | amountIn 16
+    ///     V3            2 | pool 20  | amountOutMin 16 | amountIn 16
+    ///     Balancer V2   3 | vault 20 | amountOutMin 16 | amountIn 16 | poolId 32 | tokenOut 20
+    ///     Curve         4 | pool 20  | amountOutMin 16 | amountIn 16 | i 1 | j 1
     ///
-    /// The table holds the borrowed token first, then every other token that a command pays with. Flags: bit 0 V3, bit 1 zeroForOne, bit 2 FORWARD (the
-    /// output goes to the next command's pool, not here), bit 3 PAY (V2: transfer amountIn first; without it the previous command forwarded), bits 4 to 7 the
-    /// table index of the token paid. Several cycles of the same token are simply more commands.
+    /// The table holds the borrowed token first, then every other token that a command pays with. The number a command starts with, its form, shares its byte
+    /// with bit 3, which is zeroForOne for V2 and V3 and says for Curve that the pool's indices are uint256 instead of int128, and with bits 4 to 7, the table
+    /// index of the token paid. A forwarded V2 swap pays nothing: the output of the command before it goes to its pair instead of here (Curve pools pay nobody
+    /// but their caller, so none can stand before it). Several cycles of the same token are simply more commands.
     ///
     /// The builder is paid before profit is measured, so `minProfit` is what remains.
     function execute(bytes calldata plan) external override {
@@ -160,18 +174,17 @@ contract Executor is IExecutor {
         _transfer(_address(start + TOKENS_AT), msg.sender, _uint128(start + LOAN_AMOUNT_AT) + feeAmounts[0]);
     }
 
-    /// @notice Uniswap V3 and its forks that kept the callback's name.
-    function uniswapV3SwapCallback(int256 amount0Delta, int256 amount1Delta, bytes calldata) external {
-        _payPool(amount0Delta, amount1Delta);
-    }
-
-    /// @notice PancakeSwap V3: the same callback by another name.
-    function pancakeV3SwapCallback(int256 amount0Delta, int256 amount1Delta, bytes calldata) external {
-        _payPool(amount0Delta, amount1Delta);
-    }
-
-    /// @notice Algebra: the same callback by another name.
-    function algebraSwapCallback(int256 amount0Delta, int256 amount1Delta, bytes calldata) external {
+    /// @notice The callback of V3 pools, `uniswapV3SwapCallback(int256,int256,bytes)`, by whatever name.
+    ///
+    /// @dev Nearly every fork renames it (pancakeV3, algebra, solidlyV3, agni, fusionXV3, squadV3, zebraV3, ramsesV2, …) and keeps its arguments. The name
+    /// proves nothing about the caller; that it is the pool we are swapping in, does.
+    fallback() external {
+        int256 amount0Delta;
+        int256 amount1Delta;
+        assembly ("memory-safe") {
+            amount0Delta := calldataload(0x04)
+            amount1Delta := calldataload(0x24)
+        }
         _payPool(amount0Delta, amount1Delta);
     }
 
@@ -184,23 +197,38 @@ contract Executor is IExecutor {
         uint256 command = tokens + tokenCount * TOKEN_BYTES;
 
         while (command < end) {
-            uint256 flags = _uint8(command);
-            address pool = _address(command + POOL_AT);
-            uint256 next = command + (flags & (UNISWAP_V3 | PAY) == 0 ? SHORT_COMMAND_BYTES : COMMAND_BYTES);
-            if (next > end) revert MalformedPlan();
+            uint256 head = _uint8(command);
+            uint256 form = head & FORM_MASK;
+            uint256 length = (COMMAND_LENGTHS >> (form * 8)) & 0xff;
+            uint256 next = command + length;
+            if (length == 0 || next > end) revert MalformedPlan();
 
             address recipient = address(this);
-            if (flags & FORWARD != 0) {
-                if (next == end) revert MalformedPlan();
-                recipient = _address(next + POOL_AT);
-            }
+            if (next < end && _uint8(next) & FORM_MASK == V2_FORWARDED) recipient = _address(next + POOL_AT);
 
-            if (flags & UNISWAP_V3 != 0) {
-                address tokenIn = _tableToken(tokens, tokenCount, flags >> TOKEN_INDEX_SHIFT);
-                _swapV3(pool, recipient, flags & ZERO_FOR_ONE != 0, tokenIn, _uint128(command + FIRST_AMOUNT_AT), _uint128(command + SECOND_AMOUNT_AT));
+            address pool = _address(command + POOL_AT);
+            uint256 amountOut = _uint128(command + AMOUNT_OUT_AT);
+            if (form == V2_FORWARDED) {
+                _swapV2(pool, recipient, head & ZERO_FOR_ONE != 0, amountOut);
             } else {
-                if (flags & PAY != 0) _transfer(_tableToken(tokens, tokenCount, flags >> TOKEN_INDEX_SHIFT), pool, _uint128(command + SECOND_AMOUNT_AT));
-                _swapV2(pool, recipient, flags & ZERO_FOR_ONE != 0, _uint128(command + FIRST_AMOUNT_AT));
+                address tokenIn = _tableToken(tokens, tokenCount, head >> TOKEN_INDEX_SHIFT);
+                uint256 amountIn = _uint128(command + AMOUNT_IN_AT);
+                if (form == V2) {
+                    _transfer(tokenIn, pool, amountIn);
+                    _swapV2(pool, recipient, head & ZERO_FOR_ONE != 0, amountOut);
+                } else if (form == V3) {
+                    _swapV3(pool, recipient, head & ZERO_FOR_ONE != 0, tokenIn, amountIn, amountOut);
+                } else {
+                    if (!_callToken(0x095ea7b3, tokenIn, pool, amountIn)) revert ApprovalFailed(tokenIn, pool, amountIn); // approve(address,uint256)
+                    if (form == BALANCER_V2) {
+                        _swapBalancerV2(pool, recipient, _bytes32(command + POOL_ID_AT), tokenIn, _address(command + TOKEN_OUT_AT), amountIn, amountOut);
+                    } else {
+                        if (recipient != address(this)) revert MalformedPlan();
+                        _exchangeCurve(pool, head & UINT256_INDICES != 0, _uint8(command + I_AT), _uint8(command + J_AT), amountIn, amountOut);
+                    }
+                    uint256 left = _allowance(tokenIn, pool);
+                    if (left != 0) revert AllowanceLeft(tokenIn, pool, left);
+                }
             }
             command = next;
         }
@@ -356,19 +384,81 @@ contract Executor is IExecutor {
         if (amountOut < amountOutMin) revert OutputBelowMinimum(pool, amountOut, amountOutMin);
     }
 
-    /// @dev ERC-20 transfer that also takes tokens which return nothing (USDT). That `token` has code was proved by `_balanceOf` before anything is paid.
-    function _transfer(address token, address to, uint256 amount) private {
+    /// @dev `IVault.swap(SingleSwap, FundManagement, limit, deadline)`, given in, from and to plain balances. The vault itself enforces the minimum. A Balancer
+    /// vault lends and swaps behind one re-entrancy lock: the one that lends to this contract cannot be swapped in meanwhile.
+    function _swapBalancerV2(address target, address recipient, bytes32 poolId, address tokenIn, address tokenOut, uint256 amountIn, uint256 amountOutMin)
+        private
+    {
         bool ok;
         assembly ("memory-safe") {
+            let call_ := mload(0x40)
+            mstore(call_, shl(224, 0x52bbbe29)) // swap((bytes32,uint8,address,address,uint256,bytes),(address,bool,address,bool),uint256,uint256)
+            mstore(add(call_, 0x04), 0xe0) // singleSwap at
+            mstore(add(call_, 0x24), address()) // sender
+            mstore(add(call_, 0x44), 0) // fromInternalBalance
+            mstore(add(call_, 0x64), recipient)
+            mstore(add(call_, 0x84), 0) // toInternalBalance
+            mstore(add(call_, 0xa4), amountOutMin)
+            mstore(add(call_, 0xc4), timestamp()) // deadline: the plan has its own, in blocks
+            mstore(add(call_, 0xe4), poolId)
+            mstore(add(call_, 0x104), 0) // GIVEN_IN
+            mstore(add(call_, 0x124), tokenIn)
+            mstore(add(call_, 0x144), tokenOut)
+            mstore(add(call_, 0x164), amountIn)
+            mstore(add(call_, 0x184), 0xc0) // userData at
+            mstore(add(call_, 0x1a4), 0) // userData: none
+            ok := call(gas(), target, 0, call_, 0x1c4, 0, 0)
+        }
+        if (!ok) _bubble(target);
+    }
+
+    /// @dev `exchange(i, j, dx, min_dy)`: int128 indices in StableSwap pools, uint256 in CryptoSwap pools, the same bytes behind another selector. The pool
+    /// pays its caller and itself enforces the minimum; old ones return nothing, so no answer is looked at.
+    function _exchangeCurve(address pool, bool uint256Indices, uint256 i, uint256 j, uint256 amountIn, uint256 amountOutMin) private {
+        bool ok;
+        assembly ("memory-safe") {
+            let call_ := mload(0x40)
+            mstore(call_, shl(224, 0x3df02124)) // exchange(int128,int128,uint256,uint256)
+            if uint256Indices { mstore(call_, shl(224, 0x5b41b908)) } // exchange(uint256,uint256,uint256,uint256)
+            mstore(add(call_, 0x04), i)
+            mstore(add(call_, 0x24), j)
+            mstore(add(call_, 0x44), amountIn)
+            mstore(add(call_, 0x64), amountOutMin)
+            ok := call(gas(), pool, 0, call_, 0x84, 0, 0)
+        }
+        if (!ok) _bubble(pool);
+    }
+
+    function _transfer(address token, address to, uint256 amount) private {
+        if (!_callToken(0xa9059cbb, token, to, amount)) revert TransferFailed(token, to, amount); // transfer(address,uint256)
+    }
+
+    /// @dev ERC-20 `transfer` or `approve`, also of tokens which return nothing (USDT). That `token` has code was proved by `_balanceOf` before anything is
+    /// paid.
+    function _callToken(uint256 selector, address token, address account, uint256 amount) private returns (bool ok) {
+        assembly ("memory-safe") {
             // Right-aligned in scratch space: selector at 0x10, arguments at 0x14 and 0x34. The amount reaches into the free memory pointer's leading zeros.
-            mstore(0x14, to)
+            mstore(0x14, account)
             mstore(0x34, amount)
-            mstore(0x00, shl(96, 0xa9059cbb)) // transfer(address,uint256)
+            mstore(0x00, shl(96, selector))
             ok := call(gas(), token, 0, 0x10, 0x44, 0x00, 0x20)
             ok := and(ok, or(iszero(returndatasize()), and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1))))
             mstore(0x34, 0)
         }
-        if (!ok) revert TransferFailed(token, to, amount);
+    }
+
+    /// @dev What `spender` may take of our `token`; as much as can be when the token does not say.
+    function _allowance(address token, address spender) private view returns (uint256 amount) {
+        assembly ("memory-safe") {
+            // Laid out as in `_callToken`.
+            mstore(0x14, address())
+            mstore(0x34, spender)
+            mstore(0x00, shl(96, 0xdd62ed3e)) // allowance(address,address)
+            let ok := staticcall(gas(), token, 0x10, 0x44, 0x00, 0x20)
+            ok := and(ok, gt(returndatasize(), 0x1f))
+            amount := or(mload(0x00), sub(ok, 1))
+            mstore(0x34, 0)
+        }
     }
 
     function _balanceOf(address token) private view returns (uint256 amount) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IERC20, IV2Pair, IV3Pool, Protocols, RefusingToken, SilentToken, TestToken} from "./Protocols.sol";
+import {IERC20, IV2Pair, IV3Pool, Protocols, RefusingToken, SilentToken, TestToken, UserBalanceOp} from "./Protocols.sol";
+import {CurveDouble} from "./Doubles.sol";
 import {IExecutor} from "../src/interfaces/IExecutor.sol";
 
 /// Trades against the real protocols: WETH is worth 2,000 USD in most pools and 2,100 in some, so that there is something to earn.
@@ -14,6 +15,12 @@ contract ExecutorTest is Protocols {
     address internal poolDear; // V3, WETH at 2,100
     address internal pairMidWeth;
     address internal pairMidUsd;
+    address internal pancakeCheap; // PancakeSwap V3, WETH at 2,000
+    address internal algebraDear; // Algebra, WETH at 2,100
+    bytes32 internal weightedCheap; // Balancer V2, WETH at 2,000
+    bytes32 internal weightedDear; // Balancer V2, WETH at 2,100
+    CurveDouble internal curveDear; // WETH at 2,100, coin 0 is WETH
+    CurveDouble internal cryptoCheap; // WETH at 2,000, coin 0 is WETH
 
     receive() external payable {}
 
@@ -27,6 +34,12 @@ contract ExecutorTest is Protocols {
         poolDear = newPool(weth, 1_000e18, usd, 2_100_000e18, 500);
         pairMidWeth = newPair(v2Factory, weth, 1_000e18, mid, 4_000e18);
         pairMidUsd = newPair(v2Factory, mid, 4_000e18, usd, 2_200_000e18);
+        pancakeCheap = newPancakePool(weth, 1_000e18, usd, 2_000_000e18);
+        algebraDear = newAlgebraPool(weth, 1_000e18, usd, 2_100_000e18);
+        weightedCheap = newWeightedPool(weth, 1_000e18, usd, 2_000_000e18);
+        weightedDear = newWeightedPool(weth, 1_000e18, usd, 2_100_000e18);
+        curveDear = newCurvePool(false, weth, 1_000e18, usd, 2_100_000e18);
+        cryptoCheap = newCurvePool(true, weth, 1_000e18, usd, 2_000_000e18);
         give(weth, address(vault), 10_000e18);
         give(usd, address(vault), 10_000_000e18);
     }
@@ -37,7 +50,7 @@ contract ExecutorTest is Protocols {
         uint256 usdOut = quoteV2(pairDear, zeroForOneOf(pairDear, weth), amountIn);
         uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), usdOut);
         plan = newPlan(weth, amountIn);
-        plan.commands = bytes.concat(v2Pay(pairDear, weth, 0, amountIn, usdOut, FORWARD), v2Paid(pairCheap, usd, wethOut, 0));
+        plan.commands = bytes.concat(v2(pairDear, weth, 0, amountIn, usdOut), v2Forwarded(pairCheap, usd, wethOut));
         profit = wethOut > amountIn ? wethOut - amountIn : 0;
     }
 
@@ -46,7 +59,7 @@ contract ExecutorTest is Protocols {
         uint256 wethOut = quoteV3(poolCheap, zeroForOneOf(poolCheap, usd), usdOut);
         plan = newPlan(weth, amountIn);
         alsoPays(plan, usd);
-        plan.commands = bytes.concat(v2Pay(pairDear, weth, 0, amountIn, usdOut, 0), v3(poolCheap, usd, 1, usdOut, wethOut, 0));
+        plan.commands = bytes.concat(v2(pairDear, weth, 0, amountIn, usdOut), v3(poolCheap, usd, 1, usdOut, wethOut));
         profit = wethOut > amountIn ? wethOut - amountIn : 0;
     }
 
@@ -54,7 +67,7 @@ contract ExecutorTest is Protocols {
         uint256 usdOut = quoteV3(poolDear, zeroForOneOf(poolDear, weth), amountIn);
         uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), usdOut);
         plan = newPlan(weth, amountIn);
-        plan.commands = bytes.concat(v3(poolDear, weth, 0, amountIn, usdOut, FORWARD), v2Paid(pairCheap, usd, wethOut, 0));
+        plan.commands = bytes.concat(v3(poolDear, weth, 0, amountIn, usdOut), v2Forwarded(pairCheap, usd, wethOut));
         profit = wethOut > amountIn ? wethOut - amountIn : 0;
     }
 
@@ -63,7 +76,7 @@ contract ExecutorTest is Protocols {
         uint256 wethOut = quoteV3(poolCheap, zeroForOneOf(poolCheap, usd), usdOut);
         plan = newPlan(weth, amountIn);
         alsoPays(plan, usd);
-        plan.commands = bytes.concat(v3(poolDear, weth, 0, amountIn, usdOut, 0), v3(poolCheap, usd, 1, usdOut, wethOut, 0));
+        plan.commands = bytes.concat(v3(poolDear, weth, 0, amountIn, usdOut), v3(poolCheap, usd, 1, usdOut, wethOut));
         profit = wethOut > amountIn ? wethOut - amountIn : 0;
     }
 
@@ -73,9 +86,57 @@ contract ExecutorTest is Protocols {
         uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), usdOut);
         plan = newPlan(weth, amountIn);
         plan.commands = bytes.concat(
-            v2Pay(pairMidWeth, weth, 0, amountIn, midOut, FORWARD), v2Paid(pairMidUsd, mid, usdOut, FORWARD), v2Paid(pairCheap, usd, wethOut, 0)
+            v2(pairMidWeth, weth, 0, amountIn, midOut), v2Forwarded(pairMidUsd, mid, usdOut), v2Forwarded(pairCheap, usd, wethOut)
         );
         profit = wethOut > amountIn ? wethOut - amountIn : 0;
+    }
+
+    /// WETH for USD where it is dear, USD for WETH where it is cheap; every way of calling a pool in both places.
+    uint8 internal constant WAYS = 5;
+
+    function planOf(uint256 sell, uint256 buy, uint256 amountIn) internal returns (Plan memory plan, uint256 profit) {
+        plan = newPlan(weth, amountIn);
+        alsoPays(plan, usd);
+        (bytes memory first, uint256 usdOut) = sellCommand(sell, amountIn);
+        (bytes memory second, uint256 wethOut) = buyCommand(buy, usdOut);
+        plan.commands = bytes.concat(first, second);
+        profit = wethOut > amountIn ? wethOut - amountIn : 0;
+    }
+
+    function sellCommand(uint256 way, uint256 amountIn) private returns (bytes memory command, uint256 out) {
+        if (way == 0) {
+            out = quoteV2(pairDear, zeroForOneOf(pairDear, weth), amountIn);
+            return (v2(pairDear, weth, 0, amountIn, out), out);
+        }
+        if (way == 3) {
+            out = quoteBalancer(weightedDear, weth, usd, amountIn);
+            return (balancer(address(swapVault), weightedDear, 0, usd, amountIn, out), out);
+        }
+        if (way == 4) {
+            out = curveDear.dyOf(0, 1, amountIn);
+            return (curve(address(curveDear), 0, 0, 0, 1, amountIn, out), out);
+        }
+        address pool = way == 1 ? poolDear : algebraDear;
+        out = quoteV3(pool, zeroForOneOf(pool, weth), amountIn);
+        return (v3(pool, weth, 0, amountIn, out), out);
+    }
+
+    function buyCommand(uint256 way, uint256 amountIn) private returns (bytes memory command, uint256 out) {
+        if (way == 0) {
+            out = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), amountIn);
+            return (v2(pairCheap, usd, 1, amountIn, out), out);
+        }
+        if (way == 3) {
+            out = quoteBalancer(weightedCheap, usd, weth, amountIn);
+            return (balancer(address(swapVault), weightedCheap, 1, weth, amountIn, out), out);
+        }
+        if (way == 4) {
+            out = cryptoCheap.dyOf(1, 0, amountIn);
+            return (curve(address(cryptoCheap), UINT256_INDICES, 1, 1, 0, amountIn, out), out);
+        }
+        address pool = way == 1 ? poolCheap : pancakeCheap;
+        out = quoteV3(pool, zeroForOneOf(pool, usd), amountIn);
+        return (v3(pool, usd, 1, amountIn, out), out);
     }
 
     function earns(Plan memory plan, uint256 profit) internal {
@@ -87,6 +148,12 @@ contract ExecutorTest is Protocols {
         run(plan);
         assertEq(IERC20(plan.tokens[0]).balanceOf(address(executor)) - before, profit, "kept profit");
         for (uint256 i = 1; i < plan.tokens.length; ++i) assertEq(IERC20(plan.tokens[i]).balanceOf(address(executor)), 0, "nothing stays behind");
+        for (uint256 i; i < plan.tokens.length; ++i) nothingIsAllowed(plan.tokens[i]);
+    }
+
+    function nothingIsAllowed(address token) internal view {
+        address[5] memory spenders = [address(vault), address(swapVault), address(curveDear), address(cryptoCheap), pairCheap];
+        for (uint256 i; i < spenders.length; ++i) assertEq(IERC20(token).allowance(address(executor), spenders[i]), 0, "an allowance remains");
     }
 
     // ------------------------------------------------------------------------------------------------------ cycles
@@ -116,12 +183,111 @@ contract ExecutorTest is Protocols {
         earns(plan, profit);
     }
 
+    function test_every_form_into_every_other() public {
+        uint256 snapshot = vm.snapshotState();
+        for (uint256 sell; sell < WAYS; ++sell) {
+            for (uint256 buy; buy < WAYS; ++buy) {
+                (Plan memory plan, uint256 profit) = planOf(sell, buy, 3e18);
+                earns(plan, profit);
+                vm.revertToState(snapshot);
+            }
+        }
+    }
+
+    function test_forms_follow_each_other_within_one_plan() public {
+        // Each pair of commands starts and ends in WETH, so all of them live on one loan, and every spender is allowed something more than once.
+        Plan memory plan;
+        uint256 total;
+        bytes memory commands;
+        for (uint256 way; way < WAYS; ++way) {
+            uint256 profit;
+            (plan, profit) = planOf(way, way, 3e18);
+            // Quoted one by one, each on the market that the others left untouched.
+            total += profit;
+            commands = bytes.concat(commands, plan.commands);
+        }
+        plan.commands = commands;
+        earns(plan, total);
+    }
+
+    function test_balancer_pays_the_next_pair_itself() public {
+        uint256 usdOut = quoteBalancer(weightedDear, weth, usd, 3e18);
+        uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), usdOut);
+        Plan memory plan = newPlan(weth, 3e18);
+        plan.commands = bytes.concat(balancer(address(swapVault), weightedDear, 0, usd, 3e18, usdOut), v2Forwarded(pairCheap, usd, wethOut));
+        earns(plan, wethOut - 3e18);
+    }
+
+    function test_curve_cannot_pay_the_next_pair() public {
+        uint256 usdOut = curveDear.dyOf(0, 1, 3e18);
+        Plan memory plan = newPlan(weth, 3e18);
+        plan.commands = bytes.concat(
+            curve(address(curveDear), 0, 0, 0, 1, 3e18, usdOut), v2Forwarded(pairCheap, usd, quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), usdOut))
+        );
+        vm.expectRevert(IExecutor.MalformedPlan.selector);
+        run(plan);
+    }
+
+    function test_the_vault_that_lends_cannot_be_swapped_in() public {
+        swapVault = vault;
+        bytes32 locked = newWeightedPool(weth, 1_000e18, usd, 2_100_000e18);
+        Plan memory plan = newPlan(weth, 3e18);
+        plan.commands = balancer(address(vault), locked, 0, usd, 3e18, 1);
+        vm.expectRevert("BAL#400"); // REENTRANCY
+        run(plan);
+    }
+
+    /// Anybody may deposit for the executor inside a vault. It neither pays with that nor is paid there.
+    function test_balances_inside_a_vault_are_left_alone() public {
+        UserBalanceOp[] memory ops = new UserBalanceOp[](1);
+        ops[0] = UserBalanceOp(0, weth, 50e18, address(this), address(executor)); // DEPOSIT_INTERNAL
+        give(weth, address(this), 50e18);
+        IERC20(weth).approve(address(swapVault), 50e18);
+        swapVault.manageUserBalance(ops);
+        (Plan memory plan, uint256 profit) = planOf(3, 3, 3e18);
+        earns(plan, profit);
+        uint256[] memory inside = swapVault.getInternalBalance(address(executor), plan.tokens);
+        assertEq(inside[0], 50e18);
+        assertEq(inside[1], 0);
+    }
+
+    function test_minimum_of_balancer_and_curve_is_the_pools_to_enforce() public {
+        uint256 out = quoteBalancer(weightedDear, weth, usd, 3e18);
+        Plan memory plan = newPlan(weth, 3e18);
+        plan.commands = balancer(address(swapVault), weightedDear, 0, usd, 3e18, out + 1);
+        vm.expectRevert("BAL#507"); // SWAP_LIMIT
+        run(plan);
+        plan.commands = curve(address(curveDear), 0, 0, 0, 1, 3e18, curveDear.dyOf(0, 1, 3e18) + 1);
+        vm.expectRevert("Exchange resulted in fewer coins than expected");
+        run(plan);
+    }
+
+    function test_indices_of_the_other_type_are_not_understood() public {
+        Plan memory plan = newPlan(weth, 3e18);
+        plan.commands = curve(address(curveDear), UINT256_INDICES, 0, 0, 1, 3e18, 1);
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.SwapFailed.selector, curveDear));
+        run(plan);
+        plan.commands = curve(address(cryptoCheap), 0, 0, 0, 1, 3e18, 1);
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.SwapFailed.selector, cryptoCheap));
+        run(plan);
+    }
+
+    function test_native_coin_of_a_vault_is_not_accepted() public {
+        // Asset zero is the native coin in a Balancer vault, which unwraps for it.
+        uint256 out = quoteBalancer(weightedCheap, usd, weth, 1_000e18);
+        give(usd, address(vault), 1_000e18);
+        Plan memory plan = newPlan(usd, 1_000e18);
+        plan.commands = balancer(address(swapVault), weightedCheap, 0, address(0), 1_000e18, out);
+        vm.expectRevert("BAL#420"); // ADDRESS_CANNOT_SEND_VALUE
+        run(plan);
+    }
+
     function test_cycle_from_the_other_side_borrows_and_earns_usd() public {
         uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), 8_000e18);
         uint256 usdOut = quoteV3(poolDear, zeroForOneOf(poolDear, weth), wethOut);
         Plan memory plan = newPlan(usd, 8_000e18);
         alsoPays(plan, weth);
-        plan.commands = bytes.concat(v2Pay(pairCheap, usd, 0, 8_000e18, wethOut, 0), v3(poolDear, weth, 1, wethOut, usdOut, 0));
+        plan.commands = bytes.concat(v2(pairCheap, usd, 0, 8_000e18, wethOut), v3(poolDear, weth, 1, wethOut, usdOut));
         earns(plan, usdOut - 8_000e18);
     }
 
@@ -149,7 +315,7 @@ contract ExecutorTest is Protocols {
         Plan memory plan = newPlan(weth, 5e18);
         alsoPays(plan, usd);
         plan.commands = bytes.concat(
-            v2Pay(pairDear, weth, 0, 2e18, usdA, 0), v3(poolDear, weth, 0, 3e18, usdB, 0), v2Pay(pairCheap, usd, 1, usdA + usdB, wethOut, 0)
+            v2(pairDear, weth, 0, 2e18, usdA), v3(poolDear, weth, 0, 3e18, usdB), v2(pairCheap, usd, 1, usdA + usdB, wethOut)
         );
         earns(plan, wethOut - 5e18);
     }
@@ -164,7 +330,7 @@ contract ExecutorTest is Protocols {
         uint256 wethOut = quoteV3(cheap, zeroForOneOf(cheap, tether), out);
         Plan memory plan = newPlan(weth, 4e18);
         alsoPays(plan, tether);
-        plan.commands = bytes.concat(v2Pay(dear, weth, 0, 4e18, out, 0), v3(cheap, tether, 1, out, wethOut, 0));
+        plan.commands = bytes.concat(v2(dear, weth, 0, 4e18, out), v3(cheap, tether, 1, out, wethOut));
         uint256 snapshot = vm.snapshotState();
         earns(plan, wethOut - 4e18);
 
@@ -173,11 +339,41 @@ contract ExecutorTest is Protocols {
         uint256 wethMid = quoteV3(cheap, zeroForOneOf(cheap, tether), 8_000e6);
         uint256 back = quoteV2(dear, zeroForOneOf(dear, weth), wethMid);
         plan = newPlan(tether, 8_000e6);
-        plan.commands = bytes.concat(v3(cheap, tether, 0, 8_000e6, wethMid, FORWARD), v2Paid(dear, weth, back, 0));
+        plan.commands = bytes.concat(v3(cheap, tether, 0, 8_000e6, wethMid), v2Forwarded(dear, weth, back));
         earns(plan, back - 8_000e6);
         vm.prank(owner);
         executor.sweep(tether, owner, back - 8_000e6);
         assertEq(IERC20(tether).balanceOf(owner), back - 8_000e6);
+    }
+
+    function test_token_that_returns_nothing_on_approve_and_approves_from_zero_only() public {
+        address tether = address(new SilentToken());
+        bytes32 dear = newWeightedPool(weth, 1_000e18, tether, 2_100_000e6);
+        CurveDouble cheap = newCurvePool(false, weth, 1_000e18, tether, 2_000_000e6);
+        uint256 out = quoteBalancer(dear, weth, tether, 4e18);
+        Plan memory plan = newPlan(weth, 4e18);
+        alsoPays(plan, tether);
+        plan.commands = balancer(address(swapVault), dear, 0, tether, 4e18, out);
+        uint256 back;
+        for (uint256 i; i < 3; ++i) {
+            uint256 part = cheap.dyOf(1, 0, out / 3);
+            plan.commands = bytes.concat(plan.commands, curve(address(cheap), 0, 1, 1, 0, out / 3, part));
+            back += part;
+        }
+        plan.minProfit = uint128(back - 4e18);
+        run(plan);
+        assertEq(IERC20(weth).balanceOf(address(executor)), back - 4e18);
+        nothingIsAllowed(tether);
+        assertEq(IERC20(tether).allowance(address(executor), address(cheap)), 0);
+    }
+
+    function test_token_that_refuses_an_approval_fails_the_plan() public {
+        address token = address(new RefusingToken());
+        Plan memory plan = newPlan(weth, 1e18);
+        alsoPays(plan, token);
+        plan.commands = curve(address(curveDear), 0, 1, 0, 1, 5, 1);
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.ApprovalFailed.selector, token, curveDear, 5));
+        run(plan);
     }
 
     // ------------------------------------------------------------------------------------------------------ profit
@@ -187,7 +383,7 @@ contract ExecutorTest is Protocols {
         uint256 usdOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, weth), 5e18);
         uint256 wethOut = quoteV2(pairDear, zeroForOneOf(pairDear, usd), usdOut);
         Plan memory plan = newPlan(weth, 5e18);
-        plan.commands = bytes.concat(v2Pay(pairCheap, weth, 0, 5e18, usdOut, FORWARD), v2Paid(pairDear, usd, wethOut, 0));
+        plan.commands = bytes.concat(v2(pairCheap, weth, 0, 5e18, usdOut), v2Forwarded(pairDear, usd, wethOut));
         vm.expectRevert(abi.encodeWithSelector(IExecutor.TransferFailed.selector, weth, address(vault), 5e18));
         run(plan);
 
@@ -233,17 +429,17 @@ contract ExecutorTest is Protocols {
         uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), 10_000e18);
         Plan memory plan = newPlan(weth, 1e18);
         alsoPays(plan, usd);
-        plan.commands = v2Pay(pairCheap, usd, 1, 10_000e18, wethOut, 0);
+        plan.commands = v2(pairCheap, usd, 1, 10_000e18, wethOut);
         vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceFell.selector, usd, 50_000e18, 40_000e18));
         run(plan);
 
         // Nor by leaving the token out of the table…
         plan = newPlan(weth, 1e18);
-        plan.commands = v2Pay(pairCheap, usd, 1, 10_000e18, wethOut, 0);
+        plan.commands = v2(pairCheap, usd, 1, 10_000e18, wethOut);
         vm.expectRevert(IExecutor.MalformedPlan.selector);
         run(plan);
         // …or through a V3 pool's callback.
-        plan.commands = v3(poolCheap, usd, 1, 10_000e18, 0, 0);
+        plan.commands = v3(poolCheap, usd, 1, 10_000e18, 0);
         vm.expectRevert(IExecutor.MalformedPlan.selector);
         run(plan);
     }
@@ -252,9 +448,10 @@ contract ExecutorTest is Protocols {
         amountIn = bound(amountIn, 1e12, 400e18);
         held = bound(held, 0, 1_000e18);
         give(weth, address(executor), held);
-        (Plan memory plan, uint256 profit) = kind % 5 == 0
+        kind %= 3 + WAYS * WAYS;
+        (Plan memory plan, uint256 profit) = kind == 0
             ? planV2V2(amountIn)
-            : kind % 5 == 1 ? planV2V3(amountIn) : kind % 5 == 2 ? planV3V2(amountIn) : kind % 5 == 3 ? planV3V3(amountIn) : planV2V2V2(amountIn);
+            : kind == 1 ? planV3V2(amountIn) : kind == 2 ? planV2V2V2(amountIn) : planOf((kind - 3) / WAYS, (kind - 3) % WAYS, amountIn);
         plan.minProfit = uint128(bound(minProfit, 0, 3e18));
         vm.prank(operator);
         try executor.execute(encode(plan)) {
@@ -301,7 +498,7 @@ contract ExecutorTest is Protocols {
         uint256 usdOut = quoteV2(pairDear, zeroForOneOf(pairDear, weth), wethOut);
         Plan memory plan = newPlan(usd, 8_000e18);
         plan.builderPayment = 1;
-        plan.commands = bytes.concat(v2Pay(pairCheap, usd, 0, 8_000e18, wethOut, FORWARD), v2Paid(pairDear, weth, usdOut, 0));
+        plan.commands = bytes.concat(v2(pairCheap, usd, 0, 8_000e18, wethOut), v2Forwarded(pairDear, weth, usdOut));
         vm.expectRevert(abi.encodeWithSelector(IExecutor.BuilderPaymentNeedsWrappedNative.selector, usd));
         run(plan);
     }
@@ -339,7 +536,7 @@ contract ExecutorTest is Protocols {
         (Plan memory plan,) = planV2V2(5e18);
         IV2Pair(pairDear).sync();
         uint256 usdOut = quoteV2(pairDear, zeroForOneOf(pairDear, weth), 5e18);
-        plan.commands = v2Pay(pairDear, weth, 0, 5e18, usdOut + 1e18, 0);
+        plan.commands = v2(pairDear, weth, 0, 5e18, usdOut + 1e18);
         vm.expectRevert("UniswapV2: K");
         run(plan);
     }
@@ -348,17 +545,13 @@ contract ExecutorTest is Protocols {
         address token = address(new RefusingToken());
         Plan memory plan = newPlan(weth, 1e18);
         alsoPays(plan, token);
-        plan.commands = abi.encodePacked(uint8(PAY | (1 << 4)), pairCheap, uint128(1), uint128(5));
+        plan.commands = abi.encodePacked(uint8(V2 | (1 << 4)), pairCheap, uint128(1), uint128(5));
         vm.expectRevert(abi.encodeWithSelector(IExecutor.TransferFailed.selector, token, pairCheap, 5));
         run(plan);
     }
 
-    function test_malformed_plans_revert() public {
-        (Plan memory plan,) = planV2V3(5e18);
-        bytes memory good = encode(plan);
-
-        // Cut anywhere but between two commands, it is refused as malformed; cut there, the loan cannot be repaid.
-        uint256 between = 89 + 40 + 53;
+    /// Cut anywhere but between two commands, it is refused as malformed; cut there, the loan cannot be repaid.
+    function refusesWhenCut(bytes memory good, uint256 between) private {
         for (uint256 length; length < good.length; ++length) {
             bytes memory cut = new bytes(length);
             for (uint256 i; i < length; ++i) cut[i] = good[i];
@@ -369,6 +562,15 @@ contract ExecutorTest is Protocols {
             if (length == 89 + 40) cut[71] = 0x01; // minProfit = 1: an empty plan is harmless, but earns nothing
             executor.execute(cut);
         }
+    }
+
+    function test_malformed_plans_revert() public {
+        (Plan memory plan,) = planV2V3(5e18);
+        bytes memory good = encode(plan);
+        refusesWhenCut(good, 89 + 40 + 53);
+        (plan,) = planOf(3, 4, 5e18);
+        refusesWhenCut(encode(plan), 89 + 40 + 105);
+
         vm.prank(operator);
         vm.expectRevert(IExecutor.MalformedPlan.selector);
         executor.execute(bytes.concat(good, hex"00"));
@@ -377,10 +579,15 @@ contract ExecutorTest is Protocols {
         vm.expectRevert(IExecutor.MalformedPlan.selector);
         run(plan);
 
-        plan = newPlan(weth, 5e18);
-        plan.commands = v2Pay(pairDear, weth, 0, 5e18, 1e18, FORWARD); // forwards to nobody
-        vm.expectRevert(IExecutor.MalformedPlan.selector);
-        run(plan);
+        // Forms that do not exist, however long.
+        for (uint8 form = CURVE + 1; form < 8; ++form) {
+            for (uint256 length = 1; length < 160; length += 53) {
+                plan = newPlan(weth, 5e18);
+                plan.commands = bytes.concat(bytes1(form), new bytes(length));
+                vm.expectRevert(IExecutor.MalformedPlan.selector);
+                run(plan);
+            }
+        }
 
         plan.tokens = new address[](0);
         plan.commands = new bytes(100);

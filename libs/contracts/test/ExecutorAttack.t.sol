@@ -7,8 +7,16 @@ import {IExecutor} from "../src/interfaces/IExecutor.sol";
 interface ICallbacks {
     function receiveFlashLoan(address[] calldata, uint256[] calldata, uint256[] calldata, bytes calldata) external;
     function uniswapV3SwapCallback(int256, int256, bytes calldata) external;
-    function pancakeV3SwapCallback(int256, int256, bytes calldata) external;
-    function algebraSwapCallback(int256, int256, bytes calldata) external;
+}
+
+uint256 constant NAMES = 10;
+
+/// What forks of Uniswap V3 call their callback, from the sources of their pools or of contracts that trade with them.
+function callbackOf(uint256 which) pure returns (bytes4) {
+    string[NAMES] memory names = [
+        "uniswapV3", "pancakeV3", "algebra", "solidlyV3", "agni", "fusionXV3", "squadV3", "zebraV3", "ramsesV2", "ShibaswapV2"
+    ];
+    return bytes4(keccak256(bytes.concat(bytes(names[which]), "SwapCallback(int256,int256,bytes)")));
 }
 
 /// Makes calls prepared by a test whenever it gets control, and remembers how they ended.
@@ -83,6 +91,66 @@ contract HostilePool is Reentrant {
     }
 }
 
+/// Stands in for a Curve pool and for a Balancer vault: collects what it is told of what it was allowed, and pays nothing.
+contract HostileTaker is Reentrant {
+    address public token;
+    uint256 public takes;
+    uint256 public keeps;
+    bool public returns_;
+
+    function setUp(address token_, uint256 takes_) external {
+        (token, takes) = (token_, takes_);
+    }
+
+    function take(address from) public {
+        (bool ok, bytes memory reason) = token.call(abi.encodeCall(TestToken.transferFrom, (from, address(this), takes)));
+        if (!ok) {
+            assembly {
+                revert(add(reason, 0x20), mload(reason))
+            }
+        }
+    }
+
+    /// From its second call in a plan on, it gives back all but `keeps` instead.
+    function prepareReturn(uint256 keeps_) external {
+        (keeps, returns_) = (keeps_, keeps_ != type(uint256).max);
+    }
+
+    function swap(uint256, uint256, address, bytes calldata) external {
+        if (returns_ && takes > keeps) TestToken(token).transfer(msg.sender, takes - keeps);
+    }
+
+    fallback() external {
+        _attack();
+        if (takes > 0) take(msg.sender);
+    }
+}
+
+/// Attacks from within approvals and whenever somebody collects.
+contract HookedAllowanceToken is TestToken, Reentrant {
+    function approve(address spender, uint256 amount) external override returns (bool) {
+        _attack();
+        allowance[msg.sender][spender] = amount;
+        return true;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external override returns (bool) {
+        _attack();
+        allowance[from][msg.sender] -= amount;
+        _move(from, to, amount);
+        return true;
+    }
+}
+
+/// Never counts an allowance down, as some tokens do for spenders they trust.
+contract LenientToken is TestToken {
+    function transferFrom(address from, address to, uint256 amount) external override returns (bool) {
+        require(allowance[from][msg.sender] >= amount, "allowance");
+        _move(from, to, amount);
+        return true;
+    }
+}
+
 /// A lender without the real vault's own re-entrancy guard, to show that the executor does not depend on it.
 contract LooseVault {
     enum Manner {
@@ -142,13 +210,13 @@ contract ExecutorAttackTest is Protocols {
         uint256 usdOut = quoteV2(pairDear, zeroForOneOf(pairDear, weth), 5e18);
         uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), usdOut);
         plan = newPlan(weth, 5e18);
-        plan.commands = bytes.concat(v2Pay(pairDear, weth, 0, 5e18, usdOut, FORWARD), v2Paid(pairCheap, usd, wethOut, 0));
+        plan.commands = bytes.concat(v2(pairDear, weth, 0, 5e18, usdOut), v2Forwarded(pairCheap, usd, wethOut));
     }
 
     /// A well-formed plan that would pay the contract's WETH to `thief` if anybody could get it run.
     function thievingPlan(address thief) internal view returns (bytes memory) {
         Plan memory plan = newPlan(weth, 1e18);
-        plan.commands = abi.encodePacked(PAY, thief, uint128(0), uint128(HELD));
+        plan.commands = abi.encodePacked(V2, thief, uint128(0), uint128(HELD));
         return encode(plan);
     }
 
@@ -206,7 +274,7 @@ contract ExecutorAttackTest is Protocols {
 
         Plan memory plan = goodPlan();
         bytes memory good = plan.commands;
-        plan.commands = bytes.concat(abi.encodePacked(uint8(0), pair, uint128(0)), good, abi.encodePacked(uint8(0), pair, uint128(0)));
+        plan.commands = bytes.concat(abi.encodePacked(V2, pair, uint128(0), uint128(0)), good, abi.encodePacked(V2, pair, uint128(0), uint128(0)));
         run(plan);
         assertEq(pair.tried(), 4);
         for (uint256 i; i < 4; ++i) assertFalse(pair.outcomes(i));
@@ -225,7 +293,7 @@ contract ExecutorAttackTest is Protocols {
         uint256 usdOut = quoteV2(dear, zeroForOneOf(dear, address(token)), 5e18);
         Plan memory plan = newPlan(address(token), 5e18);
         uint256 back = quoteV2(cheap, zeroForOneOf(cheap, usd), usdOut);
-        plan.commands = bytes.concat(v2Pay(dear, address(token), 0, 5e18, usdOut, FORWARD), v2Paid(cheap, usd, back, 0));
+        plan.commands = bytes.concat(v2(dear, address(token), 0, 5e18, usdOut), v2Forwarded(cheap, usd, back));
 
         token.prepare(address(vault), loanCall(thieving));
         token.prepare(address(executor), abi.encodeCall(IExecutor.execute, (thieving)));
@@ -278,7 +346,7 @@ contract ExecutorAttackTest is Protocols {
         loose.behave(LooseVault.Manner.Honest, "");
         thief.prepare(address(loose), loanCall(thievingPlan(address(thief))));
         thief.prepare(address(loose), loanCall(encode(plan)));
-        plan.commands = bytes.concat(plan.commands, abi.encodePacked(uint8(0), thief, uint128(0)));
+        plan.commands = bytes.concat(plan.commands, abi.encodePacked(V2, thief, uint128(0), uint128(0)));
         run(plan);
         assertEq(thief.tried(), 2);
         assertEq(thief.reasons(0), refused);
@@ -294,12 +362,11 @@ contract ExecutorAttackTest is Protocols {
     function testFuzz_callbacks_out_of_the_blue(address caller, int256 amount0, int256 amount1, bytes calldata data) public {
         bytes memory refused = abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, caller);
         vm.startPrank(caller);
-        vm.expectRevert(refused);
-        ICallbacks(address(executor)).uniswapV3SwapCallback(amount0, amount1, data);
-        vm.expectRevert(refused);
-        ICallbacks(address(executor)).pancakeV3SwapCallback(amount0, amount1, data);
-        vm.expectRevert(refused);
-        ICallbacks(address(executor)).algebraSwapCallback(amount0, amount1, data);
+        for (uint256 i; i < NAMES; ++i) {
+            (bool ok, bytes memory reason) = address(executor).call(abi.encodeWithSelector(callbackOf(i), amount0, amount1, data));
+            assertFalse(ok);
+            assertEq(reason, refused);
+        }
         vm.stopPrank();
     }
 
@@ -325,7 +392,7 @@ contract ExecutorAttackTest is Protocols {
         pool.prepare(address(accomplice), abi.encodeCall(HostilePair.swap, (0, 0, address(0), "")));
         pool.setUp(1, 0, 1, ICallbacks.uniswapV3SwapCallback.selector);
         Plan memory plan = goodPlan();
-        plan.commands = bytes.concat(plan.commands, abi.encodePacked(V3, pool, uint128(1e18), uint128(0)));
+        plan.commands = bytes.concat(plan.commands, abi.encodePacked(V3, pool, uint128(0), uint128(1e18)));
         run(plan);
         assertEq(accomplice.tried(), 1);
         assertEq(accomplice.reasons(0), abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(accomplice)));
@@ -336,7 +403,7 @@ contract ExecutorAttackTest is Protocols {
     function test_pool_claims_more_than_its_command_allows() public {
         HostilePool pool = new HostilePool();
         Plan memory plan = goodPlan();
-        plan.commands = abi.encodePacked(V3, pool, uint128(7), uint128(0));
+        plan.commands = abi.encodePacked(V3, pool, uint128(0), uint128(7));
         int256[5] memory claims = [int256(8), type(int256).max, 0, -1, type(int256).min];
         for (uint256 i; i < claims.length; ++i) {
             pool.setUp(0, claims[i], 1, ICallbacks.uniswapV3SwapCallback.selector);
@@ -350,7 +417,7 @@ contract ExecutorAttackTest is Protocols {
         HostilePool pool = new HostilePool();
         pool.setUp(int256(asked), 0, 1, ICallbacks.uniswapV3SwapCallback.selector);
         Plan memory plan = newPlan(weth, 1e18);
-        plan.commands = abi.encodePacked(V3, pool, allowed, uint128(0));
+        plan.commands = abi.encodePacked(V3, pool, uint128(0), allowed);
         vm.expectRevert(abi.encodeWithSelector(IExecutor.PaymentNotAllowed.selector, address(pool), int256(asked), uint256(allowed)));
         run(plan);
     }
@@ -359,7 +426,7 @@ contract ExecutorAttackTest is Protocols {
         HostilePool pool = new HostilePool();
         pool.setUp(3, 0, 2, ICallbacks.uniswapV3SwapCallback.selector);
         Plan memory plan = goodPlan();
-        plan.commands = abi.encodePacked(V3, pool, uint128(7), uint128(0));
+        plan.commands = abi.encodePacked(V3, pool, uint128(0), uint128(7));
         vm.expectRevert(abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(pool)));
         run(plan);
     }
@@ -367,7 +434,7 @@ contract ExecutorAttackTest is Protocols {
     function test_pool_that_does_not_claim_cannot_do_so_later() public {
         HostilePool pool = new HostilePool();
         Plan memory plan = goodPlan();
-        plan.commands = abi.encodePacked(V3, pool, uint128(7), uint128(0));
+        plan.commands = abi.encodePacked(V3, pool, uint128(0), uint128(7));
         vm.expectRevert(abi.encodeWithSelector(IExecutor.SwapFailed.selector, address(pool)));
         run(plan);
     }
@@ -378,32 +445,223 @@ contract ExecutorAttackTest is Protocols {
         pool.setUp(int256(HELD), 0, 1, ICallbacks.uniswapV3SwapCallback.selector);
         Plan memory plan = newPlan(weth, 1e18);
         alsoPays(plan, usd);
-        plan.commands = abi.encodePacked(V3, pool, uint128(HELD), uint128(1));
+        plan.commands = abi.encodePacked(V3, pool, uint128(1), uint128(HELD));
         vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, HELD, 0, 0));
         run(plan);
-        plan.commands = abi.encodePacked(uint8(V3 | (1 << 4)), pool, uint128(HELD), uint128(1));
+        plan.commands = abi.encodePacked(uint8(V3 | (1 << 4)), pool, uint128(1), uint128(HELD));
         vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceFell.selector, usd, HELD, 0));
         run(plan);
-        plan.commands = abi.encodePacked(uint8(V3 | (2 << 4)), pool, uint128(HELD), uint128(1));
+        plan.commands = abi.encodePacked(uint8(V3 | (2 << 4)), pool, uint128(1), uint128(HELD));
         vm.expectRevert(IExecutor.MalformedPlan.selector);
         run(plan);
         untouched();
     }
 
     function test_forks_callbacks_pay_alike() public {
-        bytes4[3] memory selectors = [
-            ICallbacks.uniswapV3SwapCallback.selector, ICallbacks.pancakeV3SwapCallback.selector, ICallbacks.algebraSwapCallback.selector
-        ];
-        for (uint256 i; i < 3; ++i) {
+        for (uint256 i; i < NAMES; ++i) {
             uint256 snapshot = vm.snapshotState();
             HostilePool pool = new HostilePool();
-            pool.setUp(-5, 7, 1, selectors[i]);
+            pool.setUp(-5, 7, 1, callbackOf(i));
             Plan memory plan = goodPlan();
-            plan.commands = bytes.concat(plan.commands, abi.encodePacked(V3, pool, uint128(7), uint128(0)));
+            plan.commands = bytes.concat(plan.commands, abi.encodePacked(V3, pool, uint128(0), uint128(7)));
             run(plan);
             assertEq(IERC20(weth).balanceOf(address(pool)), 7);
             vm.revertToState(snapshot);
         }
+    }
+
+    /// The executor itself as a pool: its fallback is asked to swap, as if it were a callback from itself.
+    function test_executor_as_its_own_pool() public {
+        Plan memory plan = newPlan(weth, 1e18);
+        plan.commands = abi.encodePacked(V3, address(executor), uint128(0), uint128(1e18));
+        int256 claim = int256(uint256(uint160(address(executor)))); // the recipient, read as an amount
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.PaymentNotAllowed.selector, address(executor), claim, 1e18));
+        run(plan);
+        plan.commands = balancer(address(executor), bytes32(0), 0, usd, 1e18, 0);
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(executor)));
+        run(plan);
+        plan.commands = curve(address(executor), 0, 0, 0, 1, 1e18, 0);
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(executor)));
+        run(plan);
+    }
+
+    function test_callback_without_arguments_claims_nothing() public {
+        HostilePool pool = new HostilePool();
+        pool.prepare(address(executor), hex"deadbeef");
+        pool.prepare(address(executor), abi.encodePacked(bytes4(0xdeadbeef), int128(5)));
+        pool.setUp(3, 0, 1, callbackOf(0));
+        Plan memory plan = goodPlan();
+        plan.commands = bytes.concat(plan.commands, abi.encodePacked(V3, pool, uint128(0), uint128(7)));
+        run(plan);
+        assertEq(pool.reasons(0), abi.encodeWithSelector(IExecutor.PaymentNotAllowed.selector, address(pool), 0, 7));
+        // Sixteen bytes of an argument are the upper half of a word, far more than was allowed.
+        assertEq(pool.reasons(1), abi.encodeWithSelector(IExecutor.PaymentNotAllowed.selector, address(pool), int256(5) << 128, 7));
+        assertEq(IERC20(weth).balanceOf(address(pool)), 3);
+    }
+
+    // -------------------------------------------------------------------------------------------------- allowances
+
+    /// The same command in the words of a Balancer vault and of a Curve pool of either kind.
+    function allowingCommands(address pool, uint8 index, uint256 amountIn) internal view returns (bytes[3] memory) {
+        return [
+            balancer(pool, bytes32(0), index, weth, amountIn, 0),
+            curve(pool, 0, index, 0, 1, amountIn, 0),
+            curve(pool, UINT256_INDICES, index, 0, 1, amountIn, 0)
+        ];
+    }
+
+    function test_pool_that_collects_less_than_allowed_fails_the_plan() public {
+        HostileTaker taker = new HostileTaker();
+        bytes[3] memory commands = allowingCommands(address(taker), 1, 7);
+        for (uint256 i; i < commands.length; ++i) {
+            for (uint256 takes; takes < 7; ++takes) {
+                taker.setUp(usd, takes);
+                Plan memory plan = goodPlan();
+                alsoPays(plan, usd);
+                plan.commands = bytes.concat(plan.commands, commands[i]);
+                vm.expectRevert(abi.encodeWithSelector(IExecutor.AllowanceLeft.selector, usd, taker, 7 - takes));
+                run(plan);
+                assertEq(IERC20(usd).allowance(address(executor), address(taker)), 0);
+            }
+        }
+        untouched();
+    }
+
+    function test_pool_cannot_collect_more_than_allowed_nor_later_nor_anything_else() public {
+        HostileTaker taker = new HostileTaker();
+        bytes[3] memory commands = allowingCommands(address(taker), 0, 7);
+        for (uint256 i; i < commands.length; ++i) {
+            Plan memory plan = goodPlan();
+            bytes memory good = plan.commands;
+            plan.commands = bytes.concat(good, commands[i]);
+
+            taker.setUp(weth, 8);
+            vm.expectRevert(abi.encodeWithSignature("Error(string)", "")); // WETH gives an empty reason
+            run(plan);
+            // Another token than the one it was allowed: USD is held, but not paid by this command.
+            taker.setUp(usd, 7);
+            vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
+            run(plan);
+            // It takes its due, and comes back while another command runs and after the plan.
+            taker.setUp(weth, 7);
+            HostilePair accomplice = new HostilePair();
+            accomplice.prepare(address(taker), abi.encodeCall(HostileTaker.take, (address(executor))));
+            plan.commands = bytes.concat(good, commands[i], abi.encodePacked(V2, accomplice, uint128(0), uint128(0)));
+            uint256 snapshot = vm.snapshotState();
+            run(plan);
+            assertEq(accomplice.tried(), 1);
+            assertFalse(accomplice.outcomes(0));
+            assertEq(IERC20(weth).balanceOf(address(taker)), 7, "its due, which came out of the plan's profit");
+            vm.expectRevert();
+            taker.take(address(executor));
+            untouched();
+            vm.revertToState(snapshot);
+        }
+    }
+
+    function test_taker_cannot_have_what_was_held() public {
+        HostileTaker taker = new HostileTaker();
+        for (uint8 index; index < 2; ++index) {
+            bytes[3] memory commands = allowingCommands(address(taker), index, HELD);
+            for (uint256 i; i < commands.length; ++i) {
+                Plan memory plan = newPlan(weth, 1e18);
+                alsoPays(plan, usd);
+                plan.commands = commands[i];
+                taker.setUp(plan.tokens[index], HELD);
+                if (index == 0) vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, HELD, 0, 0));
+                else vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceFell.selector, usd, HELD, 0));
+                run(plan);
+                // Nor of a token that is not in the table, by naming no token.
+                plan = newPlan(weth, 1e18);
+                plan.commands = allowingCommands(address(taker), index + 1, HELD)[i];
+                vm.expectRevert(IExecutor.MalformedPlan.selector);
+                run(plan);
+            }
+        }
+        untouched();
+    }
+
+    function test_taker_that_reenters() public {
+        HostileTaker taker = new HostileTaker();
+        taker.setUp(weth, 7);
+        taker.prepare(address(executor), abi.encodeCall(IExecutor.execute, (thievingPlan(address(taker)))));
+        taker.prepare(address(vault), loanCall(thievingPlan(address(taker))));
+        taker.prepare(address(executor), abi.encodeCall(ICallbacks.uniswapV3SwapCallback, (int256(7), int256(0), "")));
+        taker.prepare(address(executor), abi.encodeCall(IExecutor.sweep, (usd, address(taker), HELD)));
+        vm.startPrank(owner);
+        executor.setOperator(address(taker), true);
+        executor.transferOwnership(address(taker)); // the worst case: it owns the executor
+        vm.stopPrank();
+        vm.prank(address(taker));
+        executor.acceptOwnership();
+        bytes[3] memory commands = allowingCommands(address(taker), 0, 7);
+        Plan memory plan = goodPlan();
+        for (uint256 i; i < commands.length; ++i) plan.commands = bytes.concat(plan.commands, commands[i]);
+        run(plan);
+        assertEq(taker.tried(), 3 * 4);
+        for (uint256 i; i < taker.tried(); ++i) assertFalse(taker.outcomes(i));
+        for (uint256 i; i < 3; ++i) {
+            assertEq(taker.reasons(4 * i), abi.encodeWithSelector(IExecutor.ExecutionInProgress.selector));
+            assertEq(taker.reasons(4 * i + 2), abi.encodeWithSelector(IExecutor.UnexpectedCallback.selector, address(taker)));
+            assertEq(taker.reasons(4 * i + 3), abi.encodeWithSelector(IExecutor.ExecutionInProgress.selector));
+        }
+        assertEq(IERC20(weth).balanceOf(address(taker)), 3 * 7);
+        untouched();
+    }
+
+    function test_token_that_reenters_when_it_is_approved_and_collected() public {
+        HookedAllowanceToken token = new HookedAllowanceToken();
+        HostileTaker taker = new HostileTaker();
+        token.mint(address(executor), 100);
+        taker.setUp(address(token), 7);
+        token.prepare(address(executor), abi.encodeCall(IExecutor.execute, (thievingPlan(address(token)))));
+        token.prepare(address(vault), loanCall(thievingPlan(address(token))));
+        token.prepare(address(executor), abi.encodeCall(ICallbacks.uniswapV3SwapCallback, (int256(7), int256(0), "")));
+        vm.prank(owner);
+        executor.setOperator(address(token), true);
+        Plan memory plan = goodPlan();
+        alsoPays(plan, address(token));
+        plan.commands = bytes.concat(plan.commands, curve(address(taker), 0, 1, 0, 1, 7, 0));
+        // It all happened, and then what was held of the hostile token is missing.
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceFell.selector, address(token), 100, 93));
+        run(plan);
+        // Given back, the plan passes, and nothing was gained by entering again.
+        HostilePair giver = new HostilePair();
+        giver.prepare(address(token), abi.encodeCall(TestToken.mint, (address(executor), 7)));
+        plan.commands = bytes.concat(plan.commands, abi.encodePacked(V2, giver, uint128(0), uint128(0)));
+        run(plan);
+        assertEq(token.tried(), 2 * 3);
+        for (uint256 i; i < token.tried(); ++i) assertFalse(token.outcomes(i));
+        assertEq(token.allowance(address(executor), address(taker)), 0);
+        untouched();
+    }
+
+    function test_token_that_does_not_count_allowances_down_cannot_be_paid_by_allowance() public {
+        LenientToken token = new LenientToken();
+        HostileTaker taker = new HostileTaker();
+        token.mint(address(executor), 100);
+        taker.setUp(address(token), 7);
+        Plan memory plan = goodPlan();
+        alsoPays(plan, address(token));
+        plan.commands = bytes.concat(plan.commands, curve(address(taker), 0, 1, 0, 1, 7, 0));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.AllowanceLeft.selector, token, taker, 7));
+        run(plan);
+    }
+
+    function test_token_that_does_not_tell_allowances_cannot_be_paid_by_allowance() public {
+        HostileTaker taker = new HostileTaker();
+        taker.setUp(usd, 7);
+        Plan memory plan = goodPlan();
+        alsoPays(plan, usd);
+        plan.commands = bytes.concat(plan.commands, curve(address(taker), 0, 1, 0, 1, 7, 0));
+        bytes memory question = abi.encodeCall(IERC20.allowance, (address(executor), address(taker)));
+        bytes memory refused = abi.encodeWithSelector(IExecutor.AllowanceLeft.selector, usd, taker, type(uint256).max);
+        vm.mockCallRevert(usd, question, "");
+        vm.expectRevert(refused);
+        run(plan);
+        vm.mockCall(usd, question, hex"00");
+        vm.expectRevert(refused);
+        run(plan);
     }
 
     // ----------------------------------------------------------------------------------------------------- builder

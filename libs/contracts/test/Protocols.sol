@@ -3,10 +3,13 @@ pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
 import {IExecutor} from "../src/interfaces/IExecutor.sol";
+import {CurveCryptoDouble, CurveDouble, CurveStableDouble, PancakeDeployer, V3Provider} from "./Doubles.sol";
 
 interface IERC20 {
     function balanceOf(address account) external view returns (uint256);
     function transfer(address to, uint256 amount) external returns (bool);
+    function approve(address spender, uint256 amount) external returns (bool);
+    function allowance(address holder, address spender) external view returns (uint256);
 }
 
 interface IV2Factory {
@@ -42,6 +45,62 @@ interface IV3Pool {
 interface IVault {
     function flashLoan(address receiver, address[] calldata tokens, uint256[] calldata amounts, bytes calldata userData) external;
     function getProtocolFeesCollector() external view returns (address);
+    function swap(SingleSwap memory singleSwap, FundManagement memory funds, uint256 limit, uint256 deadline) external payable returns (uint256);
+    function queryBatchSwap(uint8 kind, BatchSwapStep[] memory swaps, address[] memory assets, FundManagement memory funds) external returns (int256[] memory);
+    function joinPool(bytes32 poolId, address sender, address recipient, JoinPoolRequest memory request) external payable;
+    function manageUserBalance(UserBalanceOp[] memory ops) external payable;
+    function getInternalBalance(address user, address[] memory tokens) external view returns (uint256[] memory);
+}
+
+struct UserBalanceOp {
+    uint8 kind;
+    address asset;
+    uint256 amount;
+    address sender;
+    address recipient;
+}
+
+struct SingleSwap {
+    bytes32 poolId;
+    uint8 kind;
+    address assetIn;
+    address assetOut;
+    uint256 amount;
+    bytes userData;
+}
+
+struct BatchSwapStep {
+    bytes32 poolId;
+    uint256 assetInIndex;
+    uint256 assetOutIndex;
+    uint256 amount;
+    bytes userData;
+}
+
+struct FundManagement {
+    address sender;
+    bool fromInternalBalance;
+    address recipient;
+    bool toInternalBalance;
+}
+
+struct JoinPoolRequest {
+    address[] assets;
+    uint256[] maxAmountsIn;
+    bytes userData;
+    bool fromInternalBalance;
+}
+
+interface IBalancerPool {
+    function getPoolId() external view returns (bytes32);
+}
+
+interface IAlgebraFactory {
+    function createPool(address tokenA, address tokenB) external returns (address);
+}
+
+interface IAlgebraPool {
+    function mint(address sender, address to, int24 bottomTick, int24 topTick, uint128 amount, bytes calldata data) external;
 }
 
 interface IAuthorizer {
@@ -55,6 +114,7 @@ interface IFeesCollector {
 
 /// An ordinary token that anybody may mint.
 contract TestToken {
+    uint8 public constant decimals = 18;
     mapping(address => uint256) public balanceOf;
     mapping(address => mapping(address => uint256)) public allowance;
 
@@ -67,13 +127,13 @@ contract TestToken {
         return true;
     }
 
-    function transferFrom(address from, address to, uint256 amount) external returns (bool) {
+    function transferFrom(address from, address to, uint256 amount) external virtual returns (bool) {
         allowance[from][msg.sender] -= amount;
         _move(from, to, amount);
         return true;
     }
 
-    function approve(address spender, uint256 amount) external returns (bool) {
+    function approve(address spender, uint256 amount) external virtual returns (bool) {
         allowance[msg.sender][spender] = amount;
         return true;
     }
@@ -85,9 +145,11 @@ contract TestToken {
     }
 }
 
-/// As USDT on mainnet: `transfer` returns nothing.
+/// As USDT on mainnet: nothing is returned, and no allowance that is not zero can be changed but to zero.
 contract SilentToken {
+    uint8 public constant decimals = 6;
     mapping(address => uint256) public balanceOf;
+    mapping(address => mapping(address => uint256)) public allowance;
 
     function mint(address to, uint256 amount) external {
         balanceOf[to] += amount;
@@ -96,6 +158,18 @@ contract SilentToken {
     function transfer(address to, uint256 amount) external {
         require(balanceOf[msg.sender] >= amount, "balance");
         balanceOf[msg.sender] -= amount;
+        balanceOf[to] += amount;
+    }
+
+    function approve(address spender, uint256 amount) external {
+        require(amount == 0 || allowance[msg.sender][spender] == 0, "approve: not from zero");
+        allowance[msg.sender][spender] = amount;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external {
+        allowance[from][msg.sender] -= amount;
+        require(balanceOf[from] >= amount, "balance");
+        balanceOf[from] -= amount;
         balanceOf[to] += amount;
     }
 }
@@ -107,15 +181,22 @@ contract RefusingToken is TestToken {
         _move(msg.sender, to, amount);
         return true;
     }
+
+    function approve(address, uint256) external pure override returns (bool) {
+        return false;
+    }
 }
 
 /// @notice Deploys the published protocols from npm, the executor from its artifact, and knows how to quote, trade and build plans.
 abstract contract Protocols is Test {
     string internal constant MODULES = "../../node_modules/";
-    uint8 internal constant V3 = 1;
-    uint8 internal constant ZERO_FOR_ONE = 2;
-    uint8 internal constant FORWARD = 4;
-    uint8 internal constant PAY = 8;
+    uint8 internal constant V2_FORWARDED = 0;
+    uint8 internal constant V2 = 1;
+    uint8 internal constant V3 = 2;
+    uint8 internal constant BALANCER_V2 = 3;
+    uint8 internal constant CURVE = 4;
+    uint8 internal constant ZERO_FOR_ONE = 8;
+    uint8 internal constant UINT256_INDICES = 8;
     uint160 internal constant MIN_LIMIT = 4295128740;
     uint160 internal constant MAX_LIMIT = 1461446703485210103287273052203988822378723970341;
 
@@ -124,7 +205,10 @@ abstract contract Protocols is Test {
     address internal stranger = makeAddr("stranger");
 
     IExecutor internal executor;
+    /// Lends.
     IVault internal vault;
+    /// Holds the pools to swap in: a Balancer vault refuses to do both at once.
+    IVault internal swapVault;
     address internal authorizer;
     address internal weth;
     IV2Factory internal v2Factory;
@@ -150,18 +234,24 @@ abstract contract Protocols is Test {
         v3Factory = IV3Factory(
             deploy(string.concat(MODULES, "@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json"), ".bytecode", "")
         );
-        string memory balancer = string.concat(MODULES, "@balancer-labs/v2-deployments/dist/tasks/");
         authorizer = deploy(
-            string.concat(balancer, "20210418-authorizer/bytecode/Authorizer.json"), ".creationCode", abi.encode(address(this))
+            string.concat(MODULES, "@balancer-labs/v2-deployments/dist/tasks/20210418-authorizer/bytecode/Authorizer.json"),
+            ".creationCode",
+            abi.encode(address(this))
         );
-        vault = IVault(
+        vault = newVault();
+        swapVault = newVault();
+        executor = newExecutor(address(vault));
+    }
+
+    function newVault() internal returns (IVault) {
+        return IVault(
             deploy(
-                string.concat(balancer, "20210418-vault/bytecode/Vault.json"),
+                string.concat(MODULES, "@balancer-labs/v2-deployments/dist/tasks/20210418-vault/bytecode/Vault.json"),
                 ".creationCode",
                 abi.encode(authorizer, weth, uint256(7776000), uint256(2592000))
             )
         );
-        executor = newExecutor(address(vault));
     }
 
     function newExecutor(address lender) internal returns (IExecutor made) {
@@ -217,13 +307,89 @@ abstract contract Protocols is Test {
         IV3Pool(pool).mint(address(this), middle - 20 * spacing, middle + 20 * spacing, amount, "");
     }
 
-    function uniswapV3MintCallback(uint256 amount0, uint256 amount1, bytes calldata) external {
-        give(IV3Pool(msg.sender).token0(), msg.sender, amount0);
-        give(IV3Pool(msg.sender).token1(), msg.sender, amount1);
+    function newPancakePool(address tokenA, uint256 amountA, address tokenB, uint256 amountB) internal returns (address pool) {
+        string memory file = string.concat(MODULES, "@pancakeswap/v3-core/artifacts/contracts/PancakeV3Pool.sol/PancakeV3Pool.json");
+        bytes memory creation = vm.parseBytes(vm.parseJsonString(vm.readFile(file), ".bytecode"));
+        (address token0, address token1) = tokenA < tokenB ? (tokenA, tokenB) : (tokenB, tokenA);
+        pool = new PancakeDeployer().deploy(creation, token0, token1, 2500, 50);
+        (uint160 price, uint128 amount) = startOf(pool, tokenA, amountA, amountB);
+        IV3Pool(pool).initialize(price);
+        IV3Pool(pool).mint(address(this), -887200, 887200, amount, "");
     }
 
-    /// Quotes revert with the amounts (data "quote"); trades pay.
+    function newAlgebraPool(address tokenA, uint256 amountA, address tokenB, uint256 amountB) internal returns (address pool) {
+        string memory core = string.concat(MODULES, "@cryptoalgebra/core/artifacts/contracts/");
+        address deployer = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
+        address factory = deploy(string.concat(core, "AlgebraFactory.sol/AlgebraFactory.json"), ".bytecode", abi.encode(deployer));
+        deploy(string.concat(core, "AlgebraPoolDeployer.sol/AlgebraPoolDeployer.json"), ".bytecode", abi.encode(factory, address(this)));
+        pool = IAlgebraFactory(factory).createPool(tokenA, tokenB);
+        (uint160 price, uint128 amount) = startOf(pool, tokenA, amountA, amountB);
+        IV3Pool(pool).initialize(price);
+        IAlgebraPool(pool).mint(address(this), address(this), -887220, 887220, amount, "");
+    }
+
+    function startOf(address pool, address tokenA, uint256 amountA, uint256 amountB) private view returns (uint160 price, uint128 amount) {
+        (uint256 amount0, uint256 amount1) = IV3Pool(pool).token0() == tokenA ? (amountA, amountB) : (amountB, amountA);
+        return (uint160(sqrt((amount1 << 96) / amount0) << 48), uint128(sqrt(amount0 * amount1)));
+    }
+
+    /// A pool of equal weights and a fee of 0.3 % in `swapVault`.
+    function newWeightedPool(address tokenA, uint256 amountA, address tokenB, uint256 amountB) internal returns (bytes32 poolId) {
+        JoinPoolRequest memory request;
+        request.assets = new address[](2);
+        request.maxAmountsIn = new uint256[](2);
+        (request.assets[0], request.assets[1]) = tokenA < tokenB ? (tokenA, tokenB) : (tokenB, tokenA);
+        (request.maxAmountsIn[0], request.maxAmountsIn[1]) = tokenA < tokenB ? (amountA, amountB) : (amountB, amountA);
+        request.userData = abi.encode(uint256(0), request.maxAmountsIn); // JoinKind.INIT
+        uint256[] memory weights = new uint256[](2);
+        weights[0] = weights[1] = 0.5e18;
+        bytes memory args =
+            abi.encode(address(swapVault), "weighted", "W", request.assets, weights, uint256(0.003e18), uint256(0), uint256(0), address(this));
+        string memory file = string.concat(MODULES, "@balancer-labs/v2-deployments/dist/tasks/20210418-weighted-pool/bytecode/WeightedPool.json");
+        poolId = IBalancerPool(deploy(file, ".creationCode", args)).getPoolId();
+        for (uint256 i; i < 2; ++i) {
+            give(request.assets[i], address(this), request.maxAmountsIn[i]);
+            (bool ok,) = request.assets[i].call(abi.encodeCall(IERC20.approve, (address(swapVault), request.maxAmountsIn[i])));
+            require(ok);
+        }
+        swapVault.joinPool(poolId, address(this), address(this), request);
+    }
+
+    function newCurvePool(bool crypto, address tokenA, uint256 amountA, address tokenB, uint256 amountB) internal returns (CurveDouble pool) {
+        address[] memory coins = new address[](2);
+        uint256[] memory worth = new uint256[](2);
+        (coins[0], coins[1], worth[0], worth[1]) = (tokenA, tokenB, amountB, amountA);
+        pool = crypto ? CurveDouble(new CurveCryptoDouble(coins, worth)) : CurveDouble(new CurveStableDouble(coins, worth));
+        give(tokenA, address(pool), amountA);
+        give(tokenB, address(pool), amountB);
+    }
+
+    function uniswapV3MintCallback(uint256 amount0, uint256 amount1, bytes calldata) external {
+        payV3(int256(amount0), int256(amount1), "");
+    }
+
+    function pancakeV3MintCallback(uint256 amount0, uint256 amount1, bytes calldata) external {
+        payV3(int256(amount0), int256(amount1), "");
+    }
+
+    function algebraMintCallback(uint256 amount0, uint256 amount1, bytes calldata) external {
+        payV3(int256(amount0), int256(amount1), "");
+    }
+
     function uniswapV3SwapCallback(int256 amount0, int256 amount1, bytes calldata data) external {
+        payV3(amount0, amount1, data);
+    }
+
+    function pancakeV3SwapCallback(int256 amount0, int256 amount1, bytes calldata data) external {
+        payV3(amount0, amount1, data);
+    }
+
+    function algebraSwapCallback(int256 amount0, int256 amount1, bytes calldata data) external {
+        payV3(amount0, amount1, data);
+    }
+
+    /// Quotes revert with the amounts (data "quote"); trades and mints pay.
+    function payV3(int256 amount0, int256 amount1, bytes memory data) private {
         if (data.length > 0) {
             bytes memory amounts = abi.encode(amount0, amount1);
             assembly {
@@ -250,6 +416,19 @@ abstract contract Protocols is Test {
         }
     }
 
+    function quoteBalancer(bytes32 poolId, address tokenIn, address tokenOut, uint256 amountIn) internal returns (uint256) {
+        BatchSwapStep[] memory steps = new BatchSwapStep[](1);
+        steps[0] = BatchSwapStep(poolId, 0, 1, amountIn, "");
+        address[] memory assets = new address[](2);
+        (assets[0], assets[1]) = (tokenIn, tokenOut);
+        // More than the vault gives in one swap is an error there, nothing here.
+        try swapVault.queryBatchSwap(0, steps, assets, FundManagement(address(this), false, address(this), false)) returns (int256[] memory deltas) {
+            return uint256(-deltas[1]);
+        } catch {
+            return 0;
+        }
+    }
+
     function zeroForOneOf(address pool, address tokenIn) internal view returns (bool) {
         return IV2Pair(pool).token0() == tokenIn;
     }
@@ -258,16 +437,25 @@ abstract contract Protocols is Test {
         return (zeroForOneOf(pool, tokenIn) ? ZERO_FOR_ONE : 0) | (index << 4);
     }
 
-    function v2Pay(address pair, address tokenIn, uint8 index, uint256 amountIn, uint256 amountOut, uint8 more) internal view returns (bytes memory) {
-        return abi.encodePacked(flagsOf(pair, tokenIn, index) | PAY | more, pair, uint128(amountOut), uint128(amountIn));
+    function v2(address pair, address tokenIn, uint8 index, uint256 amountIn, uint256 amountOut) internal view returns (bytes memory) {
+        return abi.encodePacked(flagsOf(pair, tokenIn, index) | V2, pair, uint128(amountOut), uint128(amountIn));
     }
 
-    function v2Paid(address pair, address tokenIn, uint256 amountOut, uint8 more) internal view returns (bytes memory) {
-        return abi.encodePacked(flagsOf(pair, tokenIn, 0) | more, pair, uint128(amountOut));
+    /// Takes the output of the command before it.
+    function v2Forwarded(address pair, address tokenIn, uint256 amountOut) internal view returns (bytes memory) {
+        return abi.encodePacked(flagsOf(pair, tokenIn, 0) | V2_FORWARDED, pair, uint128(amountOut));
     }
 
-    function v3(address pool, address tokenIn, uint8 index, uint256 amountIn, uint256 minOut, uint8 more) internal view returns (bytes memory) {
-        return abi.encodePacked(flagsOf(pool, tokenIn, index) | V3 | more, pool, uint128(amountIn), uint128(minOut));
+    function v3(address pool, address tokenIn, uint8 index, uint256 amountIn, uint256 minOut) internal view returns (bytes memory) {
+        return abi.encodePacked(flagsOf(pool, tokenIn, index) | V3, pool, uint128(minOut), uint128(amountIn));
+    }
+
+    function balancer(address target, bytes32 poolId, uint8 index, address tokenOut, uint256 amountIn, uint256 minOut) internal pure returns (bytes memory) {
+        return abi.encodePacked(BALANCER_V2 | (index << 4), target, uint128(minOut), uint128(amountIn), poolId, tokenOut);
+    }
+
+    function curve(address pool, uint8 detail, uint8 index, uint8 i, uint8 j, uint256 amountIn, uint256 minOut) internal pure returns (bytes memory) {
+        return abi.encodePacked(CURVE | detail | (index << 4), pool, uint128(minOut), uint128(amountIn), i, j);
     }
 
     function newPlan(address loanToken, uint256 loanAmount) internal view returns (Plan memory plan) {

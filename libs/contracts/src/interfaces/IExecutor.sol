@@ -23,11 +23,12 @@ interface IExecutor {
     error ZeroAddress();
     /// @notice Mined later than the plan allowed: its amounts belong to an older state.
     error PlanExpired(uint256 validUntilBlock, uint256 blockNumber);
-    /// @notice The bytes are not a plan: truncated, without a loan, or naming a token outside the plan's table.
+    /// @notice The bytes are not a plan: truncated, without a loan, with a command of no known form, naming a token outside the plan's table, or forwarding
+    /// what cannot be forwarded.
     error MalformedPlan();
     /// @notice A loan that this contract did not ask for, now, with these bytes.
     error UnexpectedLoan(address caller);
-    /// @notice A swap callback from anything but the pool being swapped in at this moment.
+    /// @notice A swap callback, or any call of a function that is not here, from anything but the V3 pool being swapped in at this moment.
     error UnexpectedCallback(address caller);
     /// @notice A pool asked for more than its command allows (or for nothing).
     error PaymentNotAllowed(address pool, int256 asked, uint256 allowed);
@@ -35,6 +36,9 @@ interface IExecutor {
     error OutputBelowMinimum(address pool, uint256 amountOut, uint256 amountOutMin);
     error SwapFailed(address pool);
     error TransferFailed(address token, address to, uint256 amount);
+    error ApprovalFailed(address token, address spender, uint256 amount);
+    /// @notice A pool collected less than it was allowed to (or the token does not count allowances down): nothing of an allowance may remain.
+    error AllowanceLeft(address token, address spender, uint256 allowance);
     error BalanceUnreadable(address token);
     /// @notice After everything was paid, less was left than the plan demands.
     error ProfitBelowMinimum(uint256 balanceBefore, uint256 balanceAfter, uint256 minProfit);

@@ -11,7 +11,7 @@ import type { Address } from "#libs/units/brand.ts";
 
 /** Another seed is another run: SEED=7 npx vitest run libs/dex/slipstream */
 const SEED = process.env.SEED ?? "1";
-const SIZE = { rounds: 15, steps: 4, quotes: 350 };
+const SIZE = { rounds: 12, steps: 5, quotes: 350 };
 const QUOTES = SIZE.rounds * SIZE.quotes;
 /** The average's length in the dynamic module: half of it in slots is what a pool must remember. */
 const SECONDS_AGO = 60;
@@ -194,4 +194,5 @@ test("the fee of a coming block is what the pool takes in it, for each second of
 }, 60_000);
 
 test("the factory's pools are described and listed, others are not", () => market.expectDescribed());
+test("the pools say of themselves what they pay, or that they take less", () => market.expectAnswered());
 test("what is no pool is not live, and quotes nothing", () => market.expectNobody());

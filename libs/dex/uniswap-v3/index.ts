@@ -1,93 +1,96 @@
-import { readTicks } from "#libs/contracts/tick-lens.ts";
+import type { DexDeployment } from "#libs/chains/chain.ts";
+import type { V3PoolTicks } from "#libs/contracts/tick-lens.ts";
 import { askConcentrated } from "#libs/dex/concentrated/ask.ts";
-import { applyBurn, applyInitialize, applyMint, applySwap, type RangesState, rangesFamily } from "#libs/dex/concentrated/ranges.ts";
+import { applyLiquidity, type RangesState, rangesFamily, undoOf } from "#libs/dex/concentrated/ranges.ts";
+import { applyV3Log, decodeV3PoolCreated, describeV3Pools, type PoolKey, readV3Pools, V3_TOPICS } from "#libs/dex/concentrated/v3.ts";
 import type { Family } from "#libs/dex/family.ts";
-import { addressAt, addressOfTopic, addressWord, int24Of, isWord, padWord, uintAt, wordAt } from "#libs/evm/hex.ts";
+import { addressAt, int24Of, uintAt } from "#libs/evm/hex.ts";
 import { asAddress } from "#libs/units/brand.ts";
-import { InvariantError } from "#libs/units/invariant.ts";
-import type { RangesStateRow, TickRow } from "#proto/pool/v1/state.ts";
+import { invariant } from "#libs/units/invariant.ts";
 
-/** keccak256("PoolCreated(address,address,uint24,int24,address)") */
-const POOL_CREATED = "0x783cca1c0412dd0d695e784568c96da2e9c22ff989357a2e8b1d9b2b4e6b7118";
-/** keccak256("Initialize(uint160,int24)") */
-const INITIALIZE = "0x98636036cb66a9c19a37435efc1e90142190214e8abeb821bdba3f2990dd4c95";
-/** keccak256("Swap(address,address,int256,int256,uint160,uint128,int24)") */
-const SWAP = "0xc42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67";
-/** keccak256("Mint(address,address,int24,int24,uint128,uint256,uint256)") */
-const MINT = "0x7a53080ba414158be7ec69b987b5fb7d07dee101fe85488f0853ae16239d0bde";
-/** keccak256("Burn(address,int24,int24,uint128,uint256,uint256)") */
-const BURN = "0x0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c";
+/** keccak256("SetFee(uint24,uint24)"): the fee before and after. */
+const SET_FEE = "0x0eb63f4a36d6bdeee05aa00020a97d80c3e84f1b5b3ebf345fb67262e62b0f33";
+/** keccak256("FeeAdjustment(uint24,uint24)"): the fee before and after, from the pool. */
+const FEE_ADJUSTMENT = "0x0cba87189055d3b5ab05c96fbd641bc766576c9e7cf0d195bdfb58a0c6a6df24";
+/** keccak256("FeeAdjustment(address,uint24)"): the pool and its fee, from the factory. */
+const FACTORY_FEE_ADJUSTMENT = "0xe4accbaee82fb833ac207d4c4454c5a04e85f5e1e9a20a9e2c98e54e8706ff2b";
+/** keccak256("Mint(address,address,uint256,int24,int24,uint128,uint256,uint256)"): Uniswap's event with the position's index after the sender. */
+const MINT_INDEXED = "0xd78218c0d304e8893cb3200abe394bbc8d5b7804d9c51f236df9fdcf481d02d3";
 
-const SELECTORS = {
-  /** token0() */ token0: "0x0dfe1681",
-  /** token1() */ token1: "0xd21220a7",
-  /** fee() */ fee: "0xddca3f43",
-  /** tickSpacing() */ tickSpacing: "0xd0c93a7c",
-  /** getPool(address,address,uint24) */ getPool: "0x1698ee82",
-} as const;
+interface Variant {
+  /** Topics beside those that all variants have. */
+  readonly topics: readonly string[];
+  /** What the factory tells pools of the same tokens apart by. */
+  readonly key: PoolKey;
+  /** Fees that pools begin with, where the key is a fee that changes afterwards. */
+  readonly firstFees?: readonly bigint[];
+  /** Where the present fee is, when not where the lens looks for it. */
+  readonly feePips?: (read: V3PoolTicks) => number | null;
+}
 
-/** Uniswap V3 and forks with its events and fee. Source: v3-core UniswapV3Pool.sol, UniswapV3Factory.sol. Protocol fees do not move quotes. */
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  "uniswap-v3": { topics: [], key: "fee" },
+  /** The fee is the third of four words of slot0, and a fee setter changes it. Source: SolidlyV3Pool.sol, SolidlyV3Factory.sol. */
+  "solidly-v3": {
+    topics: [SET_FEE],
+    key: "tickSpacing",
+    feePips: ({ slot, sqrtPriceX96 }) => (slot.words === 4 || sqrtPriceX96 === 0n ? slot.third : null),
+  },
+  /** The factory changes the fee, which currentFee() says. Source: RamsesV2Pool.sol, RamsesV2Factory.sol; boosted liquidity divides rewards, not swaps. */
+  "ramses-cl": { topics: [FEE_ADJUSTMENT], key: "fee", firstFees: [50n, 100n, 250n, 500n, 3_000n, 10_000n] },
+  /** Source: RamsesV3Pool.sol, ProtocolActions.setFee, RamsesV3Factory.setFee: pool and factory each announce a new fee. */
+  "ramses-v3": { topics: [MINT_INDEXED, FEE_ADJUSTMENT, FACTORY_FEE_ADJUSTMENT], key: "tickSpacing" },
+};
+
+function variantOf({ id, variant }: DexDeployment): Variant {
+  const found = VARIANTS[variant];
+  invariant(found !== undefined, `${id}: uniswap-v3 has no variant ${variant}`);
+  return found;
+}
+
+/**
+ * Uniswap V3 and forks with its events, or nearly. All variants swap by the same mathematics at one fee, read once at the start of a swap; protocol fees are a
+ * part of that fee and move no quote. Source: v3-core UniswapV3Pool.sol, UniswapV3Factory.sol.
+ */
 export const uniswapV3: Family<"uniswap-v3", RangesState> = {
   ...rangesFamily,
   id: "uniswap-v3",
-  variants: ["uniswap-v3"],
-  topics: () => ({ created: [POOL_CREATED], state: [INITIALIZE, SWAP, MINT, BURN] }),
-  decodeCreated: ([, topics, data]) => ({
-    pool: asAddress(addressAt(data, 1)),
-    tokens: [asAddress(addressOfTopic(topics[1] as string)), asAddress(addressOfTopic(topics[2] as string))],
-    facts: { tickSpacing: int24Of(wordAt(data, 0)) },
+  variants: Object.keys(VARIANTS),
+  topics: (deployment) => ({
+    created: [V3_TOPICS.poolCreated],
+    state: [V3_TOPICS.initialize, V3_TOPICS.swap, V3_TOPICS.mint, V3_TOPICS.burn, ...variantOf(deployment).topics],
   }),
-  async describe(reader, { factory }, pools) {
-    const asked = [SELECTORS.token0, SELECTORS.token1, SELECTORS.tickSpacing, SELECTORS.fee];
-    const answers = await reader.multicall(pools.flatMap((pool) => asked.map((data) => ({ target: pool, data }))));
-    const found = pools.map((pool, index) => {
-      const words = answers.slice(asked.length * index, asked.length * (index + 1));
-      if (!words.every(isWord)) return null;
-      const [token0, token1, tickSpacing, fee] = words as [string, string, string, string];
-      const tokens = [asAddress(addressAt(token0, 0)), asAddress(addressAt(token1, 0))];
-      return { info: { pool, tokens, facts: { tickSpacing: int24Of(wordAt(tickSpacing, 0)) } }, fee: uintAt(fee, 0) };
-    });
-    const known = found.filter((each) => each !== null);
-    const owned = await reader.multicall(
-      known.map(({ info: { tokens }, fee }) => ({
-        target: factory,
-        data: `${SELECTORS.getPool}${tokens.map(addressWord).join("")}${padWord(fee)}`,
-      })),
-    );
-    const own = new Set(known.filter(({ info }, index) => isWord(owned[index]) && addressAt(owned[index], 0) === info.pool));
-    return found.map((each) => (each !== null && own.has(each) ? each.info : null));
+  decodeCreated: decodeV3PoolCreated,
+  describe(reader, deployment, pools) {
+    const { key, firstFees } = variantOf(deployment);
+    return describeV3Pools(reader, deployment.factory, pools, key, firstFees);
   },
-  poolOf: ([address]) => asAddress(address),
+  poolOf([address, topics, data], { factory }) {
+    if (topics[0] !== FACTORY_FEE_ADJUSTMENT) return asAddress(address);
+    return address === factory ? asAddress(addressAt(data, 0)) : null;
+  },
   applyLog(info, state, log) {
-    switch (log[1][0]) {
-      case INITIALIZE:
-        return applyInitialize(info, state, log);
-      case SWAP:
-        return applySwap(info, state, log);
-      case MINT:
-        return applyMint(info, state, log);
-      case BURN:
-        return applyBurn(info, state, log);
+    const [, topics, data] = log;
+    switch (topics[0]) {
+      case SET_FEE:
+      case FEE_ADJUSTMENT:
+      case FACTORY_FEE_ADJUSTMENT: {
+        const before = undoOf(info, state);
+        const fee = Number(uintAt(data, 1));
+        state.feePips[0] = fee;
+        state.feePips[1] = fee;
+        return before;
+      }
+      case MINT_INDEXED:
+        return applyLiquidity(info, state, {
+          lower: int24Of(topics[2] as string),
+          upper: int24Of(topics[3] as string),
+          amount: uintAt(data, 2),
+        });
       default:
-        throw new InvariantError(`uniswap-v3: no state event ${log[1][0]}`);
+        return applyV3Log(info, state, log);
     }
   },
-  async read(reader, _, pools) {
-    const states = await readTicks(
-      pools.map(({ pool }) => pool),
-      (data) => reader.call(null, data),
-    );
-    return states.map(
-      ({ pool, sqrtPriceX96, tick, liquidity, feePips, ticks }): RangesStateRow => [
-        pool,
-        sqrtPriceX96.toString(),
-        tick,
-        liquidity.toString(),
-        feePips ?? 0,
-        feePips ?? 0,
-        ticks.map((each): TickRow => [each.tick, each.liquidityNet.toString(), each.liquidityGross.toString()]),
-      ],
-    );
-  },
+  read: (reader, deployment, pools) => readV3Pools(reader, pools, variantOf(deployment).feePips),
   ask: (client, at, _, questions) => askConcentrated(client, at, questions),
 };

@@ -2,7 +2,7 @@ import { fc, test } from "@fast-check/vitest";
 import { Interface } from "ethers";
 import { expect } from "vitest";
 import { type RangesState, sortTicks } from "#libs/dex/concentrated/ranges.ts";
-import { swapExactIn } from "#libs/dex/concentrated/swap-math.ts";
+import { swapExactIn, swapExactOut } from "#libs/dex/concentrated/swap-math.ts";
 import { getSqrtRatioAtTick, MAX_TICK, MIN_TICK } from "#libs/dex/concentrated/tick-math.ts";
 import { towards } from "#libs/dex/testing.ts";
 import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
@@ -168,6 +168,31 @@ test.prop([pool, amountIn, fc.boolean()])("a quote is all or nothing", (each, am
     amountInUsed === amount ? amountOut : 0n,
   );
 });
+
+const swapOut = ({ info, state }: Pick<Pool, "info" | "state">, amount: bigint, zeroForOne: boolean) =>
+  swapExactOut(state, { amountOut: amount, zeroForOne, feePips: state.feePips[0], tickSpacing: info.facts.tickSpacing });
+
+test.prop([pool, amountIn, fc.boolean()])("what an input pays costs no more than that input", (each, amount, zeroForOne) => {
+  const there = swap(each, amount, zeroForOne);
+  fc.pre(there.amountOut > 0n);
+  const { amountIn: cost, amountOutPaid } = swapOut(each, there.amountOut, zeroForOne);
+  expect(amountOutPaid).toBe(there.amountOut);
+  expect(cost <= there.amountInUsed).toBe(true);
+});
+
+test.prop([pool, amountIn, amountIn, fc.boolean()])(
+  "more out never costs less, and no more is paid than asked for or held",
+  (each, amount, more, zeroForOne) => {
+    const first = swapOut(each, amount, zeroForOne);
+    const second = swapOut(each, amount + more, zeroForOne);
+    expect(second.amountIn >= first.amountIn && second.amountOutPaid >= first.amountOutPaid).toBe(true);
+    const { amount0, amount1 } = holdings(each);
+    expect(first.amountOutPaid <= amount && first.amountOutPaid <= (zeroForOne ? amount1 : amount0)).toBe(true);
+    expect(uniswapV3.quoteExactOut?.(each.info, each.state, { amountOut: amount, ...towards(zeroForOne) })).toBe(
+      first.amountOutPaid === amount ? first.amountIn : 0n,
+    );
+  },
+);
 
 /** Logs that a pool could write: burns take back what was minted, swaps leave the liquidity that the ticks add up to. */
 const logs: fc.Arbitrary<LogRow[]> = fc

@@ -100,11 +100,11 @@ export class Budget {
 /** A provider counts by key, not by actor: all clients of an endpoint in this process share what it allows. */
 const shared = new Map<string, Budget>();
 
-export function sharedBudget(chain: string, config: EndpointConfig): Budget {
+export function sharedBudget(chain: string, config: EndpointConfig, clock: Clock = monotonic): Budget {
   const key = `${chain} ${config.url}`;
   let found = shared.get(key);
   if (found === undefined) {
-    found = new Budget(chain, config);
+    found = new Budget(chain, config, clock);
     shared.set(key, found);
   }
   return found;

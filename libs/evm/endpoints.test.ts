@@ -4,7 +4,7 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { afterEach, describe, expect, test } from "vitest";
 import { freePort } from "#libs/actor/free-port.ts";
-import { sharedBudget } from "#libs/evm/budget.ts";
+import { type EndpointConfig, type EndpointInput, sharedBudget } from "#libs/evm/budget.ts";
 import { Endpoints } from "#libs/evm/endpoints.ts";
 import { toHex } from "#libs/evm/hex.ts";
 import { RpcError } from "#libs/evm/rpc.ts";
@@ -102,17 +102,41 @@ test("an endpoint of another chain is refused; one that is silent is told of whi
   await expect(new Endpoints([await dead(), await dead()], "test").check({ key: "test", chainId: 1 }, () => {})).rejects.toThrow("none of");
 });
 
-/** A budget's clock is the shared one's: these tests say what an endpoint is like instead of waiting for it. */
+/** Endpoints whose time passes as the test says, and what is known of them. */
+function clocked(endpoints: readonly EndpointInput[]) {
+  const clock = new FakeClock();
+  const made = new Endpoints(endpoints, "test", { clock });
+  const slowAnswers = (url: string, method: string, ms: number) => {
+    for (let count = 0; count < 40; count++) healthOf(url).succeeded(method, ms, clock.now());
+  };
+  /** Time passes until it is settled. */
+  const settled = async <Result>(attempt: Promise<Result>): Promise<Result> => {
+    let done = false;
+    const mark = () => {
+      done = true;
+    };
+    attempt.then(mark, mark);
+    while (!done) {
+      await later(1, null);
+      clock.advance(10);
+    }
+    return attempt;
+  };
+  return { clock, endpoints: made, slowAnswers, settled };
+}
 const healthOf = (url: string) => sharedBudget("test", { url }).health;
-const slowAnswers = (url: string, method: string, ms: number) => {
-  for (let count = 0; count < 40; count++) healthOf(url).succeeded(method, ms, performance.now());
-};
 const later = <Value>(ms: number, value: Value) => new Promise<Value>((resolve) => setTimeout(resolve, ms, value));
+async function until(condition: () => boolean, what = "what was waited for"): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    if (tries > 1_000) throw new Error(`never came: ${what}`);
+    await later(10, null);
+  }
+}
 
 describe("which endpoint is asked", () => {
   test("not one that is slow while another is not, but one that is only a little slower", async () => {
     const [first, second] = [await serve(() => 1), await serve(() => 2)];
-    const endpoints = new Endpoints([first.url, second.url], "test");
+    const { endpoints, slowAnswers } = clocked([first.url, second.url]);
     slowAnswers(first.url, "eth_a", 200);
     slowAnswers(first.url, "eth_b", 900);
     for (const method of ["eth_a", "eth_b"]) slowAnswers(second.url, method, 20);
@@ -124,7 +148,7 @@ describe("which endpoint is asked", () => {
     for (const flaw of ["lagging", "disagreeing"] as const) {
       let broken = false;
       const [first, second] = [await serve(() => 1), await serve(() => (broken ? new Raw("", 500) : 2))];
-      const endpoints = new Endpoints([first.url, second.url], "test");
+      const { endpoints } = clocked([first.url, second.url]);
       healthOf(first.url)[flaw] = true;
       expect(await endpoints.send("eth_x")).toBe(2);
       broken = true;
@@ -134,29 +158,52 @@ describe("which endpoint is asked", () => {
 
   test("not one whose rate is used up while another has some left", async () => {
     const [first, second] = [await serve(() => 1), await serve(() => 2)];
-    const endpoints = new Endpoints([{ url: first.url, requestsPerSecond: 1 }, second.url], "test");
-    const answers = await Promise.all([1, 2, 3, 4].map(() => endpoints.send("eth_x")));
-    expect(answers).toEqual([1, 2, 2, 2]);
+    const { endpoints, clock } = clocked([{ url: first.url, requestsPerSecond: 2 }, second.url]);
+    expect(await Promise.all([1, 2, 3, 4].map(() => endpoints.send("eth_x")))).toEqual([1, 1, 2, 2]);
+    clock.advance(500);
+    expect(await Promise.all([1, 2].map(() => endpoints.send("eth_x")))).toEqual([1, 2]);
+  });
+
+  test("another after a fault, and the first again after its rest, once it answers", async () => {
+    let broken = true;
+    const first = await serve(() => (broken ? new Raw("", 500) : 1));
+    const second = await serve(() => 2);
+    const { endpoints, clock } = clocked([first.url, second.url]);
+    for (const [restMs, asked] of [
+      [1_000, 1],
+      [2_000, 2],
+      [4_000, 3],
+    ] as const) {
+      for (let count = 0; count < 3; count++) expect(await endpoints.send("eth_x")).toBe(2);
+      clock.advance(restMs - 1);
+      expect(await endpoints.send("eth_x")).toBe(2);
+      expect(first.requests).toHaveLength(asked);
+      clock.advance(1);
+    }
+    broken = false;
+    expect(await endpoints.send("eth_x")).toBe(1);
   });
 
   test("another after HTTP 429, and the limited one again after its pause", async () => {
     let limited = true;
-    const first = await serve(() => (limited ? new Raw("", 429, { "retry-after": "0.2" }) : 1));
+    const first = await serve(() => (limited ? new Raw("", 429, { "retry-after": "2" }) : 1));
     const second = await serve(() => 2);
-    const endpoints = new Endpoints([first.url, second.url], "test");
+    const { endpoints, clock } = clocked([first.url, second.url]);
     expect(await endpoints.send("eth_x")).toBe(2);
     limited = false;
+    clock.advance(1_999);
     expect(await endpoints.send("eth_x")).toBe(2);
-    await later(250, null);
+    clock.advance(1);
     expect(await endpoints.send("eth_x")).toBe(1);
   });
 
-  test("the same again after its pause when it is the only one", async () => {
+  test("the same again after its pause when there is no other that answers", async () => {
     let refusals = 2;
-    const only = await serve(() => (refusals-- > 0 ? new Raw("", 429, { "retry-after": "0.05" }) : 1));
-    expect(await new Endpoints([only.url], "test").send("eth_x")).toBe(1);
+    const only = await serve(() => (refusals-- > 0 ? new Raw("", 429, { "retry-after": "3" }) : 1));
+    const { endpoints, settled } = clocked([only.url, await dead()]);
+    expect(await settled(endpoints.send("eth_x"))).toBe(1);
     refusals = 99;
-    await expect(new Endpoints([only.url], "test").send("eth_x")).rejects.toMatchObject({ code: "rpc-rate-limited" });
+    await expect(settled(endpoints.send("eth_x"))).rejects.toMatchObject({ code: "rpc-rate-limited" });
     expect(only.requests).toHaveLength(3 + 3);
   });
 
@@ -227,74 +274,134 @@ describe("logs over a range", () => {
 });
 
 describe("a hedged read", () => {
-  /** Two endpoints of which the first hangs on what `hangs` says, after it was known to be fast. */
-  async function pair(answers: { readonly second?: (method: string) => unknown; readonly first?: () => Promise<unknown> } = {}) {
-    const first = await serve(answers.first ?? (() => never()));
-    const second = await serve(answers.second ?? (() => 2));
-    for (const method of ["eth_call", "eth_sendRawTransaction", "eth_getLogs"]) slowAnswers(first.url, method, 5);
-    return { first, second, endpoints: new Endpoints([first.url, second.url], "test") };
+  /** Two endpoints. The first answered in 50 ms so far, and now answers when the test says. */
+  async function pair(second: (method: string) => unknown = () => 2, limits: Partial<EndpointConfig> = {}) {
+    const open: ((answer: unknown) => void)[] = [];
+    const servers = [await serve(() => new Promise((resolve) => open.push(resolve))), await serve(second)] as const;
+    const { clock, endpoints, slowAnswers } = clocked([servers[0].url, { url: servers[1].url, ...limits }]);
+    for (const method of ["eth_call", "eth_sendRawTransaction", "eth_getLogs"]) slowAnswers(servers[0].url, method, 50);
+    return {
+      clock,
+      endpoints,
+      first: servers[0],
+      second: servers[1],
+      async asked(count: number) {
+        await until(() => servers[0].requests.length === count, `request ${count}`);
+      },
+      answer: (result: unknown) => {
+        for (const resolve of open.splice(0)) resolve(result);
+      },
+    };
   }
 
   test("is answered by the second endpoint when the first takes longer than it did for 95 of 100", async () => {
-    const { first, second, endpoints } = await pair();
+    const { clock, first, second, endpoints, asked } = await pair();
     const before = await hedgesWon("second");
-    expect(await endpoints.for("simulation").send("eth_call", ["x"])).toBe(2);
+    const answer = endpoints.for("simulation").send("eth_call", ["x"]);
+    await asked(1);
+    clock.advance(49);
+    await later(20, null);
+    expect(second.requests).toEqual([]);
+    clock.advance(1);
+    expect(await answer).toBe(2);
     expect([first.requests, second.requests]).toEqual([[{ method: "eth_call", params: ["x"] }], [{ method: "eth_call", params: ["x"] }]]);
     expect(await hedgesWon("second")).toBe(before + 1);
     // Slow is no fault.
-    expect(healthOf(first.url).resting(performance.now())).toBe(false);
+    expect(healthOf(first.url).failing(clock.now())).toBe(false);
   });
 
-  test("does not ask a second endpoint when the first is as fast as ever", async () => {
-    const { second, endpoints, first } = await pair({ first: async () => 1 });
-    slowAnswers(first.url, "eth_call", 100);
-    for (let count = 0; count < 20; count++) expect(await endpoints.send("eth_call")).toBe(1);
-    await later(150, null);
+  test("does not ask a second endpoint when the first answers in time", async () => {
+    const { clock, second, endpoints, asked, answer } = await pair();
+    for (let count = 1; count <= 20; count++) {
+      const answered = endpoints.send("eth_call");
+      await asked(count);
+      answer(1);
+      expect(await answered).toBe(1);
+      clock.advance(100);
+    }
+    await later(20, null);
     expect(second.requests).toEqual([]);
   });
 
   test("is given up at the endpoint that lost", async () => {
-    const { first, endpoints } = await pair();
+    const { clock, first, endpoints, asked } = await pair();
     const gone = new Promise<void>((resolve) => first.onGivenUp(resolve));
-    expect(await endpoints.send("eth_call")).toBe(2);
+    const answer = endpoints.send("eth_call");
+    await asked(1);
+    clock.advance(50);
+    expect(await answer).toBe(2);
     await gone;
   });
 
   test("takes the first's answer when the second only refuses", async () => {
-    const { second, endpoints } = await pair({
-      first: () => later(150, 1),
-      second: () => Promise.reject(new Refusal("the method does not exist", -32_601)),
-    });
-    expect(await endpoints.send("eth_call")).toBe(1);
-    expect(second.requests).toHaveLength(1);
+    const before = await hedgesWon("first");
+    const { clock, second, endpoints, asked, answer } = await pair(() => Promise.reject(new Refusal("the method does not exist", -32_601)));
+    const answered = endpoints.send("eth_call");
+    await asked(1);
+    clock.advance(50);
+    await until(() => second.requests.length === 1);
+    await later(20, null);
+    answer(1);
+    expect(await answered).toBe(1);
+    expect(await hedgesWon("first")).toBe(before + 1);
+  });
+
+  test("takes a refusal of the first as the answer it is", async () => {
+    const { clock, second, endpoints, asked, answer } = await pair(never);
+    const answered = endpoints.send("eth_call");
+    await asked(1);
+    clock.advance(50);
+    await until(() => second.requests.length === 1);
+    answer(new Raw('{"jsonrpc":"2.0","id":1,"error":{"code":3,"message":"execution reverted"}}'));
+    await expect(answered).rejects.toBeInstanceOf(RpcError);
   });
 
   test("fails over as usual when both fail", async () => {
-    const { endpoints } = await pair({ first: () => later(60, new Raw("", 500)), second: () => new Raw("", 500) });
-    await expect(endpoints.send("eth_call")).rejects.toMatchObject({ code: "rpc-http-status" });
+    const { clock, second, endpoints, asked, answer } = await pair(() => new Raw("", 500));
+    const answered = endpoints.send("eth_call");
+    await asked(1);
+    clock.advance(50);
+    await until(() => second.requests.length === 1);
+    answer(new Raw("", 500));
+    await expect(answered).rejects.toMatchObject({ code: "rpc-http-status" });
   });
 
   test("is no transaction, and nothing that can wait", async () => {
-    const { second, endpoints } = await pair({ first: () => later(60, 1) });
-    expect(await endpoints.for("submission").send("eth_sendRawTransaction", ["0x"])).toBe(1);
-    expect(await endpoints.for("discovery").send("eth_getLogs", [{}])).toBe(1);
+    const { clock, second, endpoints, asked, answer } = await pair();
+    const sent = [endpoints.for("submission").send("eth_sendRawTransaction", ["0x"]), endpoints.for("discovery").send("eth_getLogs", [{}])];
+    await asked(2);
+    clock.advance(10_000);
+    answer(1);
+    expect(await Promise.all(sent)).toEqual([1, 1]);
     expect(second.requests).toEqual([]);
   });
 
   test("is one of ten at most, after the first ten", async () => {
-    const { second, endpoints } = await pair({ first: () => later(30, 1), second: () => never() });
-    const answers = Array.from({ length: 110 }, () => endpoints.send("eth_call"));
-    await Promise.all(answers);
-    expect(second.requests.length).toBeGreaterThanOrEqual(10);
-    expect(second.requests.length).toBeLessThanOrEqual(10 + 11);
+    const { clock, second, endpoints, asked, answer } = await pair(never);
+    for (const [count, total] of [
+      [40, 40],
+      [55, 95],
+      [4, 99],
+    ] as const) {
+      const sent = Array.from({ length: count }, () => endpoints.send("eth_call"));
+      await asked(total);
+      clock.advance(50);
+      await later(50, null);
+      answer(1);
+      await Promise.all(sent);
+    }
+    expect(second.requests).toHaveLength(10 + 5);
   });
 
   test("does not wait for the second endpoint's rate", async () => {
-    const first = await serve(() => later(80, 1));
-    const second = await serve(() => 2);
-    slowAnswers(first.url, "eth_call", 5);
-    const endpoints = new Endpoints([first.url, { url: second.url, requestsPerSecond: 1 }], "test");
-    expect(await Promise.all([endpoints.send("eth_call"), endpoints.send("eth_call")])).toEqual([2, 1]);
+    const { clock, second, endpoints, asked, answer } = await pair(() => 2, { requestsPerSecond: 1 });
+    const sent = [endpoints.send("eth_call"), endpoints.send("eth_call")];
+    await asked(2);
+    clock.advance(50);
+    expect(await sent[0]).toBe(2);
+    answer(1);
+    expect(await sent[1]).toBe(1);
+    expect(second.requests).toHaveLength(1);
   });
 });
 
@@ -378,12 +485,6 @@ describe("a quorum", () => {
       pollMs: 10,
       onFault: (cause) => faults.push(cause.message),
     });
-    const until = async (condition: () => boolean) => {
-      for (let tries = 0; !condition(); tries++) {
-        if (tries > 300) throw new Error(`never came: ${heads} ${faults}`);
-        await later(10, null);
-      }
-    };
     await until(() => heads.includes("a1"));
     // One that sees blocks that nobody else has.
     hashes[0] = "z";
@@ -422,29 +523,28 @@ test("heads are taken from another endpoint when the followed one falls behind",
   const from: number[] = [];
   const faults: string[] = [];
   const stop = endpoints.followHeads((header) => from.push((header as { from: number }).from), {
-    pollMs: 20,
+    pollMs: 200,
     onFault: (cause) => faults.push(cause.message),
   });
-  const until = async (condition: () => boolean) => {
-    for (let tries = 0; !condition(); tries++) {
-      if (tries > 300) throw new Error(`never came: ${from} ${faults}`);
-      await later(10, null);
-    }
+  /** While no request to the followed one is under way, which would seem to take as long. */
+  const comparison = async () => {
+    const heads = from.length;
+    await until(() => from.length > heads, "a head");
+    clock.advance(15_000);
   };
-  await until(() => from.length > 0);
   numbers[1] = 11;
-  clock.advance(15_000);
-  await until(() => nodes[1]?.requests.length === 1);
-  await later(30, null);
+  await comparison();
+  await until(() => nodes[1]?.requests.length === 1, "a comparison");
+  await later(300, null);
   expect(new Set(from)).toEqual(new Set([0]));
   numbers[1] = 200;
-  clock.advance(15_000);
-  await until(() => from.includes(1));
+  await comparison();
+  await until(() => from.includes(1), "a head of the second endpoint");
   expect(faults).toEqual([expect.stringMatching(/is 190 blocks behind/)]);
   // It has caught up: being preferred, it is followed again.
   numbers[0] = 200;
-  clock.advance(15_000);
-  await until(() => from.at(-1) === 0);
+  await comparison();
+  await until(() => from.at(-1) === 0, "a head of the first endpoint again");
   stop();
 });
 

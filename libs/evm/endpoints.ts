@@ -24,6 +24,8 @@ const COMPARE_HEADS_MS = 15_000;
 /** Of all reads at most so many are asked twice: about as many as are slower than the 95th percentile, and again as many for a bad hour. */
 const HEDGED_SHARE = 0.1;
 const HEDGES_IN_A_ROW = 10;
+/** Below it a second request costs more than it gains. */
+const HEDGE_AFTER_MS_MIN = 5;
 /** When every endpoint limits its rate: so often all are asked again after the pause that they want. */
 const LIMITED_ROUNDS = 3;
 const LIMITED_WAIT_MS = 10_000;
@@ -75,7 +77,7 @@ export class Endpoints implements Rpc {
         "chains.<key>.rpcQuorum is 1, or more than half of the endpoints and at most all",
       );
     this.#clients = named(endpoints).map(
-      (endpoint) => new RpcClient(endpoint, chain, { purpose: this.#purpose, budget: sharedBudget(chain, endpoint) }),
+      (endpoint) => new RpcClient(endpoint, chain, { purpose: this.#purpose, budget: sharedBudget(chain, endpoint, this.#clock) }),
     );
   }
 
@@ -125,7 +127,7 @@ export class Endpoints implements Rpc {
       this.#hedges = Math.min(HEDGES_IN_A_ROW, this.#hedges + HEDGED_SHARE);
       if (hedgeAfterMs === null || next === undefined) return ask(client, { purpose });
       return this.#hedged<Result>(
-        hedgeAfterMs,
+        Math.max(HEDGE_AFTER_MS_MIN, hedgeAfterMs),
         (signal) => ask(client, { purpose, signal }),
         (signal) => {
           const second = next.trySend<Result>(method, params, { purpose, signal });
@@ -149,8 +151,8 @@ export class Endpoints implements Rpc {
           return await ask(client, order[index + 1]);
         } catch (cause) {
           if (cause instanceof Behind) behind ??= cause;
-          else if (cause instanceof RetryableError) fault = cause;
-          else throw cause;
+          else if (!(cause instanceof RetryableError)) throw cause;
+          else if (!(fault instanceof RateLimitedError)) fault = cause;
         }
       }
       if (behind !== null) {
@@ -219,13 +221,17 @@ export class Endpoints implements Rpc {
   }
 
   /** Who is asked first, second, … */
-  #order(method: string, clients: readonly RpcClient[] = this.#clients): readonly RpcClient[] {
+  #order(
+    method: string,
+    clients: readonly RpcClient[] = this.#clients,
+    hasRoom = ({ budget }: RpcClient) => budget.admission.hasRoom(1, budget.unitsOf(method)),
+  ): readonly RpcClient[] {
     if (clients.length === 1) return clients;
     const nowMs = this.#clock.now();
     const ranked = clients.map((client) => {
-      const { health, admission } = client.budget;
+      const { health } = client.budget;
       const score = health.score(nowMs, method);
-      const tier = health.resting(nowMs) ? 4 : !health.current ? 3 : admission.hasRoom(1, client.budget.unitsOf(method)) ? 0 : 2;
+      const tier = health.resting(nowMs) ? 4 : !health.current ? 3 : hasRoom(client) ? 0 : 2;
       return { client, score, tier };
     });
     const best = Math.max(...ranked.filter(({ tier }) => tier === 0).map(({ score }) => score));
@@ -249,7 +255,7 @@ export class Endpoints implements Rpc {
     let cancel: () => void = () => {};
     let followed: RpcClient;
     const follow = () => {
-      followed = this.#order("eth_getBlockByNumber")[0] as RpcClient;
+      followed = this.#toFollow();
       const index = this.#clients.indexOf(followed);
       stop = followed.followHeads(
         (header) => {
@@ -278,7 +284,7 @@ export class Endpoints implements Rpc {
         }),
       );
       this.#tell(blocksBehind(heights), tolerated);
-      const best = this.#order("eth_getBlockByNumber")[0] as RpcClient;
+      const best = this.#toFollow();
       if (best === followed || stopped) return;
       const { health } = followed.budget;
       if (health.lagging)
@@ -306,6 +312,12 @@ export class Endpoints implements Rpc {
       cancel();
       stop();
     };
+  }
+
+  /** A rate that is used up for the moment is no reason to leave an endpoint whose heads are followed; a pause that it wants is. */
+  #toFollow(): RpcClient {
+    const nowMs = this.#clock.now();
+    return this.#order("eth_getBlockByNumber", this.#clients, ({ budget }) => nowMs >= budget.admission.pausedUntilMs)[0] as RpcClient;
   }
 
   /** Heads of all endpoints: one counts when the quorum has announced it. */

@@ -1,26 +1,17 @@
 import WebSocket from "ws";
 import { Budget, type EndpointInput } from "#libs/evm/budget.ts";
 import type { Purpose } from "#libs/evm/purpose.ts";
+import { RpcError } from "#libs/evm/rpc-error.ts";
 import { metrics } from "#libs/telemetry/metrics.ts";
 import { RetryableError, UserError } from "#libs/units/invariant.ts";
+
+export { RpcError };
 
 /** An answer later than this belongs to a block that has passed. */
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** A subscription that announces nothing for so many polling intervals (five block times) may be dead: a lost network closes no socket. */
 const SILENT_POLLS = 20;
 const RECONNECT_MS = [100, 250, 500, 1_000, 2_000, 5_000] as const;
-
-/** The node understood the request and refused it: reverted calls, unknown blocks, bad parameters. */
-export class RpcError extends Error {
-  override name = "RpcError";
-  readonly code: number;
-  readonly data: unknown;
-  constructor(method: string, error: { code: number; message: string; data?: unknown }) {
-    super(`${method}: ${error.message}`);
-    this.code = error.code;
-    this.data = error.data;
-  }
-}
 
 /** The endpoint answers, but wants to be asked less. */
 export class RateLimitedError extends RetryableError {
@@ -179,7 +170,7 @@ export class RpcClient implements Rpc {
     this.#nextId += calls.length;
     const body = JSON.stringify(calls.map(({ method, params }, index) => ({ jsonrpc: "2.0", id: firstId + index, method, params })));
     for (const { method } of calls) this.budget.charge(method, purpose);
-    const startedMs = performance.now();
+    const startedMs = this.budget.clock.now();
     const outcomes = new Array<string>(calls.length).fill("fault");
     try {
       const said = await this.#post<Answer[] | Answer>("batch", body, signal);
@@ -202,10 +193,10 @@ export class RpcClient implements Rpc {
         return answer?.result as Result;
       });
       if (failure !== null) throw failure;
-      this.budget.succeeded("batch", performance.now() - startedMs);
+      this.budget.succeeded("batch", this.budget.clock.now() - startedMs);
       return results;
     } catch (cause) {
-      this.#observe("batch", cause, performance.now() - startedMs, signal);
+      this.#observe("batch", cause, this.budget.clock.now() - startedMs, signal);
       throw cause;
     } finally {
       for (const [index, { method }] of calls.entries()) this.#count(method, purpose, outcomes[index] as string);
@@ -227,18 +218,21 @@ export class RpcClient implements Rpc {
 
   async #sendNow<Result>(method: string, params: readonly unknown[], purpose: Purpose, signal: AbortSignal | undefined): Promise<Result> {
     this.budget.charge(method, purpose);
-    const startedMs = performance.now();
+    const startedMs = this.budget.clock.now();
     let outcome = "ok";
     try {
       const answer = await this.#exchange(method, params, signal);
       if (answer.error !== undefined) throw this.#refusal(method, answer.error);
-      this.budget.succeeded(method, performance.now() - startedMs);
+      this.budget.succeeded(method, this.budget.clock.now() - startedMs);
       return answer.result as Result;
     } catch (cause) {
-      outcome = this.#observe(method, cause, performance.now() - startedMs, signal);
+      outcome = this.#observe(method, cause, this.budget.clock.now() - startedMs, signal);
       throw cause;
     } finally {
-      metrics.rpcSeconds.observe({ chain: this.budget.chain, endpoint: this.budget.name, method }, (performance.now() - startedMs) / 1_000);
+      metrics.rpcSeconds.observe(
+        { chain: this.budget.chain, endpoint: this.budget.name, method },
+        (this.budget.clock.now() - startedMs) / 1_000,
+      );
       this.#count(method, purpose, outcome);
     }
   }

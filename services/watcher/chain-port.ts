@@ -101,7 +101,7 @@ async function fetchLogs(client: Rpc, headers: readonly HeaderWithBloom[], optio
   for (const [index, header] of headers.entries()) {
     const logs = found[index] as BlockLog[];
     // Some nodes take no notice of a block hash that they do not understand and give another block's logs.
-    const stray = logs.find(({ blockHash }) => blockHash.toLowerCase() !== header.hash);
+    const stray = logs.find(({ blockHash }) => blockHash !== header.hash && blockHash.toLowerCase() !== header.hash);
     if (stray !== undefined) throw new OtherBlockError(`logs of block ${header.number} ${header.hash} came from ${stray.blockHash}`);
     const complete = logs.length > 0 || !mayHaveLogs(header, options) ? logs : await logsOfReceipts(client, header, options.topics);
     all.push(complete.map(logRow).sort(byLogIndex));

@@ -28,8 +28,13 @@ test.each([...pagesBelow(".")])("%s links only to what is there", (page) => {
 test("the examples of docs/configuration.md are accepted", () => {
   const text = read("docs/configuration.md");
   const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => parse(yaml as string) as object);
-  expect(examples).toHaveLength(2);
-  const environment = { BASE_RPC_URL: "wss://node.example", BUILDER_A_URL: "https://builder.example" };
+  expect(examples).toHaveLength(3);
+  const environment = {
+    BASE_RPC_URL: "wss://node.example",
+    BASE_NODE_WS: "wss://node.example",
+    BASE_PROVIDER_URL: "https://provider.example",
+    BUILDER_A_URL: "https://builder.example",
+  };
   for (const example of examples) parseSystemConfig({ nats: { servers: ["nats://127.0.0.1:4222"] }, ...example }, "docs", environment);
 });
 

@@ -140,7 +140,11 @@ function fillFromEnvironment(value: unknown, environment: Readonly<Record<string
 export function parseSystemConfig(raw: unknown, origin: string, environment: Readonly<Record<string, string | undefined>>): SystemConfig {
   const filled = fillFromEnvironment(raw, environment, "");
   if (check.Check(filled)) return filled;
-  const error = check.Errors(filled)[0];
+  const errors = check.Errors(filled);
+  // Where several forms are allowed, "must be string" only says that it is another of them: what is wrong with that one comes after.
+  const forms = new Set(errors.filter(({ keyword }) => keyword === "anyOf").map(({ instancePath }) => instancePath));
+  const error =
+    errors.find(({ keyword, instancePath }) => keyword !== "boolean" && !(keyword === "type" && forms.has(instancePath))) ?? errors[0];
   const extra =
     error?.params && "additionalProperties" in error.params
       ? ` (${(error.params as { additionalProperties: string[] }).additionalProperties.join(", ")})`

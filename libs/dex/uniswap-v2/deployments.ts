@@ -88,17 +88,6 @@ export const DEPLOYMENTS: Readonly<Record<string, readonly DexDeployment[]>> = {
       source:
         "DefiLlama/DefiLlama-Adapters:registries/uniswapV2.js; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; sushi-labs/sushiswap:packages/sushi/src/router/liquidity-providers/ApeSwap.ts",
     },
-    {
-      id: "fraxswap-v2",
-      brand: "Fraxswap",
-      family: "uniswap-v2",
-      variant: "fraxswap",
-      factory: asAddress("0x43ec799eadd63848443e2347c49f5f52e8fe0f6f"),
-      deployBlock: 0,
-      verified: true,
-      source:
-        "duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; DefiLlama/DefiLlama-Adapters:projects/frax-swap/index.js",
-    },
   ],
   optimism: [
     {
@@ -511,16 +500,6 @@ export const DEPLOYMENTS: Readonly<Record<string, readonly DexDeployment[]>> = {
       verified: true,
       source:
         "DefiLlama/DefiLlama-Adapters:registries/uniswapV2.js; duneanalytics/spellbook:dbt_subprojects/dex/models/automated_trades/dex_mapping.sql; 1delta-DAO/contracts-delegation:scripts/_create/dex/uniV2.ts",
-    },
-    {
-      id: "fraxswap-v2",
-      brand: "Fraxswap",
-      family: "uniswap-v2",
-      variant: "fraxswap",
-      factory: asAddress("0x8374a74a728f06bea6b7259c68aa7bbb732bfead"),
-      deployBlock: 0,
-      verified: false,
-      source: "DefiLlama/DefiLlama-Adapters:projects/frax-swap/index.js",
     },
     {
       id: "camelot-v2",

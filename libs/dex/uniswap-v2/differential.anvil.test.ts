@@ -17,12 +17,13 @@ const STEPS_PER_ROUND = 6;
 const QUOTES_PER_ROUND = 100;
 const STEPS = ROUNDS * STEPS_PER_ROUND;
 const QUOTES = ROUNDS * QUOTES_PER_ROUND;
+const EXACT_OUT_QUOTES = 500;
 const MAX_RESERVE = 2n ** 112n - 1n;
 
 const FORKS = [
   { name: "Uniswap V2", factory: "@uniswap/v2-core/build/UniswapV2Factory.json", feeBps: 30 },
   { name: "PancakeSwap V2", factory: "@pancakeswap-libs/pancake-swap-core/build/PancakeFactory.json", feeBps: 20 },
-  { name: "Swapr", factory: "@swapr/core/build/DXswapFactory.json", feeBps: 25 },
+  { name: "Swapr", factory: "@swapr/core/build/DXswapFactory.json", feeBps: 25, variant: "swapr" },
 ] as const;
 
 /** Raw reserves: ordinary, of few decimals, tiny, lopsided, and next to the uint112 that pairs keep them in. */
@@ -66,9 +67,10 @@ function logUniform(low: bigint, high: bigint): bigint {
 
 beforeAll(async () => {
   dex = await startDexTestChain([18, 6, 8, 18, 0]);
-  for (const { name, factory: file, feeBps } of FORKS) {
+  for (const { name, factory: file, feeBps, ...fork } of FORKS) {
     const factory = await addressOf(await deployPublished(dex.chain.signer, file, [dex.trader]));
-    const deployment = deploymentOf("uniswap-v2", factory, { feeBps });
+    // Of a fork whose pairs have fees of their own nothing is stated.
+    const deployment = deploymentOf("uniswap-v2", factory, "variant" in fork ? fork : { feeBps });
     for (const [index, [reserve0, reserve1]] of RESERVES.entries()) {
       // Ascending, as a factory orders them.
       const [token0, token1] = [dex.tokens[index === 4 ? 0 : index], dex.tokens[index === 4 ? 4 : index + 1]];
@@ -82,6 +84,8 @@ beforeAll(async () => {
       expect(info).toEqual({ pool: info.pool, tokens: [token0, token1], facts: {} });
       expect(await uniswapV2.describe(await dex.readerAt(), deployment, [info.pool, factory])).toEqual([info, null]);
       const pair = { info, state: uniswapV2.created(), fork: name, deployment };
+      const [row] = await uniswapV2.read(await dex.readerAt(), deployment, [info]);
+      expect(row?.slice(3)).toEqual([feeBps * 100, feeBps * 100]);
       pair.state.feePips = [feeBps * 100, feeBps * 100];
       pairs.push(pair);
       pairOf.set(info.pool, pair);
@@ -131,6 +135,23 @@ function drawAmountIn(reserveIn: bigint): bigint {
   if (kind < 0.25) return border[random.integer(0, border.length - 1)] ?? 1n;
   if (kind < 0.65) return logUniform(1n + reserveIn / 10n ** 6n, 1n + reserveIn * 10n);
   return logUniform(1n, MAX_RESERVE);
+}
+
+/** An input that the library says for an output, asked with and with two units less, which is too little: one may not be, where the division has no remainder. */
+function exactOutQuestions({ info, state }: Pair, zeroForOne: boolean): { asked: Question[]; note: string } {
+  const [reserveIn, reserveOut] = zeroForOne ? [state.reserve0, state.reserve1] : [state.reserve1, state.reserve0];
+  const amountOut = random.chance(0.5) ? logUniform(1n, reserveOut - 1n) : reserveOut - logUniform(1n, reserveOut - 1n);
+  const amountIn = uniswapV2.quoteExactOut?.(info, state, { amountOut, ...towards(zeroForOne) }) ?? 0n;
+  const note = `${info.pool}, ${state.reserve0}/${state.reserve1}, zeroForOne ${zeroForOne}, ${amountIn} for ${amountOut}`;
+  const swap = (paid: bigint): Question => ({
+    from: dex.trader,
+    to: info.pool,
+    data: swapData(zeroForOne, amountOut),
+    balances: [{ token: info.tokens[zeroForOne ? 0 : 1] as Address, owner: info.pool, amount: reserveIn + paid }],
+  });
+  if (amountIn === 0n) return { asked: [], note };
+  expect(uniswapV2.quoteExactIn(info, state, { amountIn, ...towards(zeroForOne) }) >= amountOut, note).toBe(true);
+  return { asked: amountIn > 2n ? [swap(amountIn), swap(amountIn - 2n)] : [swap(amountIn)], note };
 }
 
 /** Something that people do to pairs, as the transactions it takes. */
@@ -225,6 +246,41 @@ async function compareQuotes(counts: { quotes: number; zero: number }): Promise<
     expect(more?.reverted, note).toMatch(/: K|INSUFFICIENT_LIQUIDITY|OVERFLOW/);
   }
 }
+
+async function readAgain(): Promise<void> {
+  for (const row of await readAll(await dex.readerAt())) uniswapV2.applyRow((pairOf.get(row[0]) as Pair).state, row);
+}
+
+test(`seed ${SEED}: for the input of an exact output the pair pays it, and for two units less it does not`, async () => {
+  await readAgain();
+  let quotes = 0;
+  for (let batch = 0; batch < EXACT_OUT_QUOTES / 100; batch++) {
+    const questions = Array.from({ length: 100 }, () => exactOutQuestions(random.pick(pairs), random.chance(0.5)));
+    const answers = await dex.ask(questions.flatMap(({ asked }) => asked));
+    let next = 0;
+    for (const { asked, note } of questions) {
+      for (const [index] of asked.entries()) {
+        const answer = answers[next++];
+        expect(answer?.returned, `${note}: ${answer?.reverted}`).toBe(index === 0 ? "0x" : null);
+        quotes++;
+      }
+    }
+  }
+  expect(quotes).toBeGreaterThan(EXACT_OUT_QUOTES);
+}, 60_000);
+
+test("a pair's own fee is read from it, and is what the pair takes", async () => {
+  const own = pairs.filter(({ deployment }) => deployment.variant === "swapr");
+  const setter = new Interface(["function setSwapFee(address pair, uint32 fee)"]);
+  expect(own.length).toBe(RESERVES.length);
+  for (const [index, { info, deployment }] of own.entries()) {
+    const set = await dex.send(deployment.factory, setter.encodeFunctionData("setSwapFee", [info.pool, index * 7]));
+    expect(set.ok).toBe(true);
+  }
+  await readAgain();
+  expect(own.map(({ state }) => state.feePips)).toEqual(own.map((_, index) => [index * 700, index * 700]));
+  await compareQuotes({ quotes: 0, zero: 0 });
+});
 
 test("a pair without reserves is not live, and an address that is no pair is left out", async () => {
   const [tokenA, tokenB] = [dex.tokens[0], dex.tokens[1]] as [Address, Address];

@@ -1,8 +1,10 @@
 import type { DexDeployment } from "#libs/chains/chain.ts";
 import type { Family, RangeCurve } from "#libs/dex/family.ts";
 import { askPairs } from "#libs/dex/uniswap-v2/ask.ts";
-import { amountOutExactIn } from "#libs/dex/uniswap-v2/math.ts";
+import { amountInExactOut, amountOutExactIn } from "#libs/dex/uniswap-v2/math.ts";
+import { askViews } from "#libs/dex/uniswap-v2/views.ts";
 import { addressAt, addressOfTopic, addressWord, isWord, padWord, uintAt } from "#libs/evm/hex.ts";
+import type { Call } from "#libs/evm/multicall.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import type { StateRowOf } from "#proto/pool/v1/state.ts";
@@ -10,7 +12,7 @@ import type { StateRowOf } from "#proto/pool/v1/state.ts";
 export interface V2State {
   reserve0: bigint;
   reserve1: bigint;
-  /** Fee in 1e-6, by the index of the token that comes in. */
+  /** Fee in 1e-6, by the index of the token that comes in. `STABLE` and the fee while a pair of Camelot is not a constant product. */
   feePips: [number, number];
   readonly curve: RangeCurve;
 }
@@ -19,6 +21,10 @@ export interface V2State {
 const PAIR_CREATED = "0x0d3648bd0f6ba80134a33ba9275ac585d9d315f0ad8355cddefde31afa28d0e9";
 /** keccak256("Sync(uint112,uint112)") */
 const SYNC = "0x1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1";
+/** keccak256("FeePercentUpdated(uint16,uint16)") */
+const FEE_PERCENT_UPDATED = "0xa4877b8ecb5a00ba277e4bceeeb187a669e7113649774dfbea05c259ce27f17b";
+/** keccak256("SetStableSwap(bool,bool)") */
+const SET_STABLE_SWAP = "0xb6a86710bde53aa7fb1b3856279e2af5b476d53e2dd0902cf17a0911b5a43a8b";
 const SELECTORS = {
   /** getReserves() */ getReserves: "0x0902f1ac",
   /** token0() */ token0: "0x0dfe1681",
@@ -26,22 +32,58 @@ const SELECTORS = {
   /** getPair(address,address) */ getPair: "0xe6a43905",
   /** allPairsLength() */ allPairsLength: "0x574f2ba3",
   /** allPairs(uint256) */ allPairs: "0x1e3dd18b",
+  /** swapFee() */ swapFee: "0x54cf2aeb",
+  /** getPairFees(address) */ getPairFees: "0x4c2fc06f",
+  /** stableSwap() */ stableSwap: "0x9e548b7f",
 } as const;
 /** Reserves are uint112 in the pair: a swap that would lift one above is reverted by it. */
 const MAX_RESERVE = 2n ** 112n - 1n;
 const NO_TICKS = new Float64Array(0);
 
-/** Of a fixed-fee deployment. */
-function feeOf({ id, feeBps }: DexDeployment): number {
-  invariant(feeBps !== undefined, `${id}: a uniswap-v2 deployment states its fee`);
-  return feeBps * 100;
+const PIPS = 1_000_000;
+/** On top of the fee of a pair that follows another curve: more than everything, so nothing can be traded, and the fee is there when the pair turns back. */
+const STABLE = PIPS;
+/** Camelot's FEE_DENOMINATOR is 100,000. */
+const PIPS_PER_CAMELOT_UNIT = 10;
+
+/** Where the fee of a variant's pairs is: in its deployment, or in the answer of a call that means everything at `whole`. */
+type FeePlace = "deployment" | "reserves" | { readonly call: (factory: Address, pair: Address) => Call; readonly whole: bigint };
+
+const swapFeeOf = (whole: bigint): FeePlace => ({ call: (_, target) => ({ target, data: SELECTORS.swapFee }), whole });
+
+/**
+ * Per-pair fees change without an event, by an owner's hand once in a long while: they are read with the reserves and whenever a pair is read again. Asking for
+ * every pair's fee at every block would cost as much as reading all reserves.
+ *
+ * Fraxswap is not among them: its long-term orders move reserves with time and without an event.
+ *
+ * Sources: UniswapV2Pair.sol; CamelotPair.sol; DXswapPair.sol; of Biswap, Nomiswap and MDEX, whose pairs are V2's but for the fee, the calls that their routers make.
+ */
+const VARIANTS: Readonly<Record<string, FeePlace>> = {
+  "uniswap-v2": "deployment",
+  /** Only its Swap event differs, which is not needed. */
+  "echodex-v2": "deployment",
+  "camelot-v2": "reserves",
+  biswap: swapFeeOf(1_000n),
+  nomiswap: swapFeeOf(1_000n),
+  swapr: swapFeeOf(10_000n),
+  mdex: { call: (factory, pair) => ({ target: factory, data: `${SELECTORS.getPairFees}${addressWord(pair)}` }), whole: 10_000n },
+};
+
+function feePlaceOf({ id, variant }: DexDeployment): FeePlace {
+  const place = VARIANTS[variant];
+  invariant(place !== undefined, `${id}: ${variant} is no variant of uniswap-v2`);
+  return place;
 }
 
-/** Uniswap V2 and its forks with one fee per deployment. Sources: v2-core UniswapV2Pair.sol, UniswapV2Factory.sol. */
+/** Uniswap V2 and its forks: constant products of two reserves that `Sync` states whole. */
 export const uniswapV2: Family<"uniswap-v2", V2State> = {
   id: "uniswap-v2",
-  variants: ["uniswap-v2"],
-  topics: () => ({ created: [PAIR_CREATED], state: [SYNC] }),
+  variants: Object.keys(VARIANTS),
+  topics: (deployment) => ({
+    created: [PAIR_CREATED],
+    state: feePlaceOf(deployment) === "reserves" ? [SYNC, FEE_PERCENT_UPDATED, SET_STABLE_SWAP] : [SYNC],
+  }),
   decodeCreated: ([, topics, data]) => ({
     pool: asAddress(addressAt(data, 0)),
     tokens: [asAddress(addressOfTopic(topics[1] as string)), asAddress(addressOfTopic(topics[2] as string))],
@@ -56,13 +98,15 @@ export const uniswapV2: Family<"uniswap-v2", V2State> = {
       return asAddress(addressAt(answer, 0));
     });
   },
-  async describe(reader, { factory }, pools) {
-    const answers = await reader.multicall(
-      pools.flatMap((pool) => [SELECTORS.token0, SELECTORS.token1].map((data) => ({ target: pool, data }))),
-    );
+  async describe(reader, deployment, pools) {
+    const { factory } = deployment;
+    const mayBeStable = feePlaceOf(deployment) === "reserves";
+    const selectors = [SELECTORS.token0, SELECTORS.token1, ...(mayBeStable ? [SELECTORS.stableSwap] : [])];
+    const answers = await reader.multicall(pools.flatMap((target) => selectors.map((data) => ({ target, data }))));
     const found = pools.map((pool, index) => {
-      const [token0, token1] = answers.slice(2 * index, 2 * index + 2);
+      const [token0, token1, stable] = answers.slice(selectors.length * index, selectors.length * (index + 1));
       if (!isWord(token0) || !isWord(token1)) return null;
+      if (mayBeStable && !isNo(stable)) return null;
       return { pool, tokens: [asAddress(addressAt(token0, 0)), asAddress(addressAt(token1, 0))], facts: {} };
     });
     const known = found.filter((each) => each !== null);
@@ -88,18 +132,25 @@ export const uniswapV2: Family<"uniswap-v2", V2State> = {
       endless: true,
     },
   }),
-  isLive: (state) => state.reserve0 > 0n && state.reserve1 > 0n,
-  applyLog(info, state, [, , data]) {
+  isLive: ({ reserve0, reserve1, feePips }) => reserve0 > 0n && reserve1 > 0n && feePips[0] < STABLE,
+  applyLog(info, state, [, topics, data]) {
     const undo = this.toRow(info, state);
-    state.reserve0 = uintAt(data, 0);
-    state.reserve1 = uintAt(data, 1);
+    const [topic] = topics;
+    if (topic === SYNC) {
+      state.reserve0 = uintAt(data, 0);
+      state.reserve1 = uintAt(data, 1);
+    } else {
+      const { feePips } = state;
+      const [fee0, fee1] = topic === FEE_PERCENT_UPDATED ? camelotFees(data, 0) : [feePips[0] % STABLE, feePips[1] % STABLE];
+      const stable = topic === SET_STABLE_SWAP ? uintAt(data, 1) !== 0n : feePips[0] >= STABLE;
+      setFees(state, stable ? [STABLE + fee0, STABLE + fee1] : [fee0, fee1]);
+    }
     return undo;
   },
   applyRow(state, [, reserve0, reserve1, feePips0, feePips1]) {
     state.reserve0 = BigInt(reserve0);
     state.reserve1 = BigInt(reserve1);
-    state.feePips[0] = feePips0;
-    state.feePips[1] = feePips1;
+    setFees(state, [feePips0, feePips1]);
   },
   toRow: ({ pool }, { reserve0, reserve1, feePips }) => [pool, reserve0.toString(), reserve1.toString(), feePips[0], feePips[1]],
   toChangeRow(info, state) {
@@ -107,20 +158,35 @@ export const uniswapV2: Family<"uniswap-v2", V2State> = {
   },
   mergeUndo: (earlier) => earlier,
   async read(reader, deployment, pools) {
-    const feePips = feeOf(deployment);
-    const answers = await reader.multicall(pools.map(({ pool }) => ({ target: pool, data: SELECTORS.getReserves })));
+    const place = feePlaceOf(deployment);
+    const asked = (pool: Address): Call[] => {
+      const reserves = { target: pool, data: SELECTORS.getReserves };
+      if (place === "deployment") return [reserves];
+      return [reserves, place === "reserves" ? { target: pool, data: SELECTORS.stableSwap } : place.call(deployment.factory, pool)];
+    };
+    const answers = await reader.multicall(pools.flatMap(({ pool }) => asked(pool)));
+    const width = place === "deployment" ? 1 : 2;
     return pools.flatMap(({ pool }, index): StateRowOf<"uniswap-v2">[] => {
-      const answer = answers[index];
-      return typeof answer === "string" && answer.length >= 130
-        ? [[pool, uintAt(answer, 0).toString(), uintAt(answer, 1).toString(), feePips, feePips]]
-        : [];
+      const [reserves, more] = answers.slice(width * index, width * (index + 1));
+      if (typeof reserves !== "string" || reserves.length < 130) return [];
+      const fees = feesOf(deployment, place, reserves, more);
+      return fees === null ? [] : [[pool, uintAt(reserves, 0).toString(), uintAt(reserves, 1).toString(), ...fees]];
     });
   },
   quoteExactIn(_, { reserve0, reserve1, feePips }, { amountIn, indexIn }) {
     const reserveIn = indexIn === 0 ? reserve0 : reserve1;
     const reserveOut = indexIn === 0 ? reserve1 : reserve0;
-    if (amountIn <= 0n || reserveIn === 0n || reserveOut === 0n || reserveIn + amountIn > MAX_RESERVE) return 0n;
-    return amountOutExactIn({ amountIn, reserveIn, reserveOut, feePips: BigInt(feePips[indexIn as 0 | 1]) });
+    const fee = feePips[indexIn as 0 | 1];
+    if (amountIn <= 0n || reserveIn === 0n || reserveOut === 0n || fee >= STABLE || reserveIn + amountIn > MAX_RESERVE) return 0n;
+    return amountOutExactIn({ amountIn, reserveIn, reserveOut, feePips: BigInt(fee) });
+  },
+  quoteExactOut(_, { reserve0, reserve1, feePips }, { amountOut, indexIn }) {
+    const reserveIn = indexIn === 0 ? reserve0 : reserve1;
+    const reserveOut = indexIn === 0 ? reserve1 : reserve0;
+    const fee = feePips[indexIn as 0 | 1];
+    if (amountOut <= 0n || reserveIn === 0n || amountOut >= reserveOut || fee >= STABLE) return 0n;
+    const amountIn = amountInExactOut({ amountOut, reserveIn, reserveOut, feePips: BigInt(fee) });
+    return reserveIn + amountIn > MAX_RESERVE ? 0n : amountIn;
   },
   holdings: (_, { reserve0, reserve1 }) => [reserve0, reserve1],
   curve(_, { curve, reserve0, reserve1, feePips }) {
@@ -135,5 +201,41 @@ export const uniswapV2: Family<"uniswap-v2", V2State> = {
   swapCall: (_, { indexIn }) => ({ form: "v2", zeroForOne: indexIn === 0 }),
   // Measured: V2→V2→V2 226,528 against V2→V2 176,093 (libs/contracts/README.md).
   swapGas: () => 51_000,
-  ask: (client, at, _, questions) => askPairs(client, at, questions),
+  // Camelot's pairs round their fee down apart, so `swap` may let go a little more than they say themselves; what they say is what we quote.
+  ask: (client, at, deployment, questions) => (feePlaceOf(deployment) === "reserves" ? askViews : askPairs)(client, at, questions),
 };
+
+function setFees(state: V2State, [fee0, fee1]: readonly [number, number]): void {
+  state.feePips[0] = fee0;
+  state.feePips[1] = fee1;
+}
+
+const isNo = (answer: string | null | undefined): boolean => isWord(answer) && uintAt(answer, 0) === 0n;
+
+/** token0FeePercent and token1FeePercent, from this word on. */
+const camelotFees = (data: string, word: number): [number, number] => [
+  Number(uintAt(data, word)) * PIPS_PER_CAMELOT_UNIT,
+  Number(uintAt(data, word + 1)) * PIPS_PER_CAMELOT_UNIT,
+];
+
+/** Null where the pair does not say its fee, or one that is everything or finer than we count. */
+function feesOf(
+  { id, feeBps }: DexDeployment,
+  place: FeePlace,
+  reserves: string,
+  more: string | null | undefined,
+): [number, number] | null {
+  if (place === "deployment") {
+    invariant(feeBps !== undefined, `${id}: its deployment states the fee`);
+    return [feeBps * 100, feeBps * 100];
+  }
+  if (place === "reserves") {
+    if (reserves.length < 2 + 4 * 64 || !isWord(more)) return null;
+    const [fee0, fee1] = camelotFees(reserves, 2);
+    return isNo(more) ? [fee0, fee1] : [STABLE + fee0, STABLE + fee1];
+  }
+  if (!isWord(more)) return null;
+  const pips = uintAt(more, 0) * BigInt(PIPS);
+  if (pips % place.whole !== 0n || pips >= place.whole * BigInt(PIPS)) return null;
+  return [Number(pips / place.whole), Number(pips / place.whole)];
+}

@@ -2,7 +2,7 @@ import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
 import { deploymentOf } from "#libs/dex/testing.ts";
 import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
-import { amountOutExactIn } from "#libs/dex/uniswap-v2/math.ts";
+import { amountInExactOut, amountOutExactIn } from "#libs/dex/uniswap-v2/math.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
 import type { StateRowOf } from "#proto/pool/v1/state.ts";
@@ -43,6 +43,17 @@ test.prop([swap])("there and back returns no more than went in", (input) => {
   });
   expect(back <= input.amountIn).toBe(true);
 });
+
+test.prop([swap, uint112])(
+  "the input of an exact output buys it, and two units less do not",
+  ({ reserveIn, reserveOut, feePips: fee }, share) => {
+    fc.pre(reserveOut > 1n);
+    const amountOut = 1n + (share % (reserveOut - 1n));
+    const amountIn = amountInExactOut({ amountOut, reserveIn, reserveOut, feePips: fee });
+    expect(amountOutExactIn({ amountIn, reserveIn, reserveOut, feePips: fee }) >= amountOut).toBe(true);
+    if (amountIn > 2n) expect(amountOutExactIn({ amountIn: amountIn - 2n, reserveIn, reserveOut, feePips: fee }) < amountOut).toBe(true);
+  },
+);
 
 test.prop([swap, uint112])("one swap pays no less than the same in two", (input, second) => {
   const first = amountOutExactIn(input);

@@ -1,10 +1,16 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
+import { id } from "ethers";
 import { expect, test } from "vitest";
-import { towards } from "#libs/dex/testing.ts";
+import type { ChainReader } from "#libs/dex/family.ts";
+import { deploymentOf, towards } from "#libs/dex/testing.ts";
+import { DEPLOYMENTS } from "#libs/dex/uniswap-v2/deployments.ts";
 import { uniswapV2, type V2State } from "#libs/dex/uniswap-v2/index.ts";
 import { amountOutExactIn } from "#libs/dex/uniswap-v2/math.ts";
+import type { Call } from "#libs/evm/multicall.ts";
+import type { Rpc } from "#libs/evm/rpc.ts";
 import { asAddress } from "#libs/units/brand.ts";
+import type { StateRowOf } from "#proto/pool/v1/state.ts";
 
 const MAX_RESERVE = 2n ** 112n - 1n;
 const POOL = {
@@ -89,4 +95,101 @@ test(`${swaps.length} swaps of Ethereum took what we compute or less, and 241 ex
     counts[taken === amountOut ? "equal" : "less"]++;
   }
   expect(counts).toEqual({ equal: 241, less: 21, bothIn: 21 });
+});
+
+const FACTORY = asAddress(`0x${"fa".repeat(20)}`);
+const word = (value: bigint | number) => value.toString(16).padStart(64, "0");
+/** A chain that answers calls by their selector. */
+const saying = (answers: Record<string, string>): ChainReader => ({
+  call: () => Promise.reject(new Error("not asked")),
+  multicall: (calls) => Promise.resolve(calls.map(({ data }) => answers[data.slice(0, 10)] ?? null)),
+});
+const selector = (signature: string) => id(signature).slice(0, 10);
+const RESERVES = { [selector("getReserves()")]: `0x${word(1_000n)}${word(2_000n)}${word(9)}` };
+
+test.each([
+  ["biswap", "swapFee()", 2n, 2_000],
+  ["nomiswap", "swapFee()", 1n, 1_000],
+  ["swapr", "swapFee()", 25n, 2_500],
+  ["mdex", "getPairFees(address)", 30n, 3_000],
+])("a fee of %s comes from %s", async (variant, signature, answer, pips) => {
+  const deployment = deploymentOf("uniswap-v2", FACTORY, { variant });
+  const asked: Call[] = [];
+  const reader = saying({ ...RESERVES, [selector(signature)]: `0x${word(answer)}` });
+  const listening: ChainReader = {
+    ...reader,
+    multicall(calls) {
+      asked.push(...calls);
+      return reader.multicall(calls);
+    },
+  };
+  expect(await uniswapV2.read(listening, deployment, [POOL])).toEqual([[POOL.pool, "1000", "2000", pips, pips]]);
+  expect(asked.at(-1)).toEqual(
+    variant === "mdex"
+      ? { target: FACTORY, data: `${selector(signature)}${word(BigInt(POOL.pool))}` }
+      : { target: POOL.pool, data: selector(signature) },
+  );
+  // Neither a pair that says no fee nor one that takes all is read as something to trade with.
+  expect(await uniswapV2.read(saying(RESERVES), deployment, [POOL])).toEqual([]);
+  expect(await uniswapV2.read(saying({ ...RESERVES, [selector(signature)]: `0x${word(10_000n)}` }), deployment, [POOL])).toEqual([]);
+});
+
+test("pairs of Camelot have a fee for each side, and are closed while they follow another curve", async () => {
+  const deployment = deploymentOf("uniswap-v2", FACTORY, { variant: "camelot-v2" });
+  const reserves = { [selector("getReserves()")]: `0x${word(10n ** 20n)}${word(10n ** 21n)}${word(300)}${word(500)}` };
+  const chain = (stable: bigint) =>
+    saying({
+      ...reserves,
+      [selector("stableSwap()")]: `0x${word(stable)}`,
+      [selector("token0()")]: `0x${word(BigInt(POOL.tokens[0] as string))}`,
+      [selector("token1()")]: `0x${word(BigInt(POOL.tokens[1] as string))}`,
+      [selector("getPair(address,address)")]: `0x${word(BigInt(POOL.pool))}`,
+    });
+  expect(await uniswapV2.describe(chain(0n), deployment, [POOL.pool])).toEqual([POOL]);
+  expect(await uniswapV2.describe(chain(1n), deployment, [POOL.pool])).toEqual([null]);
+  const [row] = await uniswapV2.read(chain(0n), deployment, [POOL]);
+  expect(row).toEqual([POOL.pool, (10n ** 20n).toString(), (10n ** 21n).toString(), 3_000, 5_000]);
+
+  const state = uniswapV2.created();
+  const apply = (signature: string, words: bigint[]) => {
+    expect(uniswapV2.topics(deployment).state).toContain(id(signature));
+    const before = uniswapV2.toRow(POOL, state);
+    expect(uniswapV2.applyLog(POOL, state, [POOL.pool, [id(signature)], `0x${words.map(word).join("")}`, 0, 0, "0x"])).toEqual(before);
+    return [uniswapV2.isLive(state), ...state.feePips];
+  };
+  uniswapV2.applyRow(state, row as StateRowOf<"uniswap-v2">);
+  const quote = (zeroForOne: boolean) => uniswapV2.quoteExactIn(POOL, state, { amountIn: 10n ** 18n, ...towards(zeroForOne) });
+  // As CamelotPair._getAmountOut counts, with its denominator of 100,000.
+  expect(quote(true)).toBe((99_700n * 10n ** 18n * 10n ** 21n) / (10n ** 20n * 100_000n + 99_700n * 10n ** 18n));
+  expect(quote(false)).toBe((99_500n * 10n ** 18n * 10n ** 20n) / (10n ** 21n * 100_000n + 99_500n * 10n ** 18n));
+  expect(apply("FeePercentUpdated(uint16,uint16)", [100n, 2_000n])).toEqual([true, 1_000, 20_000]);
+  expect(apply("SetStableSwap(bool,bool)", [0n, 1n])[0]).toBe(false);
+  expect([quote(true), uniswapV2.quoteExactOut?.(POOL, state, { amountOut: 1n, ...towards(true) })]).toEqual([0n, 0n]);
+  expect(apply("Sync(uint112,uint112)", [10n ** 19n, 10n ** 19n])[0]).toBe(false);
+  expect(apply("FeePercentUpdated(uint16,uint16)", [40n, 50n])[0]).toBe(false);
+  expect(await uniswapV2.read(chain(1n), deployment, [POOL])).toSatisfy(([stable]: StateRowOf<"uniswap-v2">[]) => {
+    const read = uniswapV2.created();
+    uniswapV2.applyRow(read, stable as StateRowOf<"uniswap-v2">);
+    return !uniswapV2.isLive(read);
+  });
+  expect(apply("SetStableSwap(bool,bool)", [1n, 0n])).toEqual([true, 400, 500]);
+});
+
+test("what Camelot's pairs say themselves is asked of them", async () => {
+  const client = {
+    send: () => Promise.resolve(`0x${word(32)}${word(1)}${word(32)}${word(1)}${word(64)}${word(32)}${word(77)}`),
+  } as unknown as Rpc;
+  const deployment = deploymentOf("uniswap-v2", FACTORY, { variant: "camelot-v2" });
+  const question = { info: POOL, row: uniswapV2.toRow(POOL, stateOf(1_000n, 1_000n)), amountIn: 9n, indexIn: 0, indexOut: 1, ours: 0n };
+  const said = await uniswapV2.ask(client, { blockHash: "0x", multicall3: FACTORY }, deployment, [question]);
+  expect(said).toEqual([{ amountOut: 77n, reason: null }]);
+});
+
+test("every deployment is of a variant that is known, and states its fee where its pairs do not", () => {
+  const deployments = Object.values(DEPLOYMENTS).flat();
+  expect(deployments.length).toBeGreaterThan(50);
+  for (const { id: name, variant, feeBps } of deployments) {
+    expect(uniswapV2.variants, name).toContain(variant);
+    expect(feeBps !== undefined, name).toBe(["uniswap-v2", "echodex-v2"].includes(variant));
+  }
 });

@@ -17,3 +17,20 @@ export function amountOutExactIn(input: {
   const amountInLessFee = input.amountIn * (PIPS - input.feePips);
   return (amountInLessFee * input.reserveOut) / (input.reserveIn * PIPS + amountInLessFee);
 }
+
+/**
+ * Amount in of an exact-output swap against a constant-product pool.
+ *
+ * Raw token units. What the library says: the least input with the output asked for, rounded up, or one unit more where the division has no remainder. With it
+ * the pair's `swap` passes; then one unit less would pass as well. Requires 0 < amountOut < reserveOut, reserveIn > 0 and a fee below 1.
+ *
+ * Source: UniswapV2Library.getAmountIn (v2-periphery); compared with contracts in differential.anvil.test.ts.
+ */
+export function amountInExactOut(input: {
+  readonly amountOut: bigint;
+  readonly reserveIn: bigint;
+  readonly reserveOut: bigint;
+  readonly feePips: bigint;
+}): bigint {
+  return (input.reserveIn * input.amountOut * PIPS) / ((input.reserveOut - input.amountOut) * (PIPS - input.feePips)) + 1n;
+}

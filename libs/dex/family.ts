@@ -119,6 +119,8 @@ export interface Family<Id extends FamilyId, State> {
 
   /** The pool that a log with one of the `state` topics moves; null for a log that comes from nobody this deployment listens to. */
   poolOf(log: LogRow, deployment: DexDeployment): Address | null;
+  /** Who holds the tokens of the pools, where they do not themselves. */
+  custodian?(deployment: DexDeployment): Address;
   /** The state of a pool of which nothing is known yet. */
   created(): State;
   /** False until the pool can be traded (reserves, price set). */

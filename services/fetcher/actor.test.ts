@@ -35,10 +35,12 @@ function held(state: State, family: FamilyId): RowOf<FamilyId>[] {
 
 /** What the chain says of all pools at a block: the answer to a request to read again. */
 function readAgain(family: FamilyId, request: Extract<Request, { call: "reread" }>, block: Block): Reply {
+  const asked = new Set(request.pools.map(({ pool }): string => pool));
+  const rows = rowsOf(family, block.pools);
   return {
     kind: "reread",
-    pools: [...block.pools.values()].map(({ info }) => info),
-    rows: rowsOf(family, block.pools),
+    rows: rows.filter((row) => asked.has(row[0])),
+    announced: [...block.pools.values()].map(({ info }) => info).filter(({ pool }) => !asked.has(pool)),
     at: request.at,
     causeId: request.causeId,
   };
@@ -52,7 +54,8 @@ function admitAll(family: FamilyId, { announced, at }: Extract<Request, { call: 
     announced,
     pools: pools.map(({ info }) => info),
     rows: rowsOf(family, new Map(pools.map((facts) => [facts.info.pool, facts]))),
-    blockHash: at.blockHash,
+    refused: [],
+    at,
   };
 }
 
@@ -168,7 +171,7 @@ describe("the logs of a block", () => {
     world.mine([{ kind: "create", which: 2, low: 0, high: 0, amount: 0 }]);
     const [request] = calls(core.give(world.observed())) as [Extract<Request, { call: "admit" }>];
     const { announced, at } = request;
-    core.give({ type: "reply", reply: { kind: "admitted", announced, pools: [], rows: [], blockHash: at.blockHash } });
+    core.give({ type: "reply", reply: { kind: "admitted", announced, pools: [], rows: [], refused: [], at } });
     world.mine([], [sync(fresh, 7n, 8n)]);
     const effects = core.give(world.observed());
     expect(discoveredIn(effects)).toEqual([]);
@@ -228,13 +231,13 @@ describe("a gap in the stream", () => {
 
     const effects = core.give({ type: "reply", reply: readAgain("uniswap-v2", request, after) });
     const [reread, next] = changedIn(effects);
-    const created = newPool("uniswap-v2", 4).info.pool;
     expect(reread).toMatchObject({ reason: "reread", blockHash: after.hash, causeSequence: message.meta.sequence });
     // The pool that nothing happened to is not among them.
-    expect(reread?.states.rows.map((row) => row[0]).toSorted()).toEqual([a.info.pool, created]);
-    expect(discoveredIn(effects)[0]?.pools.rows.map((row) => row[0])).toEqual([created]);
+    expect(reread?.states.rows.map((row) => row[0])).toEqual([a.info.pool]);
+    // What the blocks in between announced is asked about like any other.
+    expect(calls(effects)).toEqual([expect.objectContaining({ call: "admit", announced: [newPool("uniswap-v2", 4).info] })]);
     expect(next).toMatchObject({ reason: "block", blockHash: world.head.hash });
-    expect(held(core.state, "uniswap-v2")).toEqual(rowsOf("uniswap-v2", world.head.pools));
+    expect(held(core.state, "uniswap-v2")).toEqual(rowsOf("uniswap-v2", new Map([...world.head.pools].slice(0, 2))));
     expect(timersIn(effects)).toHaveLength(1);
   });
 
@@ -360,6 +363,96 @@ describe("a reorganisation", () => {
     const ids = published(core.all).map(({ messageId }) => messageId);
     expect(ids).toHaveLength(3);
     expect(new Set(ids).size).toBe(3);
+  });
+});
+
+describe("pools that are not to be traded", () => {
+  const a: PoolFacts = { ...newPool("uniswap-v2", 0), reserves: [10n, 20n] };
+  const b: PoolFacts = { ...newPool("uniswap-v2", 1), reserves: [30n, 40n] };
+  const judgedIn = (effects: readonly Effect<Request>[]) =>
+    published(effects).flatMap(({ body }) => (body.kind === "pool-judged" ? [body] : []));
+  const start = (options: Partial<Config>) => {
+    const world = new World("uniswap-v2", [a, b]);
+    return { world, core: drive(fetcher, configOf("uniswap-v2", options), world.state()) };
+  };
+
+  test("one after the other is compared with the chain, as it stands after the block", () => {
+    const { world, core } = start({ checkEveryBlocks: 2 });
+    const checked = [1, 2, 3, 4, 5, 6].flatMap((value) => {
+      world.mine([], [sync(a, BigInt(value), 1n)]);
+      return calls(core.give(world.observed()));
+    });
+    expect(checked).toEqual([
+      expect.objectContaining({ call: "check", pools: [a.info], rows: [[a.info.pool, "2", "1", 3_000, 3_000]], timestamp: 12 * 12 + 12 }),
+      expect.objectContaining({ call: "check", pools: [b.info], rows: [[b.info.pool, "30", "40", 3_000, 3_000]] }),
+      expect.objectContaining({ call: "check", pools: [a.info], rows: [[a.info.pool, "6", "1", 3_000, 3_000]] }),
+    ]);
+  });
+
+  test("one that the chain contradicts is named, leaves with the next block, and does not come back by itself", () => {
+    const { world, core } = start({});
+    const disagreeing = [{ pool: a.info.pool, code: "quote", detail: "we say 2, the pool 1" }];
+    const effects = core.give({ type: "reply", reply: { kind: "checked", disagreeing, at: core.state.position } });
+    expect(judgedIn(effects)).toEqual([
+      expect.objectContaining({ verdict: "quarantined", rows: [[a.info.pool, "quote", "we say 2, the pool 1"]] }),
+    ]);
+    expect(effects).toContainEqual({ type: "count", metric: "poolsQuarantined", labels: { dex: "dex" }, value: 1 });
+    world.mine([], [sync(a, 5n, 5n), createdLog("uniswap-v2", a.info)]);
+    const next = core.give(world.observed());
+    expect(changedIn(next)[0]).toMatchObject({ removed: [a.info.pool], states: { rows: [] } });
+    expect(calls(next)).toEqual([]);
+    const snapshot = snapshotOf(core.state, configOf("uniswap-v2"));
+    expect(restore(snapshot, 0, 0, { release: [] }).quarantined.get(a.info.pool)).toEqual({
+      code: "quote",
+      detail: "we say 2, the pool 1",
+    });
+
+    // An operator lets it go: it is asked about like a new one.
+    const released = drive(fetcher, configOf("uniswap-v2"), restore(snapshot, 0, 0, { release: [a.info.pool] }));
+    world.mine([]);
+    expect(calls(released.give(world.observed()))).toEqual([expect.objectContaining({ call: "admit", announced: [a.info.pool] })]);
+  });
+
+  test("one that has become small leaves, and is asked about again at a later review", () => {
+    const { world, core } = start({ reviewEveryBlocks: 2 });
+    const mine = () => {
+      world.mine([]);
+      return core.give(world.observed());
+    };
+    mine();
+    const [review] = calls(mine()) as [Extract<Request, { call: "review" }>];
+    expect(review.holdings).toEqual([
+      [a.info, [10n, 20n]],
+      [b.info, [30n, 40n]],
+    ]);
+    core.give({ type: "reply", reply: { kind: "reviewed", small: [a.info.pool] } });
+    expect(changedIn(mine())[0]?.removed).toEqual([a.info.pool]);
+    const later = calls(mine());
+    expect(later).toEqual([
+      expect.objectContaining({ call: "review", holdings: [[b.info, [30n, 40n]]] }),
+      expect.objectContaining({ call: "admit", announced: [a.info.pool] }),
+    ]);
+    // It has grown: taken up like any other.
+    core.give({ type: "reply", reply: admitAll("uniswap-v2", later[1] as Extract<Request, { call: "admit" }>, world.head) });
+    expect(changedIn(mine())[0]?.states.rows).toEqual([[a.info.pool, "10", "20", 3_000, 3_000]]);
+    expect(core.state.small.size).toBe(0);
+  });
+
+  test("ones that are refused are named, but for those that time may change, which are kept for later", () => {
+    const { world, core } = start({});
+    world.mine([2, 3, 4].map((which) => ({ kind: "create" as const, which, low: 0, high: 0, amount: 0 })));
+    const [request] = calls(core.give(world.observed())) as [Extract<Request, { call: "admit" }>];
+    const { announced, at } = request;
+    const refused = ["small", "not-live", "token-tax"].map((code, index) => ({
+      pool: newPool("uniswap-v2", 2 + index).info.pool,
+      code,
+      detail: code,
+    }));
+    const effects = core.give({ type: "reply", reply: { kind: "admitted", announced, pools: [], rows: [], refused, at } });
+    expect(judgedIn(effects).flatMap(({ verdict, rows }) => rows.map(([pool, code]) => [verdict, pool, code]))).toEqual([
+      ["refused", refused[2]?.pool, "token-tax"],
+    ]);
+    expect([...core.state.small]).toEqual(refused.slice(0, 2).map(({ pool }) => pool));
   });
 });
 
@@ -584,7 +677,7 @@ describe("whatever happens", () => {
           ({ body }) => (body as { causeSequence?: number }).causeSequence !== undefined || body.kind === "pool-discovered",
         );
       const replay = (through: number) => {
-        const again = new Follower(new World(family, []), restore(snapshot, through, 1_000 * snapshot.blockNumber));
+        const again = new Follower(new World(family, []), restore(snapshot, through, 1_000 * snapshot.blockNumber, configOf(family)));
         for (const { message } of given.slice(at)) {
           again.give(message);
           while (again.asked.length > 0) again.answer(blocks);

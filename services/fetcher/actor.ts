@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
+import { type Actor, count, type Effect, type Publish, publish, type Received } from "#libs/actor/actor.ts";
 import type { DexDeployment } from "#libs/chains/chain.ts";
 import type { Announcement, FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type AnyFamily, familyOf } from "#libs/dex/registry.ts";
@@ -35,23 +35,40 @@ export interface Position {
   readonly sequence: number;
 }
 
+interface Candidate {
+  /** Stream sequence of the block after which its logs are kept. */
+  readonly since: number;
+  readonly logs: { readonly blockHash: string; readonly log: LogRow }[];
+}
+
 export interface State {
   /** Changed in place: this actor is the single owner. */
   readonly pools: Map<string, Pool>;
   readonly journal: JournalEntry[];
   position: Position;
+  /** Of the last block, seconds. */
+  timestamp: number;
   /** Block messages up to this sequence have been answered before a restart: they are applied again but not published again. */
   readonly answeredThrough: number;
   /** While states are read from the chain, block messages wait. Null when nothing is being read. */
   waiting: Received<"blockObserved" | "blockReorged">[] | null;
   /** The message whose block is applied but not published yet, because values that move without an event are being read. */
   refreshing: { readonly causeId: string } | null;
-  /** Pools under admission, with their logs since: a state read at one block is brought to the present one with them. */
-  readonly candidates: Map<string, { readonly blockHash: string; readonly log: LogRow }[]>;
+  /** Pools under admission, with their logs: a state read at one block is brought to the present one with them. */
+  readonly candidates: Map<string, Candidate>;
   /** Whether pools are under admission that only the factory's list names. */
   listing: boolean;
   /** Announced before a restart and not decided on: asked about with the next block. */
   unasked: Announcement[];
+  /** Known pools that hold too little to be followed, in the order in which they will be looked at again. */
+  readonly small: Set<Address>;
+  readonly quarantined: Map<string, { readonly code: string; readonly detail: string }>;
+  /** Taken out since the last message: the next one says so. */
+  departures: string[];
+  blocksSinceCheck: number;
+  blocksSinceReview: number;
+  /** How many pools have been compared with the chain, to go on with the next. */
+  checked: number;
   /** Pools taken up since the last message: the next one announces them. */
   arrivals: string[];
   blocksSinceSnapshot: number;
@@ -65,6 +82,12 @@ export interface Config {
   readonly blockSeconds: number;
   readonly journalBlocks: number;
   readonly snapshotEveryBlocks: number;
+  /** One pool is compared with the chain each time. */
+  readonly checkEveryBlocks: number;
+  /** How often pools that have become small leave, and small ones are looked at again. */
+  readonly reviewEveryBlocks: number;
+  /** Quarantined pools that an operator lets back to admission. */
+  readonly release: readonly string[];
 }
 
 export type Request =
@@ -79,6 +102,20 @@ export type Request =
     }
   /** Pools that logs announced: which of them are to be followed, and their states at this block. */
   | { readonly call: "admit"; readonly announced: readonly Announcement[]; readonly at: Position }
+  /** Whether these rows are what the chain has at this block, and their quotes what the pools pay. */
+  | {
+      readonly call: "check";
+      readonly pools: readonly PoolInfo[];
+      readonly rows: readonly Row[];
+      readonly at: Position;
+      readonly timestamp: number;
+    }
+  /** Which of the followed pools hold too little by now: raw units of each token. */
+  | {
+      readonly call: "review";
+      readonly holdings: readonly (readonly [info: PoolInfo, amounts: readonly bigint[]])[];
+      readonly at: Position;
+    }
   /** What moves without an event, at this block, as it will be at this time (seconds): the expected one of the next block. */
   | { readonly call: "refresh"; readonly pools: readonly PoolInfo[]; readonly at: Position; readonly timestamp: number };
 export type Reply =
@@ -86,8 +123,10 @@ export type Reply =
   /** All pools of the DEX at that block, and their states. */
   | {
       readonly kind: "reread";
-      readonly pools: readonly PoolInfo[];
+      /** Of the pools that were asked for. */
       readonly rows: readonly Row[];
+      /** What the blocks since announced. */
+      readonly announced: readonly Announcement[];
       readonly at: Position;
       readonly causeId: string;
     }
@@ -96,10 +135,22 @@ export type Reply =
       readonly announced: readonly Announcement[];
       readonly pools: readonly PoolInfo[];
       readonly rows: readonly Row[];
+      /** Announced, but not to be followed. */
+      readonly refused: readonly Refusal[];
       /** The block of the states. */
-      readonly blockHash: string;
+      readonly at: Position;
     }
+  | { readonly kind: "checked"; readonly disagreeing: readonly Refusal[]; readonly at: Position }
+  | { readonly kind: "reviewed"; readonly small: readonly Address[] }
   | { readonly kind: "refreshed"; readonly rows: readonly Row[] };
+
+/** Why a pool is not traded. */
+export interface Refusal {
+  readonly pool: Address;
+  /** `small` and `not-live` may pass: such pools are looked at again. */
+  readonly code: string;
+  readonly detail: string;
+}
 
 export const statesOf = (family: FamilyId, rows: readonly Row[]): PoolStates => ({ family, rows }) as PoolStates;
 export const foundOf = (family: FamilyId, pools: readonly PoolInfo[]): FoundPools =>
@@ -164,22 +215,23 @@ function observe(state: State, message: Received<"blockObserved">, config: Confi
     if (log[0] === deployment.factory && topics.created.includes(topic)) {
       const announcement = family.decodeCreated(log, deployment);
       const address = addressIn(announcement);
-      if (address !== null && state.pools.has(address)) continue;
+      if (address !== null && (state.pools.has(address) || state.quarantined.has(address))) continue;
       // Also one that is being asked about: that was for another branch, on which it may not be.
-      if (address !== null) state.candidates.set(address, []);
+      if (address !== null) keepLogs(state, address, position.sequence);
       else state.listing = true;
       announced.push(announcement);
     } else if (topics.state.includes(topic)) {
       const address = family.poolOf(log, deployment);
       if (address === null) continue;
       const pool = state.pools.get(address);
-      if (pool === undefined) state.candidates.get(address)?.push({ blockHash: body.blockHash, log });
+      if (pool === undefined) state.candidates.get(address)?.logs.push({ blockHash: body.blockHash, log });
       else change(entry, pool, family, family.applyLog(pool.info, pool.state, log));
     }
   }
   state.journal.push(entry);
   if (state.journal.length > config.journalBlocks) state.journal.shift();
   state.position = position;
+  state.timestamp = body.timestamp;
   if (announced.length > 0) effects.push({ type: "call", request: { call: "admit", announced, at: position } });
   const moving = movingAlone(state, family);
   if (moving.length === 0) {
@@ -194,7 +246,12 @@ function observe(state: State, message: Received<"blockObserved">, config: Confi
   });
 }
 
-const addressIn = (announcement: Announcement): Address | null =>
+/** Keeps the logs of a pool under admission, from the block of this stream sequence on. */
+function keepLogs(state: State, address: string, since: number): void {
+  if (!state.candidates.has(address)) state.candidates.set(address, { since, logs: [] });
+}
+
+export const addressIn = (announcement: Announcement): Address | null =>
   announcement === null || typeof announcement === "string" ? announcement : announcement.pool;
 
 /** Notes in the journal how to undo a change. */
@@ -214,6 +271,43 @@ function conclude(state: State, causeId: string, config: Config, family: AnyFami
   say(state, { causeId, reason: "block", touched, removed: [] }, config, family, effects);
   effects.push({ type: "finished-block", blockNumber: state.position.blockNumber });
   if (++state.blocksSinceSnapshot >= config.snapshotEveryBlocks) scheduleSnapshot(state, effects);
+  if (++state.blocksSinceCheck >= config.checkEveryBlocks) check(state, config, family, effects);
+  if (++state.blocksSinceReview >= config.reviewEveryBlocks) review(state, family, effects);
+}
+
+/** Has the next pool compared with the chain, as it stands after this block. */
+function check(state: State, config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
+  state.blocksSinceCheck = 0;
+  const pools = [...state.pools.values()];
+  const pool = pools[state.checked++ % Math.max(1, pools.length)];
+  if (pool === undefined) return;
+  const { position: at, timestamp } = state;
+  effects.push({
+    type: "call",
+    request: {
+      call: "check",
+      pools: [pool.info],
+      rows: [family.toRow(pool.info, pool.state)],
+      at,
+      timestamp: timestamp + config.blockSeconds,
+    },
+  });
+}
+
+/** Small pools that are looked at again at a time: some seconds of a public endpoint's patience. */
+const REVIEWED = 200;
+
+/** Has those that have become small found out, and asks again about some that were. */
+function review(state: State, family: AnyFamily, effects: Effect<Request>[]): void {
+  state.blocksSinceReview = 0;
+  const holdings = [...state.pools.values()].map(({ info, state: pool }) => [info, family.holdings(info, pool)] as const);
+  effects.push({ type: "call", request: { call: "review", holdings, at: state.position } });
+  const again = [...state.small].slice(0, REVIEWED);
+  for (const address of again) {
+    state.small.delete(address);
+    keepLogs(state, address, state.position.sequence);
+  }
+  if (again.length > 0) effects.push({ type: "call", request: { call: "admit", announced: again, at: state.position } });
 }
 
 /** The pools taken up since the last message whole, the touched ones with what changed. */
@@ -230,6 +324,8 @@ function say(
   effects: Effect<Request>[],
 ): void {
   const { position } = state;
+  const removed = [...what.removed, ...state.departures];
+  state.departures = [];
   const arrived = state.arrivals.flatMap((address) => state.pools.get(address) ?? []);
   const whole = new Set(arrived.map(({ info }): string => info.pool));
   state.arrivals = [];
@@ -243,8 +339,8 @@ function say(
       .filter(([address]) => state.pools.has(address) && !whole.has(address))
       .map(([address, before]) => changeRow(state, family, address, before)),
   ];
-  answer(state, position, effects, publishChanged(config, position, what.causeId, what.reason, rows, what.removed));
-  if (arrived.length > 0 || what.removed.length > 0) effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
+  answer(state, position, effects, publishChanged(config, position, what.causeId, what.reason, rows, removed));
+  if (arrived.length > 0 || removed.length > 0) effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
 }
 
 function changeRow(state: State, family: AnyFamily, address: string, before: Row): Row {
@@ -281,7 +377,7 @@ function undo(state: State, message: Received<"blockReorged">, config: Config, f
   say(state, { causeId: message.meta.id, reason: "reorg", touched, removed: [...removed] }, config, family, effects);
   // Taken up at a state of a dropped block; the pool itself may be older than that.
   const announced = [...removed].map(asAddress);
-  for (const address of announced) state.candidates.set(address, []);
+  for (const address of announced) keepLogs(state, address, position.sequence);
   if (announced.length > 0) effects.push({ type: "call", request: { call: "admit", announced, at: position } });
 }
 
@@ -320,8 +416,13 @@ function reply(state: State, answered: Reply, config: Config, family: AnyFamily,
         body,
       ),
     );
-  } else if (answered.kind === "admitted") admitted(state, answered, family, effects);
-  else if (answered.kind === "refreshed") refreshed(state, answered.rows, config, family, effects);
+    return;
+  }
+  if (answered.kind === "admitted") admitted(state, answered, config, family, effects);
+  else if (answered.kind === "checked") quarantine(state, answered.disagreeing, answered.at, config, effects);
+  else if (answered.kind === "reviewed") {
+    for (const address of answered.small) if (leave(state, address)) state.small.add(address);
+  } else if (answered.kind === "refreshed") refreshed(state, answered.rows, config, family, effects);
   else rereadDone(state, answered, config, family, effects);
 }
 
@@ -349,32 +450,43 @@ function rereadDone(
   family: AnyFamily,
   effects: Effect<Request>[],
 ): void {
-  const states = new Map(answered.rows.map((row) => [row[0], row]));
-  const removed = [...state.pools.keys()].filter((address) => !states.has(address));
-  for (const address of removed) state.pools.delete(address);
+  const rows = new Map(answered.rows.map((row) => [row[0], row]));
   const changed: Row[] = [];
-  /** Held, but nobody has been told. */
-  const untold = new Set(state.arrivals);
   const discovered: PoolInfo[] = [];
-  for (const info of answered.pools) {
-    const row = states.get(info.pool);
-    if (row === undefined) continue;
-    const held = untold.has(info.pool) ? undefined : state.pools.get(info.pool);
-    if (held === undefined) discovered.push(info);
-    const heldRow = family.toRow(info, held?.state ?? family.created());
-    if (held !== undefined && isDeepStrictEqual(heldRow, row)) continue;
+  const removed = state.departures;
+  const untold = new Set(state.arrivals);
+  for (const [address, { info, state: held }] of state.pools) {
+    const row = rows.get(address);
+    if (row === undefined) {
+      state.pools.delete(address);
+      if (!untold.has(address)) removed.push(address);
+      continue;
+    }
+    const heldRow = family.toRow(info, held);
+    const isNew = untold.has(address);
+    if (isNew) discovered.push(info);
+    if (!isNew && isDeepStrictEqual(heldRow, row)) continue;
     const fresh = { info, state: family.created() };
     family.applyRow(fresh.state, row);
-    state.pools.set(info.pool, fresh);
-    changed.push(family.toChangeRow(info, fresh.state, family.mergeUndo(heldRow, row)));
+    state.pools.set(address, fresh);
+    changed.push(isNew ? row : family.toChangeRow(info, fresh.state, family.mergeUndo(heldRow, row)));
   }
   state.journal.length = 0;
   state.arrivals = [];
+  state.departures = [];
   state.position = answered.at;
-  const asked = [...state.candidates.keys()].filter((address) => !state.pools.has(address)).map(asAddress);
+  // Those under admission lack their logs now: they are asked about again, with what the blocks in between announced.
+  const announced: Announcement[] = [...state.candidates.keys()].map(asAddress);
+  for (const each of answered.announced) {
+    const address = addressIn(each);
+    if (address === null || !(state.pools.has(address) || state.quarantined.has(address) || state.candidates.has(address)))
+      announced.push(each);
+  }
   state.candidates.clear();
-  for (const address of asked) state.candidates.set(address, []);
-  if (asked.length > 0) effects.push({ type: "call", request: { call: "admit", announced: asked, at: answered.at } });
+  for (const address of announced.map(addressIn))
+    if (address !== null) keepLogs(state, address, answered.at.sequence);
+    else state.listing = true;
+  if (announced.length > 0) effects.push({ type: "call", request: { call: "admit", announced, at: answered.at } });
   if (discovered.length > 0) answer(state, answered.at, effects, publishDiscovered(config, answered.at, answered.causeId, discovered));
   answer(state, answered.at, effects, publishChanged(config, answered.at, answered.causeId, "reread", changed, removed));
   effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
@@ -390,16 +502,24 @@ function resume(state: State, config: Config, family: AnyFamily, effects: Effect
 }
 
 /** Takes up pools whose states were read at a block of ours: what happened to them since is applied, block by block, so that it can be undone. */
-function admitted(state: State, answered: Extract<Reply, { kind: "admitted" }>, family: AnyFamily, effects: Effect<Request>[]): void {
+function admitted(
+  state: State,
+  answered: Extract<Reply, { kind: "admitted" }>,
+  config: Config,
+  family: AnyFamily,
+  effects: Effect<Request>[],
+): void {
   // Everything is being read again: the candidates are asked about once more after that.
   if (state.waiting !== null && state.refreshing === null) return;
-  const { announced, pools, blockHash } = answered;
+  const { announced, pools } = answered;
+  const { blockHash, sequence } = answered.at;
   const isHead = blockHash === state.position.blockHash;
   const at = state.journal.findLastIndex(({ hash }) => hash === blockHash);
+  const isKept = (pool: Address) => sequence >= (state.candidates.get(pool)?.since ?? Number.POSITIVE_INFINITY);
   // Read at a block that was dropped meanwhile, or nobody kept the logs since: asked once more, from here.
-  if (!isHead && pools.some(({ pool }) => at < 0 || !state.candidates.has(pool))) {
+  if (!isHead && pools.some(({ pool }) => at < 0 || !isKept(pool))) {
     const again = pools.map(({ pool }) => pool);
-    for (const pool of again) state.candidates.set(pool, []);
+    for (const pool of again) keepLogs(state, pool, state.position.sequence);
     effects.push({ type: "call", request: { call: "admit", announced: again, at: state.position } });
     return;
   }
@@ -409,7 +529,7 @@ function admitted(state: State, answered: Extract<Reply, { kind: "admitted" }>, 
     if (row === undefined || state.pools.has(info.pool)) continue;
     const pool = { info, state: family.created() };
     family.applyRow(pool.state, row);
-    const logs = state.candidates.get(info.pool) ?? [];
+    const logs = state.candidates.get(info.pool)?.logs ?? [];
     for (const entry of isHead ? [] : state.journal.slice(at + 1))
       for (const { blockHash: of, log } of logs) if (of === entry.hash) change(entry, pool, family, family.applyLog(info, pool.state, log));
     state.pools.set(info.pool, pool);
@@ -420,6 +540,64 @@ function admitted(state: State, answered: Extract<Reply, { kind: "admitted" }>, 
     if (pool !== null) state.candidates.delete(pool);
     else state.listing = false;
   }
+  const lasting: Refusal[] = [];
+  for (const refusal of answered.refused) {
+    if (state.pools.has(refusal.pool)) continue;
+    if (PASSING.has(refusal.code)) state.small.add(refusal.pool);
+    else lasting.push(refusal);
+  }
+  effects.push(...judgements("refused", lasting, answered.at, config));
+}
+
+/** Reasons that time may take away. */
+export const PASSING: ReadonlySet<string> = new Set(["small", "not-live"]);
+
+/** Takes a pool out; the next message says so. False for one that is not held. */
+function leave(state: State, address: Address): boolean {
+  const held = state.pools.delete(address);
+  const arrived = state.arrivals.indexOf(address);
+  // Nobody has been told of it yet.
+  if (arrived >= 0) state.arrivals.splice(arrived, 1);
+  else if (held) state.departures.push(address);
+  return held;
+}
+
+/** Nothing is repaired in silence: a pool that is not what we held it for stays out until an operator says otherwise. */
+function quarantine(state: State, disagreeing: readonly Refusal[], at: Position, config: Config, effects: Effect<Request>[]): void {
+  const out = disagreeing.filter(({ pool }) => leave(state, pool));
+  for (const { pool, code, detail } of out) state.quarantined.set(pool, { code, detail });
+  effects.push(...judgements("quarantined", out, at, config));
+  if (out.length > 0) effects.push(count("poolsQuarantined", { dex: config.deployment.id }, state.quarantined.size));
+}
+
+/** Judgements in one message. */
+const JUDGED_BATCH = 500;
+
+/** As messages. */
+export function judgements(
+  verdict: "refused" | "quarantined",
+  refusals: readonly Refusal[],
+  at: Position,
+  config: Config,
+): (Publish & { readonly key: "poolJudged" })[] {
+  const messages: (Publish & { readonly key: "poolJudged" })[] = [];
+  for (let start = 0; start < refusals.length; start += JUDGED_BATCH) {
+    const batch = refusals.slice(start, start + JUDGED_BATCH);
+    messages.push({
+      type: "publish",
+      key: "poolJudged",
+      tokens: { chain: config.chain, dex: config.deployment.id },
+      messageId: `${verdict}:${config.chain}:${config.deployment.id}:${at.blockHash}:${at.epoch}:${batch[0]?.pool}`,
+      body: {
+        kind: "pool-judged",
+        ...envelope(config, at, null),
+        dex: config.deployment.id,
+        verdict,
+        rows: batch.map(({ pool, code, detail }) => [pool, code, detail]),
+      },
+    });
+  }
+  return messages;
 }
 
 function answer(state: State, position: Position, effects: Effect<Request>[], effect: Effect<Request>): void {
@@ -497,6 +675,8 @@ export function snapshotOf(state: State, config: Config, family: AnyFamily = fam
     ),
     arrivals: [...state.arrivals],
     candidates: [...state.candidates.keys(), ...(state.listing ? [null] : [])],
+    small: [...state.small],
+    quarantined: [...state.quarantined].map(([pool, { code, detail }]) => [pool, code, detail]),
     journal: state.journal.map(({ number, hash, undo: before, created }) => ({
       number,
       hash,
@@ -514,7 +694,12 @@ export const infoOf = ([pool, tokens, facts]: FoundPools["rows"][number]): PoolI
 });
 
 /** The state that a snapshot holds. `answeredThrough`: sequence of the last block message that the stream shows as answered. */
-export function restore(snapshot: PoolSnapshot, answeredThrough: number, observedAtMs: number): State {
+export function restore(
+  snapshot: PoolSnapshot,
+  answeredThrough: number,
+  observedAtMs: number,
+  { release }: Pick<Config, "release">,
+): State {
   const family = familyOf(snapshot.states.family);
   const pools = new Map<string, Pool>();
   for (const row of snapshot.pools.rows) {
@@ -525,6 +710,7 @@ export function restore(snapshot: PoolSnapshot, answeredThrough: number, observe
     const pool = pools.get(row[0]);
     if (pool !== undefined) family.applyRow(pool.state, row);
   }
+  const released = snapshot.quarantined.map(([pool]) => asAddress(pool)).filter((pool) => release.includes(pool));
   const { blockNumber, blockHash, epoch, causeSequence: sequence } = snapshot;
   return {
     pools,
@@ -538,10 +724,21 @@ export function restore(snapshot: PoolSnapshot, answeredThrough: number, observe
     answeredThrough,
     waiting: null,
     refreshing: null,
-    candidates: new Map(snapshot.candidates.flatMap((address) => (address === null ? [] : [[address, []]]))),
+    candidates: new Map(
+      [...snapshot.candidates, ...released].flatMap((address) => (address === null ? [] : [[address, { since: sequence, logs: [] }]])),
+    ),
     listing: snapshot.candidates.includes(null),
-    unasked: snapshot.candidates.map((address) => (address === null ? null : asAddress(address))),
+    unasked: [...snapshot.candidates.map((address) => (address === null ? null : asAddress(address))), ...released],
     arrivals: [...snapshot.arrivals],
+    small: new Set(snapshot.small.map(asAddress)),
+    quarantined: new Map(
+      snapshot.quarantined.filter(([pool]) => !release.includes(pool)).map(([pool, code, detail]) => [pool, { code, detail }]),
+    ),
+    departures: [],
+    blocksSinceCheck: 0,
+    blocksSinceReview: 0,
+    checked: 0,
+    timestamp: 0,
     blocksSinceSnapshot: 0,
   };
 }

@@ -1,5 +1,8 @@
 import { Interface } from "ethers";
 import { afterEach, expect, test } from "vitest";
+import type { Announcement, PoolInfo } from "#libs/dex/family.ts";
+import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
+import { readerAt } from "#libs/evm/chain-reader.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
 import { Refusal, type RpcServer, startRpcServer } from "#libs/evm/testing.ts";
 import { RetryableError } from "#libs/units/invariant.ts";
@@ -17,6 +20,9 @@ const blockOf = (number: number): Observed => ({
   at: { blockNumber: number, blockHash: hashOf(number), epoch: 0, observedAtMs: 0, sequence: 100 + number },
   causeId: `block ${number}`,
 });
+
+const infosIn = (announced: readonly Announcement[]) =>
+  announced.filter((each) => each !== null && typeof each !== "string") as PoolInfo<"uniswap-v2">[];
 
 let server: RpcServer | null = null;
 afterEach(async () => {
@@ -47,44 +53,40 @@ async function serve(hasState: (blockNumber: number) => boolean) {
     return MULTICALL.encodeFunctionResult("aggregate3", [answers]);
   });
   const client = new RpcClient(server.url, "test");
-  return (observed: Observed, newest: readonly Observed[], known = pools.slice(0, 0), from = 0) => {
+  return (observed: Observed, newest: readonly Observed[], from = 0) => {
     const coming = [...newest];
-    return readAt(client, config.deployment, {
-      pools: known,
-      from,
-      overlap: 5,
-      observed,
-      newest: async () => coming.shift() ?? null,
-      multicall3,
-      admits: () => true,
-    });
+    const { deployment } = config;
+    const options = { from, overlap: 5, observed, newest: async () => coming.shift() ?? null };
+    return readAt(client, deployment, options, (announced, at) =>
+      uniswapV2.read(readerAt(client, { multicall3, blockHash: at.blockHash }), deployment, infosIn(announced)),
+    );
   };
 }
 const asked = (method: string) => server?.requests.filter((request) => request.method === method) ?? [];
 
 test("finds the pools up to a block and reads their states at it", async () => {
   const read = await serve(() => true);
-  const { pools: found, rows, observed } = await read(blockOf(25), []);
-  expect(found).toEqual(pools.slice(0, 2));
-  expect(rows).toEqual([
+  const { announced, answer, observed } = await read(blockOf(25), []);
+  expect(announced).toEqual(pools.slice(0, 2));
+  expect(answer).toEqual([
     [pools[0]?.pool, "25", "0", 3_000, 3_000],
     [pools[1]?.pool, "25", "1", 3_000, 3_000],
   ]);
   expect(observed).toEqual(blockOf(25));
 });
 
-test("pools that are known are read too, and found once", async () => {
+test("looks no further back than it is asked to", async () => {
   const read = await serve(() => true);
-  const { pools: found } = await read(blockOf(35), [], pools.slice(0, 2), 15);
-  expect(found).toEqual(pools);
+  const { announced } = await read(blockOf(35), [], 15);
+  expect(announced).toEqual(pools.slice(1));
 });
 
 test("a block whose state the node has let go of is left for the newest, with the pools that were created up to it", async () => {
   const read = await serve((number) => number > 30);
-  const { pools: found, rows, observed } = await read(blockOf(25), [blockOf(200)]);
+  const { announced, answer, observed } = await read(blockOf(25), [blockOf(200)]);
   expect(observed).toEqual(blockOf(200));
-  expect(found).toEqual(pools);
-  expect(rows.map(([, block]) => block)).toEqual(["200", "200", "200"]);
+  expect(announced).toEqual(pools);
+  expect(answer.map(([, block]) => block)).toEqual(["200", "200", "200"]);
   // What was looked through is not looked through again, but for what a reorganisation may have replaced.
   expect(asked("eth_getLogs").map(({ params }) => Number((params[0] as { fromBlock: string }).fromBlock))).toEqual([0, 20]);
 });

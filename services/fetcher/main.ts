@@ -9,22 +9,50 @@ import type { Logger } from "#libs/telemetry/log.ts";
 import { metrics } from "#libs/telemetry/metrics.ts";
 import { InvariantError } from "#libs/units/invariant.ts";
 import {
+  addressIn,
   type Config,
   envelope,
   fetcher,
   foundOf,
+  judgements,
+  PASSING,
+  type Position,
+  type Refusal,
   type Reply,
   type Request,
   restore,
   type State,
   snapshotOf,
+  statesOf,
 } from "#services/fetcher/actor.ts";
-import { admit, type Observed, readAt } from "#services/fetcher/chain-port.ts";
+import { Admission } from "#services/fetcher/admission.ts";
+import { known, listsQuicker, type Observed, readAt, readable } from "#services/fetcher/chain-port.ts";
 import { type FetcherSettings, fetcherConfig } from "#services/fetcher/config.ts";
 
 const BLOCK_POLL_MS = 50;
 /** Pools in one discovery message. */
 const DISCOVERED_BATCH = 500;
+/** Pools judged at one block: seconds of a public endpoint's patience. */
+const JUDGED_TOGETHER = 500;
+const SAY_EVERY_MS = 5_000;
+
+const chunksOf = <Item>(items: readonly Item[], size: number): Item[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+
+function countedBy(refused: readonly Refusal[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { code } of refused) counts[code] = (counts[code] ?? 0) + 1;
+  return counts;
+}
+
+function sayNowAndThen(log: Logger): (facts: object, what: string) => void {
+  let saidAtMs = Date.now();
+  return (facts, what) => {
+    if (Date.now() - saidAtMs < SAY_EVERY_MS) return;
+    saidAtMs = Date.now();
+    log.info(facts, what);
+  };
+}
 
 export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config, "blockObserved" | "blockReorged", Request, Reply> {
   const config = fetcherConfig(settings);
@@ -39,39 +67,60 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
     const { blockNumber, blockHash, epoch, observedAtMs } = observed.body;
     return { at: { blockNumber, blockHash, epoch, observedAtMs, sequence: observed.meta.sequence }, causeId: observed.meta.id };
   }
-  // Tokens outside the chain's list may tax, rebase or pause: without a check of their behaviour they are kept out.
-  const listed = new Set<string>(settings.chain.tokens.map(({ address }) => address));
-  const admits = ({ tokens: traded }: PoolInfo) => traded.every((token) => listed.has(token));
-  const reading = (broker: Bus) => ({
-    overlap: config.journalBlocks,
-    newest: () => newest(broker),
-    multicall3: settings.chain.multicall3,
-    admits,
-  });
+  const admission = new Admission(client.for("verification"), settings.chain, deployment, settings.rules);
+  const family = familyOf(deployment.family);
+  const readerOf = ({ blockHash }: Position) => readerAt(client, { multicall3: settings.chain.multicall3, blockHash });
+  const reading = (broker: Bus) => ({ overlap: config.journalBlocks, newest: () => newest(broker) });
 
-  /** First start: the pools from the factory's events, their states at the newest block that the stream has. */
+  async function head(broker: Bus): Promise<Observed> {
+    const observed = await newest(broker);
+    if (observed === null) throw new InvariantError("the stream has lost its blocks");
+    return observed;
+  }
+
+  /** First start: what the factory announced or lists, those of it that are fit to trade, and their states at the newest block that the stream has. */
   async function coldStart(log: Logger, signal: AbortSignal, broker: Bus): Promise<State> {
-    let first = await newest(broker);
-    while (first === null) {
+    while ((await newest(broker)) === null) {
       if (signal.aborted) throw new InvariantError("stopped before the first block");
       await new Promise((resolve) => setTimeout(resolve, BLOCK_POLL_MS));
-      first = await newest(broker);
     }
-    let saidAtMs = Date.now();
-    const goal = first.at.blockNumber;
-    const { pools, rows, observed } = await readAt(client.for("discovery"), deployment, {
-      ...reading(broker),
-      pools: [],
-      from: deployment.deployBlock,
-      observed: first,
-      onProgress: (scannedTo) => {
-        if (Date.now() - saidAtMs < 5_000) return;
-        saidAtMs = Date.now();
-        log.info({ scannedTo, of: goal }, "discovering pools");
+    const say = sayNowAndThen(log);
+    const first = await head(broker);
+    const found = await readAt(
+      client.for("discovery"),
+      deployment,
+      {
+        ...reading(broker),
+        from: listsQuicker(deployment, first.at.blockNumber) ? first.at.blockNumber : deployment.deployBlock,
+        observed: first,
+        onProgress: (scannedTo) => say({ scannedTo, of: first.at.blockNumber }, "discovering pools"),
       },
-    });
-    const { at: position, causeId } = observed;
-    const readable = new Set(rows.map((row) => row[0]));
+      (announced, at) => known(readerOf(at), deployment, listsQuicker(deployment, at.blockNumber) ? [...announced, null] : announced),
+    );
+    // In pieces, each at a block of its own: all of them may take longer than a node keeps a state.
+    const chunks = chunksOf(found.answer, JUDGED_TOGETHER);
+    for (const chunk of chunks) {
+      const { at } = await head(broker);
+      await readable(deployment, at.blockHash, () => admission.learn(chunk, at));
+    }
+    const admitted: PoolInfo[] = [];
+    const refused: Refusal[] = [];
+    for (const [index, chunk] of chunks.entries()) {
+      const { at } = await head(broker);
+      const judgement = await readable(deployment, at.blockHash, () => admission.judge(chunk, at));
+      admitted.push(...judgement.admitted);
+      refused.push(...judgement.refused);
+      say({ judged: Math.min((index + 1) * JUDGED_TOGETHER, found.answer.length), of: found.answer.length }, "judging pools");
+    }
+    const last = await readAt(
+      client,
+      deployment,
+      { ...reading(broker), from: found.observed.at.blockNumber + 1, observed: await head(broker) },
+      (_, at) => family.read(readerOf(at), deployment, admitted),
+    );
+    const { at: position, causeId } = last.observed;
+    const alive = new Set(last.answer.map((row) => row[0]));
+    const pools = admitted.filter(({ pool }) => alive.has(pool));
     const state = restore(
       {
         v: 1,
@@ -81,27 +130,29 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         blockHash: position.blockHash,
         epoch: position.epoch,
         causeSequence: position.sequence,
-        pools: foundOf(
-          deployment.family,
-          pools.filter(({ pool }) => readable.has(pool)),
-        ),
-        states: { family: deployment.family, rows } as Parameters<typeof restore>[0]["states"],
+        pools: foundOf(deployment.family, pools),
+        states: statesOf(deployment.family, last.answer),
         arrivals: [],
-        candidates: [],
+        candidates: last.announced.map(addressIn),
+        small: refused.filter(({ code }) => PASSING.has(code)).map(({ pool }) => pool),
+        quarantined: [],
         journal: [],
       },
       position.sequence,
       position.observedAtMs,
+      config,
     );
-    for (let start = 0; start < pools.length; start += DISCOVERED_BATCH) {
-      const batch = foundOf(deployment.family, pools.slice(start, start + DISCOVERED_BATCH));
+    for (const [index, chunk] of chunksOf(pools, DISCOVERED_BATCH).entries())
       await broker.publish(
         "poolDiscovered",
         tokens,
-        { kind: "pool-discovered", ...envelope(config, position, causeId), dex: deployment.id, pools: batch },
-        { messageId: `discovered:${config.chain}:${deployment.id}:${position.blockHash}:${position.epoch}:cold:${start}`, trace: null },
+        { kind: "pool-discovered", ...envelope(config, position, causeId), dex: deployment.id, pools: foundOf(deployment.family, chunk) },
+        { messageId: `discovered:${config.chain}:${deployment.id}:${position.blockHash}:${position.epoch}:cold:${index}`, trace: null },
       );
-    }
+    const lasting = refused.filter(({ code }) => !PASSING.has(code));
+    if (refused.length > 0) log.info({ followed: pools.length, refused: countedBy(refused) }, "pools judged");
+    for (const { key, tokens: subject, body, messageId } of judgements("refused", lasting, position, config))
+      await broker.publish(key, subject, body, { messageId, trace: null });
     const object = await saveSnapshot(broker, config.chain, snapshotOf(state, config));
     await broker.publish(
       "poolSnapshotted",
@@ -129,7 +180,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
       return null;
     }
     const answered = (await broker.lastOf("poolChanged", tokens))?.body.causeSequence ?? 0;
-    return restore(snapshot, Math.max(answered, snapshot.causeSequence), last.body.observedAtMs);
+    return restore(snapshot, Math.max(answered, snapshot.causeSequence), last.body.observedAtMs, config);
   }
 
   return {
@@ -168,29 +219,42 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
           at: request.at,
         };
       }
-      const { multicall3 } = settings.chain;
-      if (request.call === "admit") {
-        const { announced, at } = request;
-        const { blockHash } = at;
-        return {
-          kind: "admitted",
-          announced,
-          blockHash,
-          ...(await admit(client, deployment, announced, { multicall3, blockHash, admits })),
-        };
+      const { at } = request;
+      switch (request.call) {
+        case "admit": {
+          const { announced } = request;
+          const { blockHash } = at;
+          const judgement = await readable(deployment, blockHash, async () =>
+            admission.judge(await known(readerOf(at), deployment, announced), at),
+          );
+          return { kind: "admitted", announced, pools: judgement.admitted, rows: judgement.rows, refused: judgement.refused, at };
+        }
+        case "refresh": {
+          const { pools, timestamp } = request;
+          const reader = readerAt(client.for("refresh"), { multicall3: settings.chain.multicall3, blockHash: at.blockHash });
+          return { kind: "refreshed", rows: (await family.refresh?.read(reader, deployment, pools, timestamp)) ?? [] };
+        }
+        case "check": {
+          const { pools, rows, timestamp } = request;
+          const disagreeing = await readable(deployment, at.blockHash, () => admission.check(pools, rows, { ...at, timestamp }));
+          return { kind: "checked", disagreeing, at };
+        }
+        case "review":
+          return { kind: "reviewed", small: admission.small(request.holdings) };
+        case "reread": {
+          const { announced, answer, observed } = await readAt(
+            client,
+            deployment,
+            {
+              ...reading(bus as Bus),
+              from: Math.max(deployment.deployBlock, request.since - config.journalBlocks),
+              observed: { at, causeId: request.causeId },
+            },
+            (_, position) => family.read(readerOf(position), deployment, request.pools),
+          );
+          return { kind: "reread", rows: answer, announced, ...observed };
+        }
       }
-      if (request.call === "refresh") {
-        const { pools, timestamp, at } = request;
-        const reader = readerAt(client, { multicall3, blockHash: at.blockHash });
-        return { kind: "refreshed", rows: (await familyOf(deployment.family).refresh?.read(reader, deployment, pools, timestamp)) ?? [] };
-      }
-      const { pools, rows, observed } = await readAt(client.for("refresh"), deployment, {
-        ...reading(bus as Bus),
-        pools: request.pools,
-        from: Math.max(deployment.deployBlock, request.since - config.journalBlocks),
-        observed: { at: request.at, causeId: request.causeId },
-      });
-      return { kind: "reread", pools, rows, ...observed };
     },
     close: () => client.close(),
   };

@@ -39,6 +39,9 @@ export function configOf(family: FamilyId, options: Partial<Config> = {}): Confi
     journalBlocks: 8,
     snapshotEveryBlocks: 1_000,
     blockSeconds: 12,
+    checkEveryBlocks: 1_000,
+    reviewEveryBlocks: 1_000,
+    release: [],
     ...options,
   };
 }
@@ -95,7 +98,7 @@ export const byAddress = <Row extends { readonly 0: string }>(rows: readonly Row
 export function newPool(family: FamilyId, index: number): PoolFacts {
   const [token0, token1] = [TOKENS[index % 3] as Address, TOKENS[3]];
   const facts = family === "uniswap-v2" ? {} : { tickSpacing: SPACING };
-  const info = { pool: addressOf(0xb0000 + index), tokens: [token0, token1], facts };
+  const info = { pool: addressOf(0xb0000 + index), tokens: [token0, token1], facts } as PoolInfo;
   return { info, reserves: [0n, 0n], sqrtPriceX96: 0n, tick: 0, positions: [] };
 }
 
@@ -262,10 +265,13 @@ export class World {
         states: { family: this.family, rows: rowsOf(this.family, pools) } as Parameters<typeof restore>[0]["states"],
         arrivals: [],
         candidates: [],
+        small: [],
+        quarantined: [],
         journal: [],
       },
       answeredThrough,
       1_000 * number,
+      { release: [] },
     );
   }
 }

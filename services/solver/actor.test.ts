@@ -134,6 +134,8 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
         states: { family: "uniswap-v2", rows: [...rows] },
         arrivals: [],
         candidates: [],
+        small: [],
+        quarantined: [],
         journal: [],
       };
     },

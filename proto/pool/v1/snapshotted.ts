@@ -30,6 +30,10 @@ export const PoolSnapshot = Type.Object({
   arrivals: Type.Array(AddressText),
   /** Announced by logs, not decided on yet; null: one that only the factory's list names. */
   candidates: Type.Array(Type.Union([AddressText, Type.Null()])),
+  /** Known, but with too little in them to be followed: looked at again from time to time. */
+  small: Type.Array(AddressText),
+  /** pool, code, detail. */
+  quarantined: Type.Array(Type.Tuple([AddressText, Token, Type.String()])),
   journal: Type.Array(Type.Object({ number: Count, hash: Type.String(), states: PoolStates, created: Type.Array(Type.String()) })),
 });
 export type PoolSnapshot = Static<typeof PoolSnapshot>;

@@ -130,6 +130,18 @@ describe("an endpoint's admission", () => {
   });
 });
 
+test("when what stands first is given up, the next waits for its own cost alone", async () => {
+  const { clock, admitted, request } = setUp({ requestsPerSecond: 10 });
+  const abort = new AbortController();
+  request("running", { ...ask("heads"), requests: 10 });
+  request("dear", { ...ask("heads"), requests: 10, signal: abort.signal });
+  request("cheap", ask("heads"));
+  abort.abort();
+  clock.advance(100);
+  await settle();
+  expect(admitted).toEqual(["running", "cheap"]);
+});
+
 const purposes = fc.constantFrom(...(Object.keys(PRIORITY) as Purpose[]));
 const crowd = fc.array(
   fc.record({ afterMs: fc.nat(400), purpose: purposes, units: fc.integer({ min: 1, max: 30 }), requests: fc.integer({ min: 1, max: 5 }) }),

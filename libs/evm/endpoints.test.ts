@@ -371,6 +371,7 @@ describe("a hedged read", () => {
     const sent = [endpoints.for("submission").send("eth_sendRawTransaction", ["0x"]), endpoints.for("discovery").send("eth_getLogs", [{}])];
     await asked(2);
     clock.advance(10_000);
+    await later(50, null);
     answer(1);
     expect(await Promise.all(sent)).toEqual([1, 1]);
     expect(second.requests).toEqual([]);
@@ -416,6 +417,17 @@ test("a batch fails over as a whole", async () => {
   expect(await endpoints.batch(calls)).toEqual(["second 1", "second 2"]);
   broken = false;
   expect(await new Endpoints([first.url], "test").batch(calls)).toEqual([1, 2]);
+});
+
+test("a batch goes to another endpoint where one lacks a block that it asks about", async () => {
+  const first = await serve((_, [value]) => {
+    if (value === 2) throw new Refusal("unknown block");
+    return value;
+  });
+  const second = await serve((_, [value]) => `second ${value}`);
+  const calls = [1, 2].map((value) => ({ method: "eth_getLogs", params: [value] }));
+  expect(await clocked([first.url, second.url]).endpoints.batch(calls)).toEqual(["second 1", "second 2"]);
+  await expect(clocked([first.url]).endpoints.batch(calls)).rejects.toBeInstanceOf(RpcError);
 });
 
 test("whatever the endpoints do, a read is answered rightly or fails as a fault: seeded", async () => {

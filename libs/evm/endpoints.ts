@@ -106,7 +106,7 @@ export class Endpoints implements Rpc {
   }
 
   #batch<Result>(calls: readonly Call[], purpose: Purpose): Promise<Result[]> {
-    return this.#overAll(this.#order("batch"), (client) => client.batch<Result>(calls, { purpose }));
+    return this.#overAll(this.#order("batch"), (client) => checked("batch", client.batch<Result>(calls, { purpose })));
   }
 
   #send<Result>(method: string, params: readonly unknown[], purpose: Purpose): Promise<Result> {

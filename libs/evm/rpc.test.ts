@@ -153,6 +153,7 @@ describe("a rate limit", () => {
       () => Promise.reject(new Refusal("Your app has exceeded its compute units per second capacity.", 429)),
       1_000,
     ],
+    ["an error with that code alone", () => Promise.reject(new Refusal("not now", 429)), 1_000],
     ["an error that says so", () => Promise.reject(new Refusal("daily request count exceeded, request rate limited", -32_005)), 1_000],
   ])("%s: a fault that passes, and nothing is sent until then", async (_, answer, pauseMs) => {
     let limited = true;

@@ -124,8 +124,8 @@ export class Endpoints implements Rpc {
     const ask = (client: RpcClient, options: SendOptions) => checked<Result>(method, client.send<Result>(method, params, options));
     return this.#overAll(order, (client, next) => {
       const hedgeAfterMs = hedgeable && next !== undefined ? client.budget.health.p95(method) : null;
-      this.#hedges = Math.min(HEDGES_IN_A_ROW, this.#hedges + HEDGED_SHARE);
       if (hedgeAfterMs === null || next === undefined) return ask(client, { purpose });
+      this.#hedges = Math.min(HEDGES_IN_A_ROW, this.#hedges + HEDGED_SHARE);
       return this.#hedged<Result>(
         Math.max(HEDGE_AFTER_MS_MIN, hedgeAfterMs),
         (signal) => ask(client, { purpose, signal }),

@@ -6,11 +6,13 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { TSchema } from "typebox";
+import { ObservedArbitrage, ObservedHop } from "#proto/arbitrage/v1/observed.ts";
 import { LOG_COLUMNS, LogRow } from "#proto/block/v1/observed.ts";
 import { Candidate, Hop, SwapCall } from "#proto/cycle/v1/found.ts";
 import { Scored } from "#proto/opportunity/v1/scored.ts";
 import { FAMILY_IDS, type FamilyId, FoundPools, POOL_FAMILIES, PoolStates, TickRow } from "#proto/pool/v1/state.ts";
-import { AddressText, Count, HashText, HexData, Int, Token, Uint } from "#proto/scalars.ts";
+import { PRICE_COLUMNS, PriceRow } from "#proto/price/v1/changed.ts";
+import { AddressText, Count, Decimal, HashText, HexData, Int, Token, Uint } from "#proto/scalars.ts";
 import { ACTORS, type ActorName, CAPTURED, STREAMS, type StreamKey, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
 
 export const ASYNCAPI_FILE = new URL("asyncapi.json", import.meta.url);
@@ -22,6 +24,7 @@ const positional = (columns: readonly string[]) => `Positional: ${columns.join("
 const SHARED: readonly (readonly [name: string, schema: TSchema, description: string])[] = [
   ["Uint", Uint, "Unsigned integer of the chain (amount, price, wei) as a decimal string."],
   ["Int", Int, "Signed integer of the chain as a decimal string."],
+  ["Decimal", Decimal, "A fraction as a plain decimal string: no exponent, no zeros at the end. Twelve significant digits mean something."],
   ["Address", AddressText, "20 bytes, lower case."],
   ["Hash", HashText, "32 bytes, lower case."],
   ["HexData", HexData, "Bytes, lower case."],
@@ -34,6 +37,9 @@ const SHARED: readonly (readonly [name: string, schema: TSchema, description: st
   ["SwapCall", SwapCall, "How the executor contract calls a pool."],
   ["Hop", Hop, "One swap of a cycle with its exact amounts."],
   ["Candidate", Candidate, "A cycle, sized exactly."],
+  ["PriceRow", PriceRow, positional(PRICE_COLUMNS)],
+  ["ObservedHop", ObservedHop, "One swap of a landed cycle, by its log."],
+  ["ObservedArbitrage", ObservedArbitrage, "An atomic arbitrage that somebody landed."],
   ["Scored", Scored, "A candidate with what it costs and is worth."],
 ];
 
@@ -42,6 +48,7 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   dex: "Id of the DEX on that chain, such as uniswap-v3.",
   wallet: "Address of the executing wallet, lower case: one writer per subject.",
   instance: "Name of the running instance.",
+  scope: "`all` for a whole set, `moved` for what has moved since the message before.",
   actor: "Name of the actor that buried the message.",
 };
 

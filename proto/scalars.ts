@@ -4,6 +4,8 @@ import Type, { type TProperties } from "typebox";
 export const Uint = Type.String({ pattern: "^[0-9]{1,78}$" });
 /** Signed integer of the chain as a decimal string. */
 export const Int = Type.String({ pattern: "^-?[0-9]{1,78}$" });
+/** A fraction as a plain decimal string: no exponent, no zeros at the end. */
+export const Decimal = Type.String({ pattern: "^(0|[1-9][0-9]*)(\\.[0-9]*[1-9])?$", maxLength: 400 });
 export const AddressText = Type.String({ pattern: "^0x[0-9a-f]{40}$" });
 export const HashText = Type.String({ pattern: "^0x[0-9a-f]{64}$" });
 export const HexData = Type.String({ pattern: "^0x([0-9a-f]{2})*$" });

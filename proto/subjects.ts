@@ -1,5 +1,6 @@
 import type { Static, TSchema } from "typebox";
 import { ActorHeartbeat } from "#proto/actor/v1/heartbeat.ts";
+import { ArbitrageObserved } from "#proto/arbitrage/v1/observed.ts";
 import { BlockObserved } from "#proto/block/v1/observed.ts";
 import { BlockReorged } from "#proto/block/v1/reorged.ts";
 import { CycleFound } from "#proto/cycle/v1/found.ts";
@@ -17,12 +18,14 @@ import { OpportunityScored } from "#proto/opportunity/v1/scored.ts";
 import { PoolChanged } from "#proto/pool/v1/changed.ts";
 import { PoolDiscovered } from "#proto/pool/v1/discovered.ts";
 import { PoolSnapshotted } from "#proto/pool/v1/snapshotted.ts";
+import { PriceChanged } from "#proto/price/v1/changed.ts";
 import { TradeSettled } from "#proto/trade/v1/settled.ts";
+import { TvlChanged } from "#proto/tvl/v1/changed.ts";
 
 /** This file is the only place that names subjects, streams and buckets. Everything else refers to its rows. */
 
-export type ActorName = "watcher" | "fetcher" | "solver" | "scorer" | "executor" | "gateway";
-export const ACTORS: readonly ActorName[] = ["watcher", "fetcher", "solver", "scorer", "executor", "gateway"];
+export type ActorName = "watcher" | "fetcher" | "analyst" | "solver" | "scorer" | "executor" | "gateway";
+export const ACTORS: readonly ActorName[] = ["watcher", "fetcher", "analyst", "solver", "scorer", "executor", "gateway"];
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -126,7 +129,7 @@ export const SUBJECTS = {
     schema: BlockObserved,
     stream: "MARKET",
     producer: "watcher",
-    consumers: ["fetcher", "solver", "executor", "gateway"],
+    consumers: ["fetcher", "analyst", "solver", "executor", "gateway"],
     says: "a block with its logs",
   }),
   blockReorged: row({
@@ -134,7 +137,7 @@ export const SUBJECTS = {
     schema: BlockReorged,
     stream: "MARKET",
     producer: "watcher",
-    consumers: ["fetcher", "solver", "executor", "gateway"],
+    consumers: ["fetcher", "analyst", "solver", "executor", "gateway"],
     says: "the head was replaced back to an ancestor",
   }),
   poolDiscovered: row({
@@ -142,7 +145,7 @@ export const SUBJECTS = {
     schema: PoolDiscovered,
     stream: "MARKET",
     producer: "fetcher",
-    consumers: ["solver", "gateway"],
+    consumers: ["analyst", "solver", "gateway"],
     says: "a DEX holds these pools",
   }),
   poolChanged: row({
@@ -150,7 +153,7 @@ export const SUBJECTS = {
     schema: PoolChanged,
     stream: "MARKET",
     producer: "fetcher",
-    consumers: ["solver"],
+    consumers: ["analyst", "solver"],
     says: "the pools of a DEX after a block",
   }),
   poolSnapshotted: row({
@@ -158,8 +161,32 @@ export const SUBJECTS = {
     schema: PoolSnapshotted,
     stream: "MARKET",
     producer: "fetcher",
-    consumers: ["fetcher", "solver", "gateway"],
+    consumers: ["fetcher", "analyst", "solver", "gateway"],
     says: "a full state lies in the object store",
+  }),
+  priceChanged: row({
+    subject: "hs.<chain>.price.changed.<scope>",
+    schema: PriceChanged,
+    stream: "MARKET",
+    producer: "analyst",
+    consumers: ["gateway"],
+    says: "what tokens are worth after a block",
+  }),
+  tvlChanged: row({
+    subject: "hs.<chain>.tvl.changed.<scope>",
+    schema: TvlChanged,
+    stream: "MARKET",
+    producer: "analyst",
+    consumers: ["gateway"],
+    says: "what pools hold after a block",
+  }),
+  arbitrageObserved: row({
+    subject: "hs.<chain>.arbitrage.observed",
+    schema: ArbitrageObserved,
+    stream: "MARKET",
+    producer: "analyst",
+    consumers: ["gateway"],
+    says: "arbitrages that somebody landed in a block",
   }),
   cycleFound: row({
     subject: "hs.<chain>.cycle.found",

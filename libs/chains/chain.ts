@@ -36,6 +36,18 @@ export interface TokenFacts {
   readonly address: Address;
   readonly symbol: string;
   readonly decimals: number;
+  /** Means to be worth one US dollar: what the chain's dollar is taken from. */
+  readonly stable?: true;
+}
+
+/** A Chainlink price feed (AggregatorV3Interface) in US dollars: something to compare our prices with, never a source of them. */
+export interface PriceFeed {
+  /** The token that it prices; the wrapped native coin for the native one. */
+  readonly token: Address;
+  /** The proxy, which stays when the aggregator behind it is replaced. */
+  readonly address: Address;
+  /** Where the address comes from. */
+  readonly source: string;
 }
 
 /** All that the actors know of a chain before they ask it, but its DEXes. Static data for public chains; written by the local chain for itself. */
@@ -51,6 +63,7 @@ export interface ChainFacts {
   readonly tokens: readonly TokenFacts[];
   readonly flashLenders: readonly FlashLender[];
   readonly relays: readonly RelayEndpoint[];
+  readonly priceFeeds?: readonly PriceFeed[];
   /** Our executor contract, once deployed. Paper mode needs none. */
   readonly executorContract?: Address;
 }

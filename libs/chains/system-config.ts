@@ -18,7 +18,15 @@ const ChainDefinition = Type.Object(
     wrappedNative: AddressText,
     multicall3: AddressText,
     blockTimeMs: Type.Integer({ minimum: 1 }),
-    tokens: Type.Array(Type.Object({ address: AddressText, symbol: Type.String(), decimals: Type.Integer({ minimum: 0, maximum: 255 }) })),
+    tokens: Type.Array(
+      Type.Object({
+        address: AddressText,
+        symbol: Type.String(),
+        decimals: Type.Integer({ minimum: 0, maximum: 255 }),
+        stable: Type.Optional(Type.Literal(true)),
+      }),
+    ),
+    priceFeeds: Type.Optional(Type.Array(Type.Object({ token: AddressText, address: AddressText, source: Type.String() }))),
     dexes: Type.Array(
       Type.Object({
         id: Token,

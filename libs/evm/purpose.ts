@@ -13,6 +13,7 @@ export const PRIORITY = {
   other: 2,
   verification: 3,
   discovery: 3,
+  analysis: 3,
 } as const;
 
 export type Purpose = keyof typeof PRIORITY;

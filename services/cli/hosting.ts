@@ -5,6 +5,7 @@ import { chainOf } from "#libs/chains/index.ts";
 import type { ChainSection, SystemConfig } from "#libs/chains/system-config.ts";
 import { UserError } from "#libs/units/invariant.ts";
 import { ACTORS, type ActorName } from "#proto/subjects.ts";
+import { analystSpec } from "#services/analyst/main.ts";
 import { executorSpec } from "#services/executor/main.ts";
 import { fetcherSpec } from "#services/fetcher/main.ts";
 import { type GatewaySpec, gatewaySpec } from "#services/gateway/main.ts";
@@ -62,6 +63,7 @@ export async function hostActors(options: HostOptions): Promise<HostedActors> {
       throw new UserError(`chain ${chain.key} has no DEX ${options.dex}`, `choose one of ${chain.dexes.map(({ id }) => id).join(", ")}`);
     for (const deployment of deployments) specs.push(fetcherSpec({ chain, deployment, rpc: section.rpc }));
   }
+  for (const { chain, section } of perChain) if (wants("analyst")) specs.push(analystSpec({ chain, rpc: section.rpc }));
   for (const { chain, section } of perChain) if (wants("solver")) specs.push(solverSpec({ chain, solver: section.solver }));
   for (const { chain, section } of perChain) if (wants("scorer")) specs.push(scorerSpec({ chain, section, instance: REPLICA }));
   for (const { chain, section } of perChain) {

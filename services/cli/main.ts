@@ -79,7 +79,7 @@ program
 program
   .command("run")
   .description("Host single actors, or the dashboard, as a deployment does")
-  .argument("<actor...>", "watcher, fetcher, solver, scorer, executor, gateway; or dashboard alone")
+  .argument("<actor...>", "watcher, fetcher, analyst, solver, scorer, executor, gateway; or dashboard alone")
   .option("--chain <key>", "chain of the per-chain actors; all configured ones when absent")
   .option("--dex <id>", "only this DEX's fetcher")
   .requiredOption("--config <file>", "configuration of the deployment, YAML or JSON")

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { AddressText, Count, HashText, Int, Token, Uint } from "#proto/scalars.ts";
+import { AddressText, Count, Decimal, HashText, Int, Token, Uint } from "#proto/scalars.ts";
 
 /**
  * What the gateway says, over REST and WebSocket: one schema a thing. Types, query validation and the OpenAPI document derive from these.
@@ -234,6 +234,70 @@ export type ProfitPoint = Static<typeof ProfitPoint>;
 export const ProfitCurve = Type.Object({ chain: Token, nativeSymbol: Type.String(), points: Type.Array(ProfitPoint) });
 export type ProfitCurve = Static<typeof ProfitCurve>;
 
+const InDollars = Nullable(described(Decimal, "US dollars, by what the chain's stable coins agree on; null where none has a price"));
+const OfBlock = { chain: Token, nativeSymbol: Type.String(), blockNumber: Count, blockHash: HashText };
+const LateDexes = Type.Array(Token, { description: "DEXes whose pools had not been reported for this block: their last states stand" });
+
+export const PricesView = Type.Object({
+  ...OfBlock,
+  usdPerNative: Nullable(Decimal),
+  prices: Type.Array(
+    Type.Object({
+      token: TokenView,
+      native: described(Decimal, "Native coins for one whole token"),
+      usd: InDollars,
+      confidence: Type.Number({ minimum: 0, maximum: 1, description: "How much depth agrees with it: libs/prices/README.md" }),
+      movedAtBlock: Count,
+    }),
+  ),
+  known: Type.Integer({ minimum: 0, description: "Tokens with a price that this gateway holds" }),
+  depegged: Type.Array(Type.Object({ token: TokenView, usd: Decimal })),
+  feeds: Type.Array(
+    Type.Object({
+      token: TokenView,
+      usd: Decimal,
+      readAtBlock: Count,
+      deviation: Type.Number({ description: "(our price − feed) ÷ feed" }),
+    }),
+  ),
+  lateDexes: LateDexes,
+});
+export type PricesView = Static<typeof PricesView>;
+
+export const TvlView = Type.Object({
+  ...OfBlock,
+  native: described(Decimal, "What liquidity providers have in all pools, native coins"),
+  usd: InDollars,
+  dexes: Type.Array(Type.Object({ dex: Token, pools: Count, native: Decimal, usd: InDollars })),
+  pools: Type.Array(Type.Object({ pool: AddressText, dex: Token, native: Decimal, usd: InDollars, movedAtBlock: Count })),
+  lateDexes: LateDexes,
+});
+export type TvlView = Static<typeof TvlView>;
+
+export const ArbitrageView = Type.Object({
+  chain: Token,
+  blockNumber: Count,
+  blockHash: HashText,
+  observedAtMs: Count,
+  dropped: Type.Boolean({ description: "Its block was dropped by a reorganisation" }),
+  transactionHash: HashText,
+  transactionIndex: Count,
+  from: AddressText,
+  to: Nullable(AddressText),
+  ours: Type.Boolean({ description: "Sent to our executor contract" }),
+  token: TokenView,
+  amountIn: Uint,
+  grossProfit: described(Uint, "Before gas, payments to the builder and lending fees, smallest units of `token`"),
+  grossProfitUsd: InDollars,
+  gasUsed: Count,
+  gasCost: described(Uint, "Wei"),
+  tip: described(Int, "Priority fee, wei; what a contract pays the builder itself is not in it"),
+  hops: Type.Array(
+    Type.Object({ dex: Nullable(Token), pool: Type.String(), tokenIn: TokenView, tokenOut: TokenView, amountIn: Uint, amountOut: Uint }),
+  ),
+});
+export type ArbitrageView = Static<typeof ArbitrageView>;
+
 export interface InitialView {
   readonly health: HealthView;
   readonly stats: StatsView;
@@ -267,7 +331,13 @@ export interface Endpoint {
 }
 
 /** The endpoints. `limits` are what the read model keeps: nobody can ask for more. */
-export function endpointsOf(limits: { opportunitiesKept: number; tradesKept: number }) {
+export function endpointsOf(limits: {
+  opportunitiesKept: number;
+  tradesKept: number;
+  pricesKept: number;
+  poolValuesKept: number;
+  arbitragesKept: number;
+}) {
   const strict = { additionalProperties: false };
   return {
     health: {
@@ -299,6 +369,24 @@ export function endpointsOf(limits: { opportunitiesKept: number; tradesKept: num
       summary: "Cumulative net profit of each chain, thinned to a bounded number of points",
       query: Type.Object({ chain: chainQuery }, strict),
       response: Type.Array(ProfitCurve),
+    },
+    prices: {
+      path: "/api/prices",
+      summary: "What tokens are worth, from the pools alone, the surest first; a chain comes once its analyst has spoken",
+      query: Type.Object({ limit: limitQuery(limits.pricesKept), chain: chainQuery }, strict),
+      response: Type.Array(PricesView),
+    },
+    tvl: {
+      path: "/api/tvl",
+      summary: "What pools hold, by DEX, and the largest of them",
+      query: Type.Object({ limit: limitQuery(limits.poolValuesKept), chain: chainQuery }, strict),
+      response: Type.Array(TvlView),
+    },
+    arbitrages: {
+      path: "/api/arbitrages",
+      summary: "Atomic arbitrages that anybody landed, newest block first",
+      query: Type.Object({ limit: limitQuery(limits.arbitragesKept), chain: chainQuery }, strict),
+      response: Type.Array(ArbitrageView),
     },
   } as const satisfies Record<string, Endpoint>;
 }

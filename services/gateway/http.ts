@@ -9,9 +9,19 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { listen } from "#libs/actor/listen.ts";
 import { endpointsOf, type GatewayEvent, type HealthView } from "#services/gateway/api.ts";
 import type { GatewayConfig } from "#services/gateway/config.ts";
+import { arbitragesView, pricesView, tvlView } from "#services/gateway/market.ts";
 import type { ReadModel } from "#services/gateway/model.ts";
 import { openApiOf } from "#services/gateway/openapi.ts";
-import { healthView, initialView, type ListQuery, opportunitiesView, profitView, statsView, tradesView } from "#services/gateway/views.ts";
+import {
+  healthView,
+  initialView,
+  type ListQuery,
+  opportunitiesView,
+  profitView,
+  selected,
+  statsView,
+  tradesView,
+} from "#services/gateway/views.ts";
 
 /** REST and WebSocket over a read model that someone else keeps up to date. Nothing here changes it, and nothing it answers can change anything else. */
 
@@ -121,6 +131,9 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     trades: (query) => tradesView(model, listQuery(query)),
     stats: (query) => statsView(model, nowMs(), chainOf(query)),
     profit: (query) => profitView(model, chainOf(query)),
+    prices: (query) => selected(model, chainOf(query)).flatMap((chain) => pricesView(chain, listQuery(query).limit) ?? []),
+    tvl: (query) => selected(model, chainOf(query)).flatMap((chain) => tvlView(chain, listQuery(query).limit) ?? []),
+    arbitrages: (query) => arbitragesView(selected(model, chainOf(query)), listQuery(query).limit),
   };
   for (const name of Object.keys(endpoints) as (keyof typeof endpoints)[]) {
     const { path, query: schema } = endpoints[name];

@@ -19,7 +19,15 @@ export interface GatewaySettings {
 /** Market messages looked back over at the start, for heads and pool counts: snapshots come every 64 blocks of some six messages. */
 const MARKET_LOOK_BACK = 2_000;
 
-const MARKET_KEYS = ["blockObserved", "blockReorged", "poolDiscovered", "poolSnapshotted"] as const;
+const MARKET_KEYS = [
+  "blockObserved",
+  "blockReorged",
+  "poolDiscovered",
+  "poolSnapshotted",
+  "priceChanged",
+  "tvlChanged",
+  "arbitrageObserved",
+] as const;
 const DECISION_KEYS = ["cycleFound", "opportunityScored"] as const;
 const MONEY_KEYS = [
   "executionPlanned",
@@ -75,7 +83,12 @@ export function gatewaySpec(settings: GatewaySettings): GatewaySpec {
         ];
         for (const { config: chain } of settings.chains) {
           const tokens = { chain: chain.key };
-          const market = Math.max(1, (await bus.lastSequence("MARKET", chain.key)) - MARKET_LOOK_BACK);
+          // Prices and values from their last whole sets on.
+          const sets = [
+            await bus.lastOf("priceChanged", { ...tokens, scope: "all" }),
+            await bus.lastOf("tvlChanged", { ...tokens, scope: "all" }),
+          ].flatMap((set) => (set === null ? [] : [set.meta.sequence]));
+          const market = Math.max(1, Math.min((await bus.lastSequence("MARKET", chain.key)) - MARKET_LOOK_BACK, ...sets));
           inputs.push(
             { mode: "follow", stream: "MARKET", chain: chain.key, keys: MARKET_KEYS, tokens, startSequence: market },
             { mode: "follow", stream: "DECISIONS", chain: chain.key, keys: DECISION_KEYS, tokens, startSequence: 1 },

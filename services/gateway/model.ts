@@ -6,6 +6,7 @@ import type { AnyBody, SubjectKey } from "#proto/subjects.ts";
 import type { BlockView, BuriedView, ProfitPoint, TokenView } from "#services/gateway/api.ts";
 import type { GatewayConfig } from "#services/gateway/config.ts";
 import type { Ledger } from "#services/gateway/ledger.ts";
+import type { MarketModel } from "#services/gateway/market.ts";
 
 /** The shape of the read model, which read-model.ts builds and views.ts reads. */
 
@@ -27,7 +28,14 @@ export interface ReadMessage {
 
 export type ReadModelBounds = Pick<
   GatewayConfig,
-  "opportunitiesKept" | "tradesKept" | "executionsKept" | "profitPointsKept" | "latencyWindow"
+  | "opportunitiesKept"
+  | "tradesKept"
+  | "executionsKept"
+  | "profitPointsKept"
+  | "latencyWindow"
+  | "pricesKept"
+  | "poolValuesKept"
+  | "arbitragesKept"
 >;
 
 export interface ReadModelOptions {
@@ -85,6 +93,7 @@ export interface ChainModel {
   readonly rejected: Map<string, number>;
   /** By id, oldest first. */
   readonly opportunities: Map<string, KnownOpportunity>;
+  readonly market: MarketModel;
   readonly ledger: Ledger;
   profitPoints: ProfitPoint[];
   readonly blockToCycleMs: number[];

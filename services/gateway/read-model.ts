@@ -7,6 +7,7 @@ import type { OpportunityScored } from "#proto/opportunity/v1/scored.ts";
 import type { SubjectKey } from "#proto/subjects.ts";
 import type { ModelEvent } from "#services/gateway/api.ts";
 import { applyExecution, type ExecutionEvent, emptyLedger, opportunityIdOf } from "#services/gateway/ledger.ts";
+import { applyArbitrages, applyPrices, applyTvl, emptyMarket } from "#services/gateway/market.ts";
 import type {
   ChainModel,
   DexPools,
@@ -66,6 +67,7 @@ function initialChain(config: ChainConfig, mode: Mode): ChainModel {
     opportunitiesScored: 0,
     rejected: new Map(),
     opportunities: new Map(),
+    market: emptyMarket(),
     ledger: emptyLedger(config.wrappedNative),
     profitPoints: [],
     blockToCycleMs: [],
@@ -128,6 +130,15 @@ export function applyMessage(model: ReadModel, { key, body, meta }: ReadMessage)
       return [];
     }
     case "pool-changed":
+      return [];
+    case "price-changed":
+      applyPrices(chain.market, body, bounds);
+      return [];
+    case "tvl-changed":
+      applyTvl(chain.market, body, bounds);
+      return [];
+    case "arbitrage-observed":
+      applyArbitrages(chain.market, body, bounds);
       return [];
     case "cycle-found":
       chain.cycles += body.cyclesFound;

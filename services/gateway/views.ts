@@ -15,17 +15,13 @@ import type {
   OpportunityView,
   ProfitCurve,
   StatsView,
-  TokenView,
   TradeView,
 } from "#services/gateway/api.ts";
 import { type Execution, executionOf, latestSettlement, slippageE12, slippageFraction, statusOf } from "#services/gateway/ledger.ts";
 import type { ChainModel, KnownActor, KnownOpportunity, ReadModel } from "#services/gateway/model.ts";
+import { tokenView } from "#services/gateway/token-view.ts";
 
 /** Reads the model and never changes it. What depends on time takes it as `nowMs`. */
-
-function tokenView(chain: ChainModel, address: string): TokenView {
-  return chain.tokens.get(address) ?? { address, symbol: `${address.slice(0, 6)}…${address.slice(-4)}`, decimals: null };
-}
 
 function hopView(chain: ChainModel, hop: Hop): HopView {
   const { dex, family, pool, amountIn, amountOut } = hop;
@@ -136,7 +132,7 @@ export function tradeView(chain: ChainModel, execution: Execution): TradeView | 
   };
 }
 
-const selected = (model: ReadModel, chain?: string): ChainModel[] =>
+export const selected = (model: ReadModel, chain?: string): ChainModel[] =>
   [...model.chains.values()].filter(({ config }) => chain === undefined || config.key === chain);
 
 export interface ListQuery {

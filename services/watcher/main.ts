@@ -1,4 +1,5 @@
 import type { ActorSpec } from "#libs/actor/run.ts";
+import { SWAP_TOPICS } from "#libs/arbitrages/swap-events.ts";
 import { followedTopics } from "#libs/dex/registry.ts";
 import { Endpoints } from "#libs/evm/endpoints.ts";
 import { type Config, initialState, type Reply, type Request, remember, type State, watcher } from "#services/watcher/actor.ts";
@@ -11,7 +12,8 @@ const LOOK_BACK = 4_096;
 export function watcherSpec(settings: WatcherSettings): ActorSpec<State, Config, never, Request, Reply> {
   const config = watcherConfig(settings);
   const client = new Endpoints(settings.rpc, settings.chain.key, { purpose: "logs", quorum: settings.rpcQuorum });
-  const topics = followedTopics(settings.chain.dexes);
+  // Of swaps in pools that nobody here follows, too: the analyst looks for arbitrages of others in them.
+  const topics = [...new Set([...followedTopics(settings.chain.dexes), ...SWAP_TOPICS])];
   let onLost: (reason: string) => void = () => {};
   let logs: LogSource = { byHash: true };
   return {

@@ -1,7 +1,8 @@
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { ChainConfig } from "#libs/chains/chain.ts";
-import { CHAINS } from "#libs/chains/index.ts";
+import { CHAINS, chainOf } from "#libs/chains/index.ts";
+import { familyOf } from "#libs/dex/registry.ts";
 
 const TOKEN = /^[a-z0-9][a-z0-9_-]*$/;
 const ADDRESS = /^0x[0-9a-f]{40}$/;
@@ -50,10 +51,29 @@ test.each(chains)("%s: the wrapped native coin is one of its tokens, with 18 dec
   expect(tokens.find(({ address }) => address === wrappedNative)?.decimals).toBe(18);
 });
 
-test.each(chains)("%s: a fee is stated where pools do not carry it, and only there", (_, { dexes }) => {
-  for (const { family, feeBps, source } of dexes) {
-    if (family === "uniswap-v2") expect(feeBps).toBeGreaterThan(0);
-    else expect(feeBps).toBeUndefined();
+test.each(chains)("%s: every DEX names a variant that its family has, and where its address comes from", (_, { dexes }) => {
+  for (const { family, variant, source, brand } of dexes) {
+    expect(familyOf(family).variants).toContain(variant);
     expect(source).not.toBe("");
+    expect(brand).not.toBe("");
   }
+});
+
+test.each(chains)("%s: a fee is stated where pools do not carry it, and only there", (_, { dexes }) => {
+  for (const { id, family, variant, feeBps } of dexes) {
+    const isStated = family === "uniswap-v2" && (variant === "uniswap-v2" || variant === "echodex-v2");
+    if (isStated) expect(feeBps, id).toBeGreaterThan(0);
+    else expect(feeBps, id).toBeUndefined();
+  }
+});
+
+test("there are over 200 deployments of over 60 brands, and the ones that two publishers agree on are followed unless others are named", () => {
+  const all = chains.flatMap(([, { dexes }]) => dexes);
+  expect(all.length).toBeGreaterThanOrEqual(200);
+  expect(new Set(all.map(({ brand }) => brand)).size).toBeGreaterThanOrEqual(60);
+  const section = { rpc: ["https://example.org"] };
+  for (const [key, { dexes }] of chains) expect(chainOf(key, section).dexes).toEqual(dexes.filter(({ verified }) => verified));
+  const unverified = CHAINS.arbitrum?.dexes.find(({ verified }) => !verified);
+  expect(chainOf("arbitrum", { ...section, dexes: [unverified?.id ?? "none"] }).dexes).toEqual([unverified]);
+  expect(() => chainOf("arbitrum", { ...section, dexes: ["atlantis"] })).toThrow(/no DEX of arbitrum/);
 });

@@ -75,6 +75,20 @@ const ChainSection = Type.Object(
     definition: Type.Optional(ChainDefinition),
     /** Ids of the DEXes to follow, also unverified ones. Default: all verified ones of the chain. */
     dexes: Type.Optional(Type.Array(Token, { minItems: 1, uniqueItems: true })),
+    /** Which pools are followed. */
+    admission: Type.Optional(
+      Type.Object(
+        {
+          /** Pools that hold less are looked at again later; followed ones leave below half of it. Default 10,000. */
+          minTvlUsd: Type.Optional(Type.Number({ minimum: 0 })),
+          /** The same in native coins, where no stable coin has a price. Default 5. */
+          minTvlNative: Type.Optional(Type.Number({ minimum: 0 })),
+          /** Quarantined pools that may be taken up again, once they agree with the chain. */
+          release: Type.Optional(Type.Array(AddressText)),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     mode: Type.Optional(Type.Union([Type.Literal("paper"), Type.Literal("simulate"), Type.Literal("live")])),
     /** An encrypted keystore (Web3 secret storage) and the file that holds its password. Needed in simulate and live mode. */
     wallet: Type.Optional(Type.Object({ keystoreFile: Type.String(), passwordFile: Type.String() }, { additionalProperties: false })),

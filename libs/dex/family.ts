@@ -106,6 +106,9 @@ export interface Family<Id extends FamilyId, State> {
 
   // ---- finding pools
 
+  /** A view without arguments, or with those in `data`, that the deployment's main contract answers with a word: what a doctor asks it. */
+  knownView(deployment: DexDeployment): { readonly name: string; readonly data: string };
+
   /** Topics that create a pool and topics that move one, for a deployment. */
   topics(deployment: DexDeployment): { readonly created: readonly string[]; readonly state: readonly string[] };
   /** A log with one of the `created` topics from the deployment's factory. */

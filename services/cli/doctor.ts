@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { statfsSync } from "node:fs";
 import { isPortFree } from "#libs/actor/free-port.ts";
 import { findNatsServer } from "#libs/actor/local-broker.ts";
-import type { ChainConfig, DexDeployment, FlashLender } from "#libs/chains/chain.ts";
+import type { ChainConfig, FlashLender } from "#libs/chains/chain.ts";
+import { familyOf } from "#libs/dex/registry.ts";
 import { addressAt, uintAt, wordAt } from "#libs/evm/hex.ts";
 import { decodeAggregate3, encodeAggregate3 } from "#libs/evm/multicall.ts";
 import { originOf, RpcClient } from "#libs/evm/rpc.ts";
@@ -115,12 +116,12 @@ export async function machineChecks(directory: string): Promise<Check[]> {
   return checks;
 }
 
+/** Families whose pools are read by code that is not deployed. */
+const TICKED: ReadonlySet<string> = new Set(["uniswap-v3", "pancake-v3", "slipstream", "algebra"]);
+
 const SELECTORS = {
   /** symbol() */ symbol: "0x95d89b41",
   /** decimals() */ decimals: "0x313ce567",
-  /** allPairsLength() */ allPairsLength: "0x574f2ba3",
-  /** feeAmountTickSpacing(uint24) of 500 */ spacingOf500: `0x22afcccb${(500).toString(16).padStart(64, "0")}`,
-  /** owner() */ owner: "0x8da5cb5b",
   /** getProtocolFeesCollector() */ feesCollector: "0xd2946c2b",
   /** Multicall3.getChainId() */ multicallChainId: "0x3408e470",
 } as const;
@@ -219,7 +220,7 @@ export async function chainChecks(client: RpcClient, chain: ChainConfig, nowMs: 
       return "answered";
     },
   });
-  if (chain.dexes.some(({ family }) => family === "uniswap-v3"))
+  if (chain.dexes.some(({ family }) => TICKED.has(family)))
     await ask({
       name: "eth_call of creation code",
       expected: "what it returns",
@@ -265,30 +266,20 @@ export async function chainChecks(client: RpcClient, chain: ChainConfig, nowMs: 
     },
   });
 
-  /** One view that every factory of the family answers: what was found, and whether it is as expected. Of a family without a line here, code is all that is asked for. */
-  const factoryView: Readonly<Partial<Record<DexDeployment["family"], (factory: string) => Promise<string>>>> = {
-    "uniswap-v2": async (factory) => `${uintAt(await word(factory, SELECTORS.allPairsLength), 0)} pairs`,
-    "uniswap-v3": async (factory) => {
-      const spacing = uintAt(await word(factory, SELECTORS.spacingOf500), 0);
-      // A fork may have other fee tiers; then at least it has an owner.
-      if (spacing === 0n) return `owner ${addressAt(await word(factory, SELECTORS.owner), 0)}, no fee tier of 0.05 %`;
-      return expectThat(spacing === 10n, `tick spacing ${spacing} for 0.05 %`);
-    },
-  };
-  const expectedOf: Readonly<Partial<Record<DexDeployment["family"], string>>> = {
-    "uniswap-v2": "code that answers allPairsLength()",
-    "uniswap-v3": "code whose fee of 0.05 % has tick spacing 10, or that has an owner",
-  };
-  for (const { id, family, factory } of chain.dexes)
+  for (const deployment of chain.dexes) {
+    const { id, factory } = deployment;
+    const { name, data } = familyOf(deployment.family).knownView(deployment);
     await ask({
       name: `DEX ${id}`,
-      expected: expectedOf[family] ?? "code",
-      remedy: wrongAddress(`${id}'s factory`),
+      expected: `code that answers ${name}`,
+      remedy: wrongAddress(`${id}'s ${deployment.family === "balancer-v2" ? "vault" : "factory"}`),
       find: async () => {
         const code = await codeAt(factory);
-        return factoryView[family]?.(factory) ?? code;
+        await word(factory, data);
+        return `${code}, answers ${name}`;
       },
     });
+  }
   const lenderView: Readonly<Record<FlashLender["kind"], (lender: string) => Promise<string>>> = {
     "balancer-v2": async (lender) => {
       const answer = await word(lender, SELECTORS.feesCollector);

@@ -17,6 +17,7 @@ export const pancakeV3: Family<"pancake-v3", RangesState> = {
   ...rangesFamily,
   id: "pancake-v3",
   variants: ["pancake-v3"],
+  knownView: () => ({ name: "owner()", data: "0x8da5cb5b" }),
   topics: () => ({ created: [V3_TOPICS.poolCreated], state: [V3_TOPICS.initialize, SWAP, V3_TOPICS.mint, V3_TOPICS.burn] }),
   decodeCreated: decodeV3PoolCreated,
   describe: (reader, { factory }, pools) => describeV3Pools(reader, factory, pools, "fee"),

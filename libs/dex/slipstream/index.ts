@@ -28,6 +28,7 @@ export const slipstream: Family<"slipstream", RangesState> = {
   ...rangesFamily,
   id: "slipstream",
   variants: ["slipstream"],
+  knownView: () => ({ name: "owner()", data: "0x8da5cb5b" }),
   topics: () => ({ created: [POOL_CREATED], state: [V3_TOPICS.initialize, V3_TOPICS.swap, V3_TOPICS.mint, V3_TOPICS.burn] }),
   // `PoolCreated(address indexed token0, address indexed token1, int24 indexed tickSpacing, address pool)`
   decodeCreated: ([, topics, data]) => ({

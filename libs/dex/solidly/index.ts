@@ -106,6 +106,8 @@ function exponentOf(unit: bigint): number | null {
 export const solidly: Family<"solidly", SolidlyState> = {
   id: "solidly",
   variants: Object.keys(VARIANT_FACTS),
+  knownView: ({ variant }) =>
+    variant === "velodrome-v2" ? { name: "allPoolsLength()", data: "0xefde4e64" } : { name: "allPairsLength()", data: "0x574f2ba3" },
   topics: (deployment) => VARIANT_FACTS[variantOf(deployment)],
   decodeCreated([, topics, data]) {
     return asAddress(addressAt(data, topics[0] === TOPICS.poolCreated || topics[0] === TOPICS.pairCreatedUnsaid ? 0 : 1));
@@ -204,6 +206,7 @@ export const solidly: Family<"solidly", SolidlyState> = {
     state.curve = curve;
     return curve;
   },
+  /** Of an input of which the fee is a whole number; otherwise less than a unit of the input is worth comes on top, which the pair leaves in. */
   curveError: { relative: 1e-9, units: 1 },
   swapCall: (_, { indexIn }) => ({ form: "v2", zeroForOne: indexIn === 0 }),
   swapGas: ({ facts }) => (facts.stable ? 150_000 : 100_000),

@@ -80,6 +80,7 @@ function feePlaceOf({ id, variant }: DexDeployment): FeePlace {
 export const uniswapV2: Family<"uniswap-v2", V2State> = {
   id: "uniswap-v2",
   variants: Object.keys(VARIANTS),
+  knownView: () => ({ name: "allPairsLength()", data: SELECTORS.allPairsLength }),
   topics: (deployment) => ({
     created: [PAIR_CREATED],
     state: feePlaceOf(deployment) === "reserves" ? [SYNC, FEE_PERCENT_UPDATED, SET_STABLE_SWAP] : [SYNC],

@@ -56,6 +56,7 @@ export const uniswapV3: Family<"uniswap-v3", RangesState> = {
   ...rangesFamily,
   id: "uniswap-v3",
   variants: Object.keys(VARIANTS),
+  knownView: () => ({ name: "owner()", data: "0x8da5cb5b" }),
   topics: (deployment) => ({
     created: [V3_TOPICS.poolCreated],
     state: [V3_TOPICS.initialize, V3_TOPICS.swap, V3_TOPICS.mint, V3_TOPICS.burn, ...variantOf(deployment).topics],

@@ -148,6 +148,11 @@ describe("encodeExecute", () => {
     expect(decoded.swaps.map((decodedSwap) => decodedSwap.paidToken)).toEqual([weth, usd, usd]);
   });
 
+  test("does not forward from a pair to itself", () => {
+    const there = [swap("v2", pairA, weth, usd, 1000n, 2000n), swap("v2", pairA, usd, weth, 2000n, 990n)];
+    expect(decodeExecute(encodeExecute(planOf(there))).swaps.map((decoded) => decoded.paidToken)).toEqual([weth, usd]);
+  });
+
   test("accepts several cycles of one loan", () => {
     const second = [swap("v3", poolA, weth, dai, 400n, 900n), swap("v3", poolB, dai, weth, 900n, 410n)];
     const decoded = decodeExecute(
@@ -206,15 +211,16 @@ function recoded(head: string, more = ""): string {
 
 describe("decodeExecute", () => {
   test.each([
-    ["other calls", `0x12345678${"0".repeat(128)}`],
-    ["half bytes", "0x123"],
-    ["truncated plans", encodeExecute(planOf(v2v2)).slice(0, -64)],
-    ["nothing", "0x"],
-    ["commands of no known form", recoded("05")],
-    ["a Curve pool of uint256 indices", recoded("0c")],
-    ["a token outside the table", recoded("14")],
-    ["a forwarded swap behind a Curve pool", recoded("04", `00${pairA.slice(2)}${word(1, 16)}`)],
-  ])("refuses %s", (_, calldata) => {
+    ["other calls", `0x12345678${"0".repeat(128)}`, "not a call"],
+    ["half bytes", "0x123", "not hex"],
+    ["truncated plans", encodeExecute(planOf(v2v2)).slice(0, -64), "shorter"],
+    ["nothing", "0x", "not a call"],
+    ["commands of no known form", recoded("05"), "no known form"],
+    ["a Curve pool of uint256 indices", recoded("0c"), "uint256 indices"],
+    ["a token outside the table", recoded("14"), "outside its table"],
+    ["a forwarded swap behind a Curve pool", recoded("04", `00${pairA.slice(2)}${word(1, 16)}`), "forwards to nobody"],
+  ])("refuses %s", (_, calldata, message) => {
     expect(() => decodeExecute(calldata)).toThrow(InvariantError);
+    expect(() => decodeExecute(calldata)).toThrow(message);
   });
 });

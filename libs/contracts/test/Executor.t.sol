@@ -584,8 +584,10 @@ contract ExecutorTest is Protocols {
             for (uint256 length = 1; length < 160; length += 53) {
                 plan = newPlan(weth, 5e18);
                 plan.commands = bytes.concat(bytes1(form), new bytes(length));
+                // Little gas: a command without a length would be run for ever.
+                vm.prank(operator);
                 vm.expectRevert(IExecutor.MalformedPlan.selector);
-                run(plan);
+                executor.execute{gas: 1_000_000}(encode(plan));
             }
         }
 
@@ -702,6 +704,10 @@ contract ExecutorTest is Protocols {
         (bool ok, bytes memory reason) = address(executor).call{value: 1}("");
         assertFalse(ok);
         assertEq(reason, abi.encodeWithSelector(IExecutor.NativeNotAccepted.selector, stranger));
+        // Nor with a call of no function, which is taken for a callback.
+        vm.prank(stranger);
+        (ok,) = address(executor).call{value: 1}(hex"deadbeef");
+        assertFalse(ok);
     }
 
     function test_constructor_refuses_zero_addresses() public {

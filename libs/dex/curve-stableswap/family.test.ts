@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { DexDeployment } from "#libs/chains/chain.ts";
 import { CREATED, MOVED, TOKEN_EXCHANGE } from "#libs/dex/curve-stableswap/abi.ts";
 import { curveStableSwap } from "#libs/dex/curve-stableswap/index.ts";
-import type { Lineage, Terms } from "#libs/dex/curve-stableswap/math.ts";
+import { exchange, type Lineage, solve, type Terms } from "#libs/dex/curve-stableswap/math.ts";
 import { type Info, RAMPING, type Row, SETTLED, STALE } from "#libs/dex/curve-stableswap/read.ts";
 import {
   addressOf,
@@ -45,6 +45,7 @@ const DEPLOYMENT: DexDeployment = {
 /** Tokens with 18, 6, 6 and 18 decimals. */
 const TOKENS = [0x10, 0x11, 0x12, 0x13].map(addressOf);
 const DECIMALS = [18n, 6n, 6n, 18n] as const;
+const ETHER = asAddress("0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE");
 const PLACES_18 = [0x20, 0x21, 0x22].map(addressOf);
 const E18 = 10n ** 18n;
 
@@ -80,7 +81,7 @@ function chainWith(
 ): FakeChain {
   const chain = new FakeChain();
   for (const [index, token] of TOKENS.entries()) chain.contracts.set(token, { "decimals()": answer(DECIMALS[index] as bigint) });
-  for (const token of PLACES_18) chain.contracts.set(token, { "decimals()": answer(18n) });
+  for (const token of [...PLACES_18, ETHER]) chain.contracts.set(token, { "decimals()": answer(18n) });
   chain.contracts.set(POOL, poolContract(pool));
   chain.contracts.set(BASE, { "get_virtual_price()": answer(1_040_000_000_000_000_000n) });
   const { implementation = factory.basePool === undefined ? BASIC : META, basePool, assetTypes } = factory;
@@ -188,7 +189,7 @@ test("where the pool's own answers tell the order of divisions in get_D, they de
 });
 
 test.each<[string, PoolSpec, Parameters<typeof chainWith>[1]?]>([
-  ["of ether", spec("2021", 2, { tokens: [asAddress("0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"), TOKENS[1] as Address] })],
+  ["of ether", spec("2021", 2, { tokens: [ETHER, TOKENS[1] as Address] })],
   ["with another invariant", spec("2021", 3, { also: { "gamma()": answer(1n) } })],
   ["of lending tokens", spec("2021", 3, { also: { "underlying_coins(uint256)": answer(TOKENS[0] as Address) } })],
   ["with an off-peg fee but no rates (Aave's)", spec("2021", 3, { also: { "offpeg_fee_multiplier()": answer(20_000_000_000n) } })],
@@ -200,6 +201,10 @@ test.each<[string, PoolSpec, Parameters<typeof chainWith>[1]?]>([
   ["of a metapool that does", metaSpec, { basePool: BASE, implementation: META_BALANCES }],
   ["that the factory does not know", spec("2021", 2), { implementation: addressOf(0) }],
   ["with nothing in it, so that it cannot be tried", { ...spec("2021", 2), terms: { ...termsOf("2021", 2), balances: [0n, 0n] } }],
+  [
+    "with so little in it that every trial reverts",
+    { ...spec("2021", 2), terms: { ...TELLING, lineage: "2021", balances: [1n, 1n] }, tokens: PLACES_18.slice(0, 2) },
+  ],
   ["that answers get_dy with nothing", spec("2021", 2, { also: { "get_dy(int128,int128,uint256)": null } })],
   ["that pays a unit more", spec("2021", 2, { also: { "get_dy(int128,int128,uint256)": (...words) => plusOne(spec("2021", 2), words) } })],
   ["of a token without decimals", spec("2021", 2, { tokens: [TOKENS[0] as Address, addressOf(0x99)] })],
@@ -336,12 +341,38 @@ test("the chain's word: get_dy, or what it says of exchange where it rounds othe
   }
 });
 
+test("a pool that answers otherwise than its state says is not made to agree", async () => {
+  for (const [pool, given, unknown] of [
+    [spec("2021", 3), {}, false],
+    [spec("2020", 3, { view: "fee-last" }), { implementation: null }, true],
+  ] as const) {
+    const chain = chainWith(pool, given);
+    const info = (await curveStableSwap.describe(chain, DEPLOYMENT, [POOL]))[0] as Info;
+    const row = (await curveStableSwap.read(chain, DEPLOYMENT, [info]))[0] as Row;
+    const question = { info, row, indexIn: 0, indexOut: 1, amountIn: E18, ours: 1n };
+    chain.contracts.set(POOL, { "get_dy(int128,int128,uint256)": answer(999_000n) });
+    const calls = [{ target: POOL, data: `0x5e0d443f${answer(0n, 1n, E18).slice(2)}` }];
+    questionsOf.set(encodeAggregate3(calls), calls);
+    const [said] = await curveStableSwap.ask(nodeOf(chain), { blockHash: `0x${"01".repeat(32)}`, multicall3: FACTORY }, DEPLOYMENT, [
+      question,
+    ]);
+    expect(said?.amountOut).toBe(unknown ? null : 999_000n);
+  }
+});
+
 test("while A ramps, the view of NG answers with A in whole numbers and is still understood", async () => {
   const ramp = { A0: 10_000n, A1: 60_000n, t0: 1_699_990_000n, t1: 1_700_010_001n };
   const amp = 10_000n + (50_000n * 10_000n) / 20_001n;
   expect(amp % 100n).not.toBe(0n);
   const ramping = { ...spec("ng", 2, { ramp }), terms: { ...termsOf("ng", 2), amp } };
-  const { said, ours } = await ask(ramping, { assetTypes: [0n, 0n] }, ASKED);
+  // CurveStableSwapNGViews 1.2.0: amp = A() * A_PRECISION.
+  const view = solve({ ...ramping.terms, amp: (amp / 100n) * 100n });
+  invariant(view !== null, "the view solves it");
+  const viewed = (...[i, j, dx]: readonly bigint[]): string | null => {
+    const swap = exchange(view, Number(i), Number(j), dx as bigint);
+    return swap === null ? null : answer(swap.amountOut);
+  };
+  const { said, ours } = await ask({ ...ramping, also: { "get_dy(int128,int128,uint256)": viewed } }, { assetTypes: [0n, 0n] }, ASKED);
   expect(said).toEqual(ours);
 });
 

@@ -7,6 +7,7 @@ import {
   getDyFeeLast,
   getY,
   type Lineage,
+  REVERTS,
   rampedA,
   type Solved,
   solve,
@@ -179,6 +180,30 @@ test("nobody drains a pool: pools pay less than they hold, those with an oracle 
     expect(exchange(curve, 0, 1, huge)).toBeNull();
     expect(exchange(curve, 0, 1, 10n ** 25n)).not.toBeNull();
   }
+});
+
+/** Found by search: one of the two coins is gone, and the price beyond what a pool can write down. */
+test("an EMA pool keeps its price in 128 bits, NG caps it", () => {
+  const terms = { balances: [10n ** 17n, 77_146_014_470_091n], rates: [E18, E18], amp: 1_115_932n, fee: 0n, offpegFeeMultiplier: 0n };
+  expect(exchange(solved({ ...terms, lineage: "ema" }), 0, 1, 10n ** 23n)).toBeNull();
+  expect(exchange(solved({ ...terms, lineage: "ng" }), 0, 1, 10n ** 23n)).not.toBeNull();
+});
+
+/** Down to a few units, but not to none: dividing by y comes before dividing by x, and what is in between does not fit. */
+test("an oracle that overflows on its way refuses a swap that the invariant allows", () => {
+  const terms = { ...balanced("2021", [10n ** 26n, 10n ** 26n]), fee: 0n };
+  const left = 10n ** 26n - (exchange(solved(terms), 1, 0, 3n * 10n ** 37n)?.amountOut as bigint);
+  expect(left > 1n && left < 50n).toBe(true);
+  for (const lineage of ["ema", "ng"] as const) {
+    expect(exchange(solved({ ...terms, lineage }), 1, 0, 3n * 10n ** 37n)).toBeNull();
+    expect(exchange(solved({ ...terms, lineage }), 0, 1, 3n * 10n ** 30n)).not.toBeNull();
+  }
+});
+
+test("where Newton's method goes round in circles, 3pool takes where it is after 255 rounds, all others revert", () => {
+  const lopsided = [71_439n, 1n];
+  expect(getD(lopsided, 5n, "2020") > 0n).toBe(true);
+  expect(getD(lopsided, 500n, "2021")).toBe(REVERTS);
 });
 
 test("A ramps in a straight line, rounded towards where it comes from", () => {

@@ -48,8 +48,6 @@ export interface Solved {
   readonly AnnN: bigint;
   /** D · A_PRECISION / Ann − D: `b − D` of get_y without the coins. */
   readonly bD: bigint;
-  /** The oracle's products can overflow at the present balances: then every swap is checked for it. */
-  readonly wide: boolean;
 }
 
 /** A_PRECISION of a lineage. */
@@ -106,8 +104,7 @@ export function solve(terms: Terms): Solved | null {
   const aPrecision = aPrecisionOf(lineage);
   const Ann = amp * N;
   const DA = D * aPrecision;
-  const wide = D >= 2n ** 100n || Ann >= 2n ** 40n || xp.some((x) => x <= D >> LOPSIDED);
-  return { terms, xp, D, N, aPrecision, Ann, DA, AnnN: Ann * N, bD: DA / Ann - D, wide };
+  return { terms, xp, D, N, aPrecision, Ann, DA, AnnN: Ann * N, bD: DA / Ann - D };
 }
 
 /**
@@ -152,13 +149,8 @@ export function dynamicFee(xpi: bigint, xpj: bigint, fee: bigint, offpegFeeMulti
   return (offpegFeeMultiplier * fee) / (product / xps2 + FEE_DENOMINATOR);
 }
 
-/** Coins outside D / 2^6 … D · 2^6 are checked in full by `oracleTakes`. */
-const LOPSIDED = 6n;
-
 /**
  * Whether the pool can write its price and D down after the swap: an exchange whose oracle overflows reverts, though get_dy answers.
- * It always can where D < 2^100, Ann < 2^40 and every coin is within D / 2^6 … D · 2^6: then Dr < D · 2^24 for up to 8 coins, and the largest product,
- * Dr · xp0, below 2^230.
  * Source: _get_p, upkeep_oracles and pack_2 of CurveStableSwapNG; _get_p and save_p of Plain2BasicEMA.
  */
 function oracleTakes(solved: Solved, i: number, j: number, x: bigint, y: bigint): boolean {
@@ -210,9 +202,7 @@ export function exchange(solved: Solved, i: number, j: number, dx: bigint): Exch
     fee = dynamicFee(((xp[i] as bigint) + x) / 2n, (xpj + y) / 2n, fee, terms.offpegFeeMultiplier);
     if (fee === REVERTS) return null;
   }
-  if (terms.lineage === "ng" || terms.lineage === "ema") {
-    if ((solved.wide || y <= solved.D >> LOPSIDED || x > solved.D << LOPSIDED) && !oracleTakes(solved, i, j, x, y)) return null;
-  }
+  if ((terms.lineage === "ng" || terms.lineage === "ema") && !oracleTakes(solved, i, j, x, y)) return null;
   const feeProduct = gross * fee;
   if (feeProduct > MAX_UINT256) return null;
   const dyFee = feeProduct / FEE_DENOMINATOR;
@@ -245,5 +235,6 @@ export function rampedA(
 ): bigint {
   const { A0, A1, t0, t1 } = ramp;
   if (timestamp >= t1) return A1;
-  return A1 > A0 ? A0 + ((A1 - A0) * (timestamp - t0)) / (t1 - t0) : A0 - ((A0 - A1) * (timestamp - t0)) / (t1 - t0);
+  // Towards A0 both up and down: the contract has a branch for each, a bigint division rounds towards 0.
+  return A0 + ((A1 - A0) * (timestamp - t0)) / (t1 - t0);
 }

@@ -67,7 +67,7 @@ function rowOf({ pool, tokens, facts }: Info, answers: readonly (string | null)[
   }
   if (rates?.length !== tokens.length) return null;
   const amp = rampedA(ramp, timestamp);
-  const status = timestamp < ramp.t1 + RAMP_MARGIN && ramp.A0 !== ramp.A1 ? RAMPING : SETTLED;
+  const status = timestamp < ramp.t1 + RAMP_MARGIN ? RAMPING : SETTLED;
   return [
     pool,
     balances.map(String),

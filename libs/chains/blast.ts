@@ -11,7 +11,7 @@ export const blast: ChainFacts = {
   blockTimeMs: 2000,
   tokens: [
     { symbol: "WETH", decimals: 18, address: asAddress("0x4300000000000000000000000000000000000004") },
-    { symbol: "USDB", decimals: 18, address: asAddress("0x4300000000000000000000000000000000000003") },
+    { symbol: "USDB", decimals: 18, stable: true, address: asAddress("0x4300000000000000000000000000000000000003") },
     { symbol: "WBTC", decimals: 8, address: asAddress("0xf7bc58b8d8f97adc129cfc4c9f45ce3c0e1d2692") },
     { symbol: "BLAST", decimals: 18, address: asAddress("0xb1a5700fa2358173fe465e6ea4ff52e36e88e2ad") },
     { symbol: "ezETH", decimals: 18, address: asAddress("0x2416092f143378750bb29b79ed961ab195cceea5") },

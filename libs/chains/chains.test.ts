@@ -47,6 +47,21 @@ test.each(chains)("%s: DEXes, lenders and relays have ids of their own, fit for 
   for (const { url } of relays) expect(new URL(url).protocol).toBe("https:");
 });
 
+test.each(chains)(
+  "%s: has a dollar of its own, and price feeds of tokens on its list, each with its source",
+  (_, { tokens, priceFeeds = [] }) => {
+    expect(tokens.some(({ stable }) => stable === true)).toBe(true);
+    const listed = new Set(tokens.map(({ address }) => address));
+    for (const { token, address, source } of priceFeeds) {
+      expect(listed).toContain(token);
+      expect(address).toMatch(ADDRESS);
+      expect(source).not.toBe("");
+    }
+    expect(repeated(priceFeeds.map(({ token }) => token))).toEqual([]);
+    expect(repeated(priceFeeds.map(({ address }) => address))).toEqual([]);
+  },
+);
+
 test.each(chains)("%s: the wrapped native coin is one of its tokens, with 18 decimals", (_, { wrappedNative, tokens }) => {
   expect(tokens.find(({ address }) => address === wrappedNative)?.decimals).toBe(18);
 });

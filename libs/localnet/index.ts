@@ -15,6 +15,13 @@ import { type LeftOutReason, planMarket, type RecordedMarket, recordedMarket } f
 import { type Relay, startRelay } from "./relay.ts";
 import { Traders } from "./traders.ts";
 
+/** Of the recorded tokens: USDC, USDT and DAI. */
+const STABLE_COINS = new Set([
+  "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48",
+  "0xdac17f958d2ee523a2206206994597c13d831ec7",
+  "0x6b175474e89094c44da98b954eedeac495271d0f",
+]);
+
 /** A block of the load is one batch: its transactions go to the pool in the order of their nonces. */
 const LOAD_BATCH = 10_000;
 /** Longer than the slowest call there is: mining one block of the market load on a busy machine. */
@@ -309,6 +316,7 @@ function chainConfig(input: {
       address: asAddress(token.address),
       symbol: token.address === input.native ? "WETH" : symbolOf(token),
       decimals: token.decimals,
+      ...(STABLE_COINS.has(token.address) ? { stable: true as const } : {}),
     })),
     dexes: [
       v2("uniswap-v2", "Uniswap", "npm @uniswap/v2-core 1.0.1, deployed at start"),

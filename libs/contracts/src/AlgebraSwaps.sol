@@ -8,15 +8,17 @@ interface IAlgebraPool {
 }
 
 /// @dev Swaps without paying, as UnpaidSwap does (PoolVerifier.sol), and tells besides what the pool keeps of the fee that this swap paid: the pool writes it
-/// before it calls back.
+/// before it calls back; and whether it went past a tick.
 contract AlgebraUnpaidSwap {
-    error CalledBack(int256 amount0, int256 amount1, uint256 price, uint256 word2, uint256 word3);
+    error CalledBack(int256 amount0, int256 amount1, uint256 price, uint256 word2, uint256 word3, uint256 crossed);
 
     address private pool;
+    bytes32 private neighbours;
 
     /// @dev Always reverts: with `CalledBack`, or with what the pool refuses with.
     function swap(address pool_, bool zeroToOne, int256 amountRequired, uint160 limitSqrtPrice) external {
         pool = pool_;
+        neighbours = _neighbours(pool_);
         IAlgebraPool(pool_).swap(address(this), zeroToOne, amountRequired, limitSqrtPrice, "");
     }
 
@@ -33,7 +35,14 @@ contract AlgebraUnpaidSwap {
             word2 := mload(add(state, 0x60))
             word3 := mload(add(state, 0x80))
         }
-        revert CalledBack(amount0, amount1, price, word2, word3);
+        revert CalledBack(amount0, amount1, price, word2, word3, _neighbours(msg.sender) == neighbours ? 0 : 1);
+    }
+
+    /// @dev The initialised ticks around the price, of an Integral pool; of others the same at all times.
+    function _neighbours(address pool_) private view returns (bytes32) {
+        (, bytes memory previous) = pool_.staticcall(hex"050a4d21"); // prevTickGlobal()
+        (, bytes memory next) = pool_.staticcall(hex"d5c35a7e"); // nextTickGlobal()
+        return keccak256(abi.encode(previous, next));
     }
 }
 
@@ -55,10 +64,11 @@ contract AlgebraUnpaidSwap {
 ///     6   number of words of globalState(): 6 Integral, 7 v1 and v1.9, 8 v1.9 with a fee for each direction
 ///     7-10 price, tick, third and fourth word of globalState() before the swap
 ///     11  liquidity
+///     12  1 when the swap of an Integral pool went past an initialised tick
 ///
-/// @dev At most 63 questions: the answer obeys the rules for code (24,576 bytes, EIP-170; not beginning with 0xEF, EIP-3541).
+/// @dev At most 58 questions: the answer obeys the rules for code (24,576 bytes, EIP-170; not beginning with 0xEF, EIP-3541).
 contract AlgebraSwaps {
-    uint256 private constant QUESTION_WORDS = 12;
+    uint256 private constant QUESTION_WORDS = 13;
 
     /// @dev TickMath: one inside of either end of the price range.
     uint256 private constant LOWEST_LIMIT = 4295128740;
@@ -111,10 +121,12 @@ contract AlgebraSwaps {
         catch (bytes memory thrown) {
             if (bytes4(thrown) == AlgebraUnpaidSwap.CalledBack.selector) {
                 answer[offset] = 1;
-                for (uint256 i; i < 5; ++i) {
+                for (uint256 i; i < 6; ++i) {
+                    uint256 value;
                     assembly ("memory-safe") {
-                        mstore(add(add(answer, 0x20), mul(add(add(offset, 1), i), 0x20)), mload(add(add(thrown, 0x24), mul(i, 0x20))))
+                        value := mload(add(add(thrown, 0x24), mul(i, 0x20)))
                     }
+                    answer[i < 5 ? offset + 1 + i : offset + 12] = value;
                 }
             } else {
                 answer[offset + 1] = thrown.length;

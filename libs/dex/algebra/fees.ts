@@ -2,7 +2,6 @@ import { readTicks } from "#libs/contracts/tick-lens.ts";
 import { calculateSwap } from "#libs/dex/algebra/price-movement-math.ts";
 import { askSwaps, type SwapAnswer, type SwapQuestion } from "#libs/dex/algebra/swaps.ts";
 import type { TickedPool } from "#libs/dex/concentrated/swap-math.ts";
-import { MAX_SQRT_RATIO, MIN_SQRT_RATIO } from "#libs/dex/concentrated/tick-math.ts";
 import type { Address } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 
@@ -73,19 +72,19 @@ export async function readHeads(call: Call, pools: readonly Address[], timestamp
 
 /** Null where the fee is not to be told from this one swap. */
 function feeOf(answer: SwapAnswer, zeroToOne: boolean): number | null {
-  const { kind, words, after, before } = answer;
+  const { kind, words, after, before, crossed } = answer;
   if (kind === "not-asked") return after.third;
   if (kind === "refused") return NO_SWAPS;
   if (words === WORDS.oneFee) return after.third;
   if (words === WORDS.directional) return zeroToOne ? after.third : after.fourth;
   if (words !== WORDS.integral) return NO_SWAPS;
-  // Swaps of this size rarely leave their range, so that its ticks need not be known. Without liquidity the size tells nothing, at the end of all prices it is
-  // not known.
+  // Swaps of this size rarely leave their range, so that its ticks need not be known. Without liquidity the size tells nothing.
   const { price: sqrtPriceX96, tick, liquidity } = before;
-  if (liquidity === 0n || after.price === (zeroToOne ? MIN_SQRT_RATIO + 1n : MAX_SQRT_RATIO - 1n)) return null;
+  if (liquidity === 0n || crossed) return null;
   const range = { sqrtPriceX96, tick, liquidity, sortedTicks: [], liquidityNet: [] };
   const asked = { zeroToOne, amountRequired: zeroToOne ? answer.amount0 : answer.amount1, answer };
-  if (calculateSwap(range, { ...asked, fee: after.third, tickSpacing: 0 }).price === after.price) return after.third;
+  const usual = calculateSwap(range, { ...asked, fee: after.third, tickSpacing: 0 });
+  if (usual.whole && usual.price === after.price) return after.third;
   const fees = feesExplaining(range, asked);
   return fees !== null && fees.lowest === fees.highest ? fees.lowest : null;
 }

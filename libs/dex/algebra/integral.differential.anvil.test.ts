@@ -2,6 +2,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { DexDeployment } from "#libs/chains/chain.ts";
 import { addressOf } from "#libs/contracts/testing.ts";
+import { NO_SWAPS } from "#libs/dex/algebra/fees.ts";
 import { algebra } from "#libs/dex/algebra/index.ts";
 import {
   Differential,
@@ -20,8 +21,8 @@ import type { LogRow } from "#proto/block/v1/observed.ts";
 
 /** Another seed is another run: SEED=7 npx vitest run libs/dex/algebra */
 const SEED = process.env.SEED ?? "1";
-const ROUNDS = 45;
-const QUOTES_PER_ROUND = 240;
+const ROUNDS = 26;
+const QUOTES_PER_ROUND = 200;
 
 const PLUGINS = packageFolder("@cryptoalgebra/integral-base-plugin");
 const Q96 = 2n ** 96n;
@@ -107,6 +108,7 @@ describe.skipIf(PLUGINS === null)(
               state: algebra.created(),
               spacing: Number(spacing),
               slides: plugin === "BasePluginV2Factory",
+              stays: plugin !== null,
               positions: new Map(),
             };
             pools.push(pool);
@@ -131,7 +133,16 @@ describe.skipIf(PLUGINS === null)(
           }
           await run.run(ROUNDS, QUOTES_PER_ROUND);
           const { counts } = run;
-          console.info(`algebra integral ${version}: ${JSON.stringify({ ...counts, fees: counts.fees.size })}`);
+          counts.fees.delete(NO_SWAPS);
+          console.info(
+            `algebra integral ${version}: ${JSON.stringify({ ...counts, fees: counts.fees.size })}, fees up to ${Math.max(...counts.fees)}`,
+          );
+          expect(counts.quotes).toBe(ROUNDS * QUOTES_PER_ROUND);
+          expect(counts.fees.size).toBeGreaterThan(10);
+          expect(counts.feesMoved).toBeGreaterThan(10);
+          expect(counts.executed).toBeGreaterThan(ROUNDS / 2);
+          expect(counts.crossings).toBeGreaterThan(counts.quotes);
+          expect(counts.verified).toBeGreaterThan(20);
         } finally {
           await on.stop();
         }

@@ -21,6 +21,8 @@ export interface SwapAnswer {
   /** globalState() once the swap is computed: its price, and its third and fourth word. */
   readonly after: GlobalState;
   readonly before: GlobalState & { readonly tick: number; readonly liquidity: bigint };
+  /** The swap of an Integral pool went past an initialised tick. Of others never said. */
+  readonly crossed: boolean;
   /** Words of globalState(): 6 Integral, 7 v1 and v1.9, 8 v1.9 with a fee for each direction; 0 for no Algebra pool. */
   readonly words: number;
   /** Why the pool refuses; empty where it gives no reason, as one that runs out of gas. */
@@ -33,7 +35,7 @@ interface GlobalState {
   readonly fourth: number;
 }
 
-const WORDS_OF_ANSWER = 12;
+const WORDS_OF_ANSWER = 13;
 const KINDS = ["refused", "called-back", "not-asked"] as const;
 /** A swap of dust takes below 400,000 gas, one through many ticks some millions: with 50 million, which public nodes grant a call, there is room. */
 const QUESTIONS_PER_CALL = 30;
@@ -75,6 +77,7 @@ function decodeAnswer(answer: string, first: number): SwapAnswer {
     after: calledBack
       ? { price: uintAt(answer, first + 3), third: number(4), fourth: number(5) }
       : { price: uintAt(answer, first + 7), third: number(9), fourth: number(10) },
+    crossed: number(12) === 1,
     words: number(6),
     before: {
       price: uintAt(answer, first + 7),

@@ -12,6 +12,7 @@ import {
   _k,
   amountOutExactIn,
   type Curve,
+  cubedOf,
   getAmountOut,
   pays,
   type Variant,
@@ -73,8 +74,8 @@ const whole = (variant: Variant, stable: boolean) => (args: readonly bigint[]) =
 const scaled = (args: readonly bigint[]) => curveOf("velodrome-v2", true, Number(args.at(-2)), Number(args.at(-1)));
 
 test.each<[string, (args: bigint[]) => bigint]>([
-  ["d", ([x, y]) => _d(x as bigint, y as bigint)],
-  ["f", ([x, y]) => _f(x as bigint, y as bigint)],
+  ["d", ([x, y]) => _d(cubedOf(x as bigint), cubedOf(y as bigint))],
+  ["f", ([x, y]) => _f(cubedOf(x as bigint), cubedOf(y as bigint))],
   ["getY", ([x, xy, y]) => _get_y(x as bigint, xy as bigint, y as bigint)],
   ["getYVelodrome", (args) => _get_y_velodrome(scaled(args), args[0] as bigint, args[1] as bigint, args[2] as bigint)],
   ["fVelodrome", ([x, y]) => _k(curveOf("velodrome-v2"), x as bigint, y as bigint)],

@@ -57,34 +57,53 @@ export function unitOf(decimals: number): bigint {
   return unit;
 }
 
-/** x³y + y³x of 18-decimal amounts: (xy)(x² + y²). Velodrome's `_f` is the same expression. */
-function kOf(x: bigint, y: bigint): bigint {
-  return checked((checked(x * y) / WAD) * checked(checked(x * x) / WAD + checked(y * y) / WAD)) / WAD;
+/** An amount of 18 decimals and its powers, each scaled to as many: those of x stay through a search for y, and y² is needed twice in a step of it. */
+export interface Powers {
+  readonly value: bigint;
+  readonly squared: bigint;
+}
+interface Cubed extends Powers {
+  readonly cubed: bigint;
+}
+
+function powersOf(value: bigint): Powers {
+  return { value, squared: checked(value * value) / WAD };
+}
+
+export function cubedOf(value: bigint): Cubed {
+  const { squared } = powersOf(value);
+  return { value, squared, cubed: checked(squared * value) / WAD };
+}
+
+/** x³y + y³x as (xy)(x² + y²): `_k` of scaled amounts, and `_f` of Velodrome. */
+function kOf(x: Powers, y: Powers): bigint {
+  return checked((checked(x.value * y.value) / WAD) * checked(x.squared + y.squared)) / WAD;
 }
 
 /** `_k` of raw amounts. */
 export function _k({ stable, decimals0, decimals1 }: Curve, x: bigint, y: bigint): bigint {
   if (!stable) return checked(x * y);
-  return kOf(checked(x * WAD) / unitOf(decimals0), checked(y * WAD) / unitOf(decimals1));
+  return kOf(powersOf(checked(x * WAD) / unitOf(decimals0)), powersOf(checked(y * WAD) / unitOf(decimals1)));
 }
 
 /** `_f` of Solidly: x·y³ + x³·y, rounded at other places than `_k`. */
-export function _f(x0: bigint, y: bigint): bigint {
-  const left = checked(x0 * (checked((checked(y * y) / WAD) * y) / WAD)) / WAD;
-  return checked(left + checked((checked((checked(x0 * x0) / WAD) * x0) / WAD) * y) / WAD);
+export function _f(x: Cubed, y: Powers): bigint {
+  return checked(checked(x.value * (checked(y.squared * y.value) / WAD)) / WAD + checked(x.cubed * y.value) / WAD);
 }
 
 /** Its derivative by y. */
-export function _d(x0: bigint, y: bigint): bigint {
-  return checked(checked(3n * x0 * (checked(y * y) / WAD)) / WAD + checked((checked(x0 * x0) / WAD) * x0) / WAD);
+export function _d(x: Cubed, y: Powers): bigint {
+  return checked(checked(3n * x.value * y.squared) / WAD + x.cubed);
 }
 
 /** Newton's method as Solidly stops it: when a step is of one or nothing, and after 255 of them at what it has. All amounts with 18 decimals. */
 export function _get_y(x0: bigint, xy: bigint, start: bigint): bigint {
+  const x = cubedOf(x0);
   let y = start;
   for (let step = 0; step < MAX_STEPS; step++) {
-    const k = _f(x0, y);
-    const dy = divided(checked((k < xy ? xy - k : k - xy) * WAD), _d(x0, y));
+    const at = powersOf(y);
+    const k = _f(x, at);
+    const dy = divided(checked((k < xy ? xy - k : k - xy) * WAD), _d(x, at));
     y = checked(k < xy ? y + dy : y - dy);
     if (dy <= 1n) return y;
   }
@@ -97,10 +116,12 @@ export function _get_y(x0: bigint, xy: bigint, start: bigint): bigint {
  * differ where this one reverts, at outputs of a unit or none.)
  */
 export function _get_y_velodrome(curve: Curve, x0: bigint, xy: bigint, start: bigint): bigint {
+  const x = cubedOf(x0);
   let y = start;
   for (let step = 0; step < MAX_STEPS; step++) {
-    const k = kOf(x0, y);
-    let dy = divided(checked((k < xy ? xy - k : k - xy) * WAD), _d(x0, y));
+    const at = powersOf(y);
+    const k = kOf(x, at);
+    let dy = divided(checked((k < xy ? xy - k : k - xy) * WAD), _d(x, at));
     if (k < xy) {
       if (dy === 0n) {
         if (_k(curve, x0, checked(y + 1n)) > xy) return y + 1n;
@@ -109,7 +130,7 @@ export function _get_y_velodrome(curve: Curve, x0: bigint, xy: bigint, start: bi
       y = checked(y + dy);
     } else {
       if (dy === 0n) {
-        if (k === xy || kOf(x0, checked(y - 1n)) < xy) return y;
+        if (k === xy || kOf(x, powersOf(checked(y - 1n))) < xy) return y;
         dy = 1n;
       }
       y = checked(y - dy);

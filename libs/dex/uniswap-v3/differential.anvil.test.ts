@@ -1,7 +1,7 @@
-import { type Contract, Interface } from "ethers";
+import { Contract, Interface } from "ethers";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { addressOf, deployPublished, method } from "#libs/contracts/testing.ts";
-import { poolSpecs, RangesMarket, TICK_POOL } from "#libs/dex/concentrated/testing.ts";
+import { addressOf, deployPublished } from "#libs/contracts/testing.ts";
+import { governance, poolSpecs, RangesMarket, TICK_POOL } from "#libs/dex/concentrated/testing.ts";
 import { V3_TOPICS } from "#libs/dex/concentrated/v3.ts";
 import { type DexTestChain, startDexTestChain } from "#libs/dex/testing.ts";
 import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
@@ -36,7 +36,7 @@ beforeAll(async () => {
     [300, 60],
     [60_000, 10_000],
   ] as const) {
-    await (await method(contract, "enableFeeAmount")(fee, spacing)).wait();
+    await governance(dex, contract, "enableFeeAmount", [fee, spacing]);
   }
   const factory = await addressOf(contract);
   market = await RangesMarket.open(
@@ -70,10 +70,8 @@ beforeAll(async () => {
         return [created, await dex.send(pool, TICK_POOL.encodeFunctionData("initialize", [sqrtPriceX96]))];
       },
       async govern({ pool }, random) {
-        const data = POOL.encodeFunctionData("setFeeProtocol", [random.pick([0, 4, 10]), random.pick([0, 5, 7])]);
-        const receipt = await (await signer.sendTransaction({ to: pool, data, gasLimit: 1_000_000n })).wait();
-        invariant(receipt !== null, "mined");
-        return { ok: receipt.status === 1, blockHash: receipt.blockHash, logs: [] };
+        const fees = [random.pick([0, 4, 10]), random.pick([0, 5, 7])];
+        return governance(dex, new Contract(pool, POOL), "setFeeProtocol", fees);
       },
     },
     SEED,
@@ -90,8 +88,8 @@ test(`seed ${SEED}: ${QUOTES} swaps, exact in and exact out, are what the pools 
   expect(counts.exactOut).toBeGreaterThan(QUOTES / 5);
   expect(counts.beyond).toBeGreaterThan(QUOTES / 50);
   expect(counts.crossings).toBeGreaterThan(QUOTES);
-  expect(counts.swapsExecuted).toBeGreaterThan(5);
-  expect(counts.governed).toBeGreaterThan(3);
+  expect(counts.swapsExecuted).toBeGreaterThan(3);
+  expect(counts.governed).toBeGreaterThan(2);
   expect(counts.withoutLiquidity).toBeGreaterThan(0);
 }, 120_000);
 

@@ -19,7 +19,10 @@ const PLAIN = 0n;
 const REBASING = 2n;
 /** Versions of CurveStableSwapNG whose source has been read. */
 const KNOWN_NG = /^v[67]\./;
-/** Of plain_implementations: 0 is Basic and 3 Optimized; 1 takes balances from the tokens (rebasing), 2 trades ether. The same order for metapools. */
+/**
+ * Of plain_implementations: 0 is Basic and 3 Optimized; 1 takes balances from the tokens (rebasing), 2 trades ether. Of metapools too the first keeps its own
+ * balances and the second does not. Source: curve-factory scripts/deploy.py, scripts/deploy_templates.py.
+ */
 const STATIC_PLAIN = [0n, 3n] as const;
 
 const POOL_CALLS = [

@@ -108,6 +108,7 @@ test("announcements carry no address: the factory's list is read from where it w
   const log: LogRow = [FACTORY, [Object.values(CREATED)[0] as string], "0x", 0, 0, `0x${"00".repeat(32)}`];
   expect(curveStableSwap.decodeCreated(log, DEPLOYMENT)).toBeNull();
   const chain = chainWith(spec("2021", 2));
+  expect(await chain.call(FACTORY, curveStableSwap.knownView(DEPLOYMENT).data)).toBe(answer(3n));
   expect(await curveStableSwap.enumerate?.(chain, DEPLOYMENT, 1)).toEqual([0xc1, 0xc2].map(addressOf));
   expect(await curveStableSwap.enumerate?.(chain, DEPLOYMENT, 3)).toEqual([]);
 });
@@ -212,6 +213,7 @@ test.each<[string, PoolSpec, Parameters<typeof chainWith>[1]?]>([
   ["NG, of a factory that tells no asset types", spec("ng", 2)],
   ["NG, of an unknown version", spec("ng", 2, { also: { "version()": textAnswer("v8.0.0") } }), { assetTypes: [0n, 0n] }],
   ["NG, that claims another number of coins", spec("ng", 2, { also: { "N_COINS()": answer(3n) } }), { assetTypes: [0n, 0n] }],
+  ["that asks for more than all", { ...spec("2021", 2), terms: { ...termsOf("2021", 2), fee: 10n ** 10n + 1n } }],
   ["of one coin twice", spec("2021", 2, { tokens: [TOKENS[0] as Address, TOKENS[0] as Address] })],
 ])("a pool %s is refused", async (_, pool, factory) => {
   expect(await describe(pool, factory)).toBeNull();

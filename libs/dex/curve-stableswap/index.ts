@@ -46,6 +46,7 @@ export const curveStableSwap: Family<"curve-stableswap", StableSwapState> = {
   id: "curve-stableswap",
   variants: ["stableswap-v1", "stableswap-ng"],
 
+  knownView: () => ({ name: "pool_count()", data: SELECTORS["pool_count()"] }),
   topics: () => ({ created: Object.values(CREATED), state: Object.values(MOVED) }),
   decodeCreated: () => null,
   async enumerate(reader, { factory }, fromIndex) {

@@ -1,5 +1,5 @@
 import { SELECTORS } from "#libs/dex/curve-stableswap/abi.ts";
-import { rampedA } from "#libs/dex/curve-stableswap/math.ts";
+import { FEE_DENOMINATOR, rampedA } from "#libs/dex/curve-stableswap/math.ts";
 import type { ChainReader, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { isWord, padWord, uintAt } from "#libs/evm/hex.ts";
 import type { Call } from "#libs/evm/multicall.ts";
@@ -55,6 +55,7 @@ function rowOf({ pool, tokens, facts }: Info, answers: readonly (string | null)[
   const answer = (): string => answers[next++] as string;
   const uint = (): bigint => uintAt(answer(), 0);
   const [fee, adminFee] = [uint(), uint()];
+  if (fee > FEE_DENOMINATOR || adminFee > FEE_DENOMINATOR) return null;
   const ramp = { A0: uint(), A1: uint(), t0: uint(), t1: uint() };
   const balances = tokens.map(() => uint());
   const offpegFeeMultiplier = facts.lineage === "ng" ? uint() : 0n;

@@ -97,7 +97,8 @@ const isSupport = (file: string): boolean => /\.(?:test|bench|browser)\.tsx?$|\/
 const isCore = (file: string): boolean => /^services\/[^/]+\/actor\.ts$/.test(file);
 const layerOf = (file: string): number => ["proto", "libs", "services", "deploy"].indexOf(file.split("/")[0] as string);
 const serviceOf = (file: string): string | undefined => /^services\/([^/]+)\//.exec(file)?.[1];
-const familyOf = (file: string): string | undefined => /^libs\/dex\/([^/]+)\//.exec(file)?.[1];
+/** `concentrated` is no family: it is what those with ticks have in common. */
+const familyOf = (file: string): string | undefined => /^libs\/dex\/(?!concentrated\/)([^/]+)\//.exec(file)?.[1];
 
 /** Files of an actor that the composition root puts together. */
 const COMPOSED = /^services\/[^/]+\/(?:main|config|server|build|api)\.ts$/;

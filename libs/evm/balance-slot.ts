@@ -1,6 +1,7 @@
 import { AbiCoder, keccak256 } from "ethers";
 import { addressWord, isWord, padWord, uintAt } from "#libs/evm/hex.ts";
-import { type Rpc, RpcError } from "#libs/evm/rpc.ts";
+import type { Rpc } from "#libs/evm/rpc.ts";
+import { RpcError } from "#libs/evm/rpc-error.ts";
 
 /** balanceOf(address) */
 const BALANCE_OF = "0x70a08231";

@@ -1,5 +1,6 @@
 import { toHex } from "#libs/evm/hex.ts";
-import { type Rpc, RpcError } from "#libs/evm/rpc.ts";
+import type { Rpc } from "#libs/evm/rpc.ts";
+import { RpcError } from "#libs/evm/rpc-error.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
 
 const FIRST_RANGE = 10_000;

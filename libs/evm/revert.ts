@@ -1,4 +1,4 @@
-import { RpcError } from "#libs/evm/rpc.ts";
+import { RpcError } from "#libs/evm/rpc-error.ts";
 
 /** The reason of a call that the EVM ended, null for a refusal of the node itself (limits, unknown block). Nodes do not agree on a code: 3 is the commonest. */
 export function revertReason(cause: unknown): { readonly text: string; readonly data: string } | null {

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { type Actor, count, type Effect, type Publish, publish, type Received } from "#libs/actor/actor.ts";
 import type { DexDeployment } from "#libs/chains/chain.ts";
 import type { Announcement, FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
@@ -151,6 +150,9 @@ export interface Refusal {
   readonly code: string;
   readonly detail: string;
 }
+
+/** Rows are plain and written in one order. */
+const isSame = (left: Row, right: Row): boolean => JSON.stringify(left) === JSON.stringify(right);
 
 export const statesOf = (family: FamilyId, rows: readonly Row[]): PoolStates => ({ family, rows }) as PoolStates;
 export const foundOf = (family: FamilyId, pools: readonly PoolInfo[]): FoundPools =>
@@ -434,7 +436,7 @@ function refreshed(state: State, rows: readonly Row[], config: Config, family: A
     const pool = state.pools.get(row[0]);
     if (pool === undefined) continue;
     const before = family.toChangeRow(pool.info, pool.state, row);
-    if (isDeepStrictEqual(before, row)) continue;
+    if (isSame(before, row)) continue;
     change(entry, pool, family, before);
     family.applyRow(pool.state, row);
   }
@@ -465,7 +467,7 @@ function rereadDone(
     const heldRow = family.toRow(info, held);
     const isNew = untold.has(address);
     if (isNew) discovered.push(info);
-    if (!isNew && isDeepStrictEqual(heldRow, row)) continue;
+    if (!isNew && isSame(heldRow, row)) continue;
     const fresh = { info, state: family.created() };
     family.applyRow(fresh.state, row);
     state.pools.set(address, fresh);

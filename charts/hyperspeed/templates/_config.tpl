@@ -28,6 +28,8 @@ only. The dashboard gets no chain.
 {{- $_ := set $section "wallet" (dict "keystoreFile" "/run/secrets/hyperspeed/wallet/keystore.json" "passwordFile" "/run/secrets/hyperspeed/wallet/password") -}}
 {{- end -}}
 {{- with $chain.executorContract }}{{ $_ := set $section "executorContract" (lower .) }}{{ end -}}
+{{- with $chain.dexes }}{{ $_ := set $section "dexes" . }}{{ end -}}
+{{- with $chain.admission }}{{ $_ := set $section "admission" . }}{{ end -}}
 {{- with $chain.minNetProfitWei }}{{ $_ := set $section "minNetProfitWei" . }}{{ end -}}
 {{- with (default dict $chain.solver).search }}{{ $_ := set $section "solver" . }}{{ end -}}
 {{- if and .withSecrets $chain.relays -}}

@@ -219,10 +219,11 @@ export const algebra: Family<"algebra", RangesState> = {
     const { steps, ticksCrossed } = swapOf(info, state, indexIn, amountIn);
     return GAS_OF_SWAP + steps * GAS_OF_STEP + ticksCrossed * GAS_OF_CROSSING;
   },
-  async ask(client, at, _, questions) {
+  /** At the time of the block, which is what `read` gives the fee for; of states that `refresh` has changed, at the time that it was asked for. */
+  async ask(client, at: { readonly blockHash: string; readonly multicall3: string; readonly timestamp?: number }, _, questions) {
     const { call } = readerAt(client, at);
     const { answers } = await askSwaps(
-      (data) => call(null, data),
+      (data) => call(null, data, at.timestamp),
       questions.map(({ info, indexIn, amountIn }) => ({ pool: info.pool, zeroToOne: indexIn === 0, amountRequired: amountIn })),
     );
     return answers.map(({ kind, amount0, amount1, reason }, index) => {

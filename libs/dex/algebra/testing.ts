@@ -13,7 +13,7 @@ import { askSwaps, type SwapAnswer, type SwapQuestion } from "#libs/dex/algebra/
 import { type RangesState, sortTicks } from "#libs/dex/concentrated/ranges.ts";
 import { MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO } from "#libs/dex/concentrated/tick-math.ts";
 import type { ChainReader, PoolInfo } from "#libs/dex/family.ts";
-import { verifyPool } from "#libs/dex/verify.ts";
+import { sizesOf, verifyPool } from "#libs/dex/verify.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { intAt, toHex, uintAt } from "#libs/evm/hex.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
@@ -533,6 +533,21 @@ export class Differential {
       else expect(verified.error.code).toBe("not-live");
       if (verified.ok) this.counts.verified += verified.value.comparisons.length;
     }
+    // And an hour later, asked for that time.
+    const timestamp = this.on.now() + 3_600;
+    await this.refresh(timestamp);
+    const questions = this.pools.flatMap(({ info, state }) =>
+      [0, 1].flatMap((indexIn) =>
+        sizesOf(algebra.holdings(info, state)[indexIn] ?? 0n).map((amountIn) => {
+          const swap = { info, amountIn, indexIn, indexOut: 1 - indexIn };
+          return { ...swap, row: algebra.toRow(info, state), ours: algebra.quoteExactIn(info, state, swap) };
+        }),
+      ),
+    );
+    const then = { ...at, timestamp };
+    const said = await algebra.ask(client, then, this.deployment, questions);
+    expect(said.map(({ amountOut }) => amountOut)).toEqual(questions.map(({ ours }) => ours));
+    this.counts.verified += said.length;
   }
 }
 

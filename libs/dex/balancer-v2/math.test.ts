@@ -141,6 +141,21 @@ test("a log of a vault that is not the deployment's moves nothing, whatever id i
   expect(balancerV2.decodeCreated(registered, deployment)).toBe(info.pool);
 });
 
+test("a composable pool names its tokens by their places in the vault, where its own stands among them", () => {
+  const { info, row } = asPool(pools.find(({ bptIndex }) => bptIndex === 1) as RecordedPool);
+  const state = balancerV2.created();
+  balancerV2.applyRow(state, row);
+  const update = (index: bigint, rate: bigint) => {
+    const topics = [id("TokenRateCacheUpdated(uint256,uint256)"), `0x${padWord(index)}`];
+    return balancerV2.applyLog(info, state, [info.pool, topics, `0x${padWord(rate)}`, 0, 0, ""]);
+  };
+  update(0n, 11n);
+  const undo = update(2n, 22n);
+  expect(state.rates).toEqual([11n, 22n]);
+  balancerV2.applyRow(state, undo);
+  expect(state.rates).toEqual([11n, BigInt(row[6][1] as string)]);
+});
+
 test("an amplification that moves is quoted from the ramp that was announced, and not at all from one that began unseen", () => {
   const { info, row } = asPool(pools.find(({ name }) => name === "wsteth_weth") as RecordedPool);
   const state = balancerV2.created();

@@ -162,7 +162,9 @@ function infoOf(
   if (tokens.length < 2 || decimals.some((places) => !(places >= 0 && places <= MAX_DECIMALS))) return null;
   if (kind === "weighted" ? weights.length !== tokens.length : tokens.length > MAX_STABLE_TOKENS) return null;
   if (rateProviders.length > 0 && rateProviders.length !== registered.length) return null;
-  const providers = rateProviders.filter((_, index) => index !== bptIndex);
+  const own = rateProviders.filter((_, index) => index !== bptIndex);
+  // Rates of one that never change are none to ask for.
+  const providers = own.every((provider) => provider === ZERO_ADDRESS) ? [] : own;
   return { pool, tokens, facts: { vault, poolId, kind, maths, decimals, weights: [...weights], bptIndex, rateProviders: providers } };
 }
 

@@ -1,8 +1,7 @@
 import type { DexDeployment } from "#libs/chains/chain.ts";
 import type { Family, RangeCurve } from "#libs/dex/family.ts";
-import { askPairs } from "#libs/dex/uniswap-v2/ask.ts";
+import { askPairs, askViews } from "#libs/dex/uniswap-v2/ask.ts";
 import { amountInExactOut, amountOutExactIn } from "#libs/dex/uniswap-v2/math.ts";
-import { askViews } from "#libs/dex/uniswap-v2/views.ts";
 import { addressAt, addressOfTopic, addressWord, isWord, padWord, uintAt } from "#libs/evm/hex.ts";
 import type { Call } from "#libs/evm/multicall.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";

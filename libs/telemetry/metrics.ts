@@ -83,6 +83,11 @@ export const metrics = {
     ["chain", "endpoint"],
   ),
   pools: gauge("hs_pools", "Pools a fetcher follows", ["chain", "dex"]),
+  dexCondition: gauge(
+    "hs_dex_condition",
+    "How a DEX stands with the solver: 0 fresh, 1 late, 2 stale (late for ten blocks), 3 not loaded",
+    ["chain", "dex"],
+  ),
   poolsQuarantined: gauge("hs_pools_quarantined", "Pools taken out because the chain contradicted their state or quotes", ["chain", "dex"]),
   tokensPriced: gauge("hs_tokens_priced", "Tokens that the pools give a price", ["chain"]),
   tvlNative: gauge("hs_tvl_native", "Value of the pools, whole native coins", ["chain", "dex"]),
@@ -116,6 +121,7 @@ export type CountedMetric =
   | "arbitragesNotJudged"
   | "pools"
   | "poolsQuarantined"
+  | "dexCondition"
   | "reorgs"
   | "reorgDepth"
   | "cyclesFound"

@@ -413,6 +413,23 @@ describe("pools that are not to be traded", () => {
     expect(calls(released.give(world.observed()))).toEqual([expect.objectContaining({ call: "admit", announced: [a.info.pool] })]);
   });
 
+  test("all of a DEX leave when most of those that were checked are contradicted", () => {
+    const pools = Array.from({ length: 8 }, (_, index) => ({ ...newPool("uniswap-v2", index), reserves: [10n, 20n] as const }));
+    const world = new World("uniswap-v2", pools);
+    const core = drive(fetcher, configOf("uniswap-v2", { checkEveryBlocks: 1 }), world.state());
+    for (const { info } of pools.slice(0, 5)) {
+      world.mine([]);
+      core.give(world.observed());
+      expect(core.state.pools.size).toBe(8 - core.state.quarantined.size);
+      core.give({
+        type: "reply",
+        reply: { kind: "checked", disagreeing: [{ pool: info.pool, code: "quote", detail: "" }], at: core.state.position },
+      });
+    }
+    expect(core.state.pools.size).toBe(0);
+    expect([...core.state.quarantined.values()].map(({ code }) => code)).toEqual([...Array(5).fill("quote"), ...Array(3).fill("dex")]);
+  });
+
   test("one that has become small leaves, and is asked about again at a later review", () => {
     const { world, core } = start({ reviewEveryBlocks: 2 });
     const mine = () => {

@@ -564,9 +564,17 @@ function leave(state: State, address: Address): boolean {
   return held;
 }
 
+/** Contradicted pools from which on the whole DEX may be broken. */
+const BROKEN_AT = 5;
+
 /** Nothing is repaired in silence: a pool that is not what we held it for stays out until an operator says otherwise. */
 function quarantine(state: State, disagreeing: readonly Refusal[], at: Position, config: Config, effects: Effect<Request>[]): void {
   const out = disagreeing.filter(({ pool }) => leave(state, pool));
+  // A DEX that is contradicted more often than not is none that we know.
+  if (state.quarantined.size + out.length >= BROKEN_AT && 2 * (state.quarantined.size + out.length) > state.checked)
+    for (const { info } of [...state.pools.values()])
+      if (leave(state, info.pool))
+        out.push({ pool: info.pool, code: "dex", detail: "most pools of this DEX that were checked disagree with the chain" });
   for (const { pool, code, detail } of out) state.quarantined.set(pool, { code, detail });
   effects.push(...judgements("quarantined", out, at, config));
   if (out.length > 0) effects.push(count("poolsQuarantined", { dex: config.deployment.id }, state.quarantined.size));

@@ -24,13 +24,31 @@ async function announcements(
   return logs.map((log) => family.decodeCreated(log, deployment));
 }
 
+/** How far a factory's list has been read. */
+export interface Listing {
+  read: number;
+}
+
+/** Of a list that a reorganisation may have shortened, so many are read again. */
+const LISTED_AGAIN = 8;
+
 /** The facts of announced pools: from the announcement where it says all, else from the chain. */
-export async function known(reader: ChainReader, deployment: DexDeployment, announced: readonly Announcement[]): Promise<PoolInfo[]> {
+export async function known(
+  reader: ChainReader,
+  deployment: DexDeployment,
+  announced: readonly Announcement[],
+  listing: Listing,
+): Promise<PoolInfo[]> {
   const family = familyOf(deployment.family);
   const whole = announced.filter((each) => each !== null && typeof each !== "string");
   const addresses = new Set(announced.filter((each) => typeof each === "string"));
-  // An event without an address: whatever the factory lists.
-  if (announced.includes(null)) for (const pool of (await family.enumerate?.(reader, deployment, 0)) ?? []) addresses.add(pool);
+  // An event without an address: whatever the factory has come to list.
+  if (announced.includes(null)) {
+    const from = Math.max(0, listing.read - LISTED_AGAIN);
+    const listed = (await family.enumerate?.(reader, deployment, from)) ?? [];
+    for (const pool of listed) addresses.add(pool);
+    listing.read = from + listed.length;
+  }
   for (const { pool } of whole) addresses.delete(pool);
   const described = addresses.size === 0 ? [] : await family.describe(reader, deployment, [...addresses]);
   return [...new Map([...whole, ...described.filter((info) => info !== null)].map((info) => [info.pool, info])).values()];

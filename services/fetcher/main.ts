@@ -26,7 +26,7 @@ import {
   statesOf,
 } from "#services/fetcher/actor.ts";
 import { Admission } from "#services/fetcher/admission.ts";
-import { known, listsQuicker, type Observed, readAt, readable } from "#services/fetcher/chain-port.ts";
+import { known, type Listing, listsQuicker, type Observed, readAt, readable } from "#services/fetcher/chain-port.ts";
 import { type FetcherSettings, fetcherConfig } from "#services/fetcher/config.ts";
 
 const BLOCK_POLL_MS = 50;
@@ -69,6 +69,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
   }
   const admission = new Admission(client.for("verification"), settings.chain, deployment, settings.rules);
   const family = familyOf(deployment.family);
+  const listing: Listing = { read: 0 };
   const readerOf = ({ blockHash }: Position) => readerAt(client, { multicall3: settings.chain.multicall3, blockHash });
   const reading = (broker: Bus) => ({ overlap: config.journalBlocks, newest: () => newest(broker) });
 
@@ -95,7 +96,8 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         observed: first,
         onProgress: (scannedTo) => say({ scannedTo, of: first.at.blockNumber }, "discovering pools"),
       },
-      (announced, at) => known(readerOf(at), deployment, listsQuicker(deployment, at.blockNumber) ? [...announced, null] : announced),
+      (announced, at) =>
+        known(readerOf(at), deployment, listsQuicker(deployment, at.blockNumber) ? [...announced, null] : announced, listing),
     );
     // In pieces, each at a block of its own: all of them may take longer than a node keeps a state.
     const chunks = chunksOf(found.answer, JUDGED_TOGETHER);
@@ -225,7 +227,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
           const { announced } = request;
           const { blockHash } = at;
           const judgement = await readable(deployment, blockHash, async () =>
-            admission.judge(await known(readerOf(at), deployment, announced), at),
+            admission.judge(await known(readerOf(at), deployment, announced, listing), at),
           );
           return { kind: "admitted", announced, pools: judgement.admitted, rows: judgement.rows, refused: judgement.refused, at };
         }

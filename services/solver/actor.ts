@@ -16,6 +16,10 @@ interface Dex {
   reported: string;
   /** Missed a deadline, and is not waited for until it reports a head in time again. */
   late: boolean;
+  /** Blocks in a row that went on without it. */
+  blocksWithout: number;
+  /** As last counted. */
+  condition: number;
   /** Reports that came while the snapshot was loading. */
   readonly buffered: Received<"poolChanged" | "poolDiscovered">[];
 }
@@ -55,10 +59,14 @@ export type Reply =
   | { readonly kind: "snapshot-loaded"; readonly dex: string; readonly snapshot: PoolSnapshot | null }
   | { readonly kind: "searched"; readonly result: SearchResult };
 
+/** Values of the metric: how a DEX stands with the solver. Stale: late for so long that it will hardly come by itself. */
+const CONDITION = { fresh: 0, late: 1, stale: 2, loading: 3 } as const;
+const STALE_AFTER_BLOCKS = 10;
+
 export function initialState(config: Config, answered: State["answered"]): State {
   const dexes = config.dexes.map((dex): [string, Dex] => [
     dex,
-    { loaded: false, loading: false, through: 0, reported: "", late: false, buffered: [] },
+    { loaded: false, loading: false, through: 0, reported: "", late: false, blocksWithout: 0, condition: CONDITION.loading, buffered: [] },
   ]);
   return { dexes: new Map(dexes), pending: null, inTime: null, updates: [], searching: [], answered };
 }
@@ -184,8 +192,18 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   const dexes: string[] = [];
   const lateDexes: string[] = [];
   for (const [id, dex] of [...state.dexes].sort(([left], [right]) => (left < right ? -1 : 1))) {
-    if (dex.loaded && dex.reported === branch) dexes.push(id);
-    else lateDexes.push(id);
+    const isFresh = dex.loaded && dex.reported === branch;
+    (isFresh ? dexes : lateDexes).push(id);
+    dex.blocksWithout = isFresh ? 0 : dex.blocksWithout + 1;
+    const condition = isFresh
+      ? CONDITION.fresh
+      : !dex.loaded
+        ? CONDITION.loading
+        : dex.blocksWithout >= STALE_AFTER_BLOCKS
+          ? CONDITION.stale
+          : CONDITION.late;
+    if (condition !== dex.condition) effects.push(count("dexCondition", { dex: id }, condition));
+    dex.condition = condition;
   }
   state.searching.push({ block, dexes, lateDexes });
   const updates = state.updates;

@@ -1,4 +1,4 @@
-import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { ChainConfig, DexDeployment } from "#libs/chains/chain.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
 import type { Config } from "#services/solver/actor.ts";
 
@@ -19,11 +19,17 @@ const MIN_GROSS_PROFIT = 1e12;
 /** Above what any cycle of ours has ever wanted; a lender that holds less makes the simulation fail, which is counted. */
 const MAX_AMOUNT_IN = 1_000n * ETHER;
 
+/**
+ * A Balancer V2 vault locks itself while it lends: a swap in it would revert (BAL#400). Where it is the only lender its own pools cannot be part of a cycle.
+ */
+const isLocked = ({ factory }: DexDeployment, { flashLenders }: ChainConfig): boolean =>
+  flashLenders.length > 0 && flashLenders.every(({ address }) => address === factory);
+
 export function solverConfig({ chain, solver }: SolverSettings): Config {
   return {
     chain: chain.key,
     chainId: chain.chainId,
-    dexes: chain.dexes.map(({ id }) => id),
+    dexes: chain.dexes.filter((dex) => !isLocked(dex, chain)).map(({ id }) => id),
     lateDexMs: solver?.lateDexMs ?? LATE_DEX_MS,
     search: {
       startToken: chain.wrappedNative,

@@ -42,7 +42,7 @@ const POOLS = [
 describe.skipIf(PLUGINS === null)(
   "Algebra Integral with its own plugins (skipped where @cryptoalgebra/integral-base-plugin is not installed)",
   () => {
-    const plugins = PLUGINS as string;
+    const plugins = PLUGINS ?? "";
     /** The core that the plugins were published with, 1.2.1, tells a swap's fees in `Swap`; the newest, 1.2.10, in an event of its own. */
     const cores = [
       path.join(plugins, "node_modules/@cryptoalgebra/integral-core"),

@@ -33,8 +33,8 @@ export function packageFolder(name: string): string | null {
   return folders.find((folder) => existsSync(path.join(folder, "package.json"))) ?? null;
 }
 
-export const LOWEST_LIMIT = MIN_SQRT_RATIO + 1n;
-export const HIGHEST_LIMIT = MAX_SQRT_RATIO - 1n;
+const LOWEST_LIMIT = MIN_SQRT_RATIO + 1n;
+const HIGHEST_LIMIT = MAX_SQRT_RATIO - 1n;
 const TRANSACTION_GAS = 100_000_000;
 
 const TOKEN = new Interface(["function mint(address to, uint256 amount)", "function approve(address spender, uint256 amount)"]);

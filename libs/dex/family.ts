@@ -176,12 +176,12 @@ export interface Family<Id extends FamilyId, State> {
   // ---- checking
 
   /**
-   * Makes the chain itself say what these swaps pay, at the reader's block: a quoter, a view of the pool, or a simulated swap. In as few requests as can be;
-   * answers in the order of the questions.
+   * Makes the chain itself say what these swaps pay, at this block: a quoter, a view of the pool, or a simulated swap. In as few requests as can be; answers in
+   * the order of the questions. `timestamp`: as the block would be at that time (seconds), for states that `refresh` has brought there.
    */
   ask(
     client: Rpc,
-    at: { readonly blockHash: string; readonly multicall3: string },
+    at: { readonly blockHash: string; readonly multicall3: string; readonly timestamp?: number },
     deployment: DexDeployment,
     questions: readonly Question<Id>[],
   ): Promise<Said[]>;

@@ -83,7 +83,7 @@ export class Admission {
     const admitted: Held[] = [];
     for (let start = 0; start < large.length; start += CHUNK) {
       const sound = await this.#withSoundTokens(large.slice(start, start + CHUNK), at, refused);
-      const said = await this.disagreeing(sound, at);
+      const said = await this.disagreeing(sound, { blockHash: at.blockHash });
       for (const each of sound) {
         const refusal = said.get(each.info.pool);
         if (refusal === undefined) admitted.push(each);
@@ -99,9 +99,14 @@ export class Admission {
   }
 
   /** Why the chain does not agree with our quotes of these pools, by pool: none for those that it agrees with. */
-  async disagreeing(pools: readonly Held[], at: { readonly blockHash: string }): Promise<Map<Address, Refusal>> {
+  async disagreeing(
+    pools: readonly Held[],
+    { blockHash, timestamp }: { readonly blockHash: string; readonly timestamp?: number },
+  ): Promise<Map<Address, Refusal>> {
     const questions = pools.flatMap((each) => this.#questions(each));
-    const said = await this.#family.ask(this.#client, { ...at, multicall3: this.#chain.multicall3 }, this.#deployment, questions);
+    const { multicall3 } = this.#chain;
+    const at = { blockHash, multicall3, ...(timestamp === undefined ? {} : { timestamp }) };
+    const said = await this.#family.ask(this.#client, at, this.#deployment, questions);
     const refusals = new Map<Address, Refusal>();
     for (const [index, { info, ours, amountIn, indexIn, indexOut }] of questions.entries()) {
       const { amountOut, reason } = said[index] as Said;
@@ -144,15 +149,18 @@ export class Admission {
         : [{ pool: info.pool, code: "state", detail: `we hold ${ours}, the chain has ${chains}`.slice(0, 2_000) }];
     });
     const known = new Set(differing.map(({ pool }) => pool));
-    const said = await this.disagreeing(
-      read.filter(({ info }) => !known.has(info.pool)),
-      at,
-    );
-    return [
-      ...missing.map((each) => ({ ...each, code: "gone" })),
-      ...differing,
-      ...[...said.values()].filter(({ code }) => code !== "unverified"),
-    ];
+    const rest = read.filter(({ info }) => !known.has(info.pool));
+    const said = [
+      ...(await this.disagreeing(
+        rest.filter((each) => stirring.includes(each)),
+        at,
+      )),
+      ...(await this.disagreeing(
+        rest.filter((each) => !stirring.includes(each)),
+        { blockHash: at.blockHash },
+      )),
+    ].map(([, refusal]) => refusal);
+    return [...missing.map((each) => ({ ...each, code: "gone" })), ...differing, ...said.filter(({ code }) => code !== "unverified")];
   }
 
   #reader(at: { readonly blockHash: string }) {

@@ -53,5 +53,27 @@ export async function expectBooksInOrder(system: System, holdingsBefore: bigint)
   expect(report.landed + report.reverted, "every transaction of the wallet is in the books").toBe(sent);
   expect(report.reverted).toBe(0);
   expect(report.deadLetters).toBe(0);
+  await expectTradesObserved(system, report);
   return report;
+}
+
+/** Nobody else trades in cycles on the local chain: the arbitrages that the analyst sees in the blocks' logs are our trades, each with its profit to the unit. */
+async function expectTradesObserved(system: System, report: Report): Promise<void> {
+  const settled = await system.bodies("MONEY", "trade-settled");
+  const trades = report.trades.map(({ transactionHash, blockHash }) => {
+    const trade = settled.find((each) => each.transactionHash === transactionHash && each.blockHash === blockHash);
+    return [blockHash, transactionHash, (BigInt(trade?.profit ?? 0) + BigInt(trade?.builderPayment ?? 0)).toString(), true];
+  });
+  const observed = async () => {
+    const reorgs = await system.bodies("MARKET", "block-reorged");
+    const isVoid = ({ blockHash, epoch }: { readonly blockHash: string; readonly epoch: number }) =>
+      reorgs.some((reorg) => reorg.epoch > epoch && reorg.dropped.some(([, hash]) => hash === blockHash));
+    return (await system.bodies("MARKET", "arbitrage-observed")).flatMap((body) =>
+      isVoid(body)
+        ? []
+        : body.arbitrages.map(({ transactionHash, grossProfit, ours }) => [body.blockHash, transactionHash, grossProfit, ours]),
+    );
+  };
+  await system.until("every trade is observed", async () => (await observed()).length >= trades.length);
+  expect((await observed()).sort(), "the arbitrages in the blocks are our trades").toEqual(trades.sort());
 }

@@ -255,6 +255,34 @@ test("a DEX that is late is named and gone on without; one that has never loaded
   ]);
 });
 
+test("what comes while a snapshot is loaded is answered afterwards: a restart passes over no block, however long loading takes", () => {
+  const loadedAt = (blocksBefore: number) => {
+    const { core } = start();
+    const snapshotted = (dex: "one" | "two") =>
+      core.give(
+        received(
+          "poolSnapshotted",
+          { kind: "pool-snapshotted", ...at({ number: 9, sequence: 5 }), dex, object: `${dex}.5`, pools: 1, bytes: 1, causeSequence: 5 },
+          { sequence: 6 },
+        ),
+      );
+    snapshotted("one");
+    let waiting = true;
+    for (let number = 10; number < 20; number++) {
+      if (number - 10 === blocksBefore) {
+        core.give({ type: "reply", reply: { kind: "snapshot-loaded", dex: "one", snapshot: snapshotOf("one", 5) } });
+        waiting = false;
+      }
+      core.give(block({ number, sequence: number * 10 }));
+      core.give(changed("one", { number, sequence: number * 10 }, [[R, BigInt(200 + number) * 10n ** 8n, 100n * E18]]));
+      if (waiting) expect(published(core.all)).toEqual([]);
+    }
+    return published(core.all).map(({ messageId }) => messageId);
+  };
+  expect(loadedAt(0)).toHaveLength(20);
+  expect(loadedAt(5)).toEqual(loadedAt(0));
+});
+
 test("a reorganisation puts prices back with the pools, in a whole set under the new epoch", () => {
   const { core, load, whole } = start();
   load("one");

@@ -21,7 +21,7 @@ interface Dex {
   reported: string;
   /** Missed a deadline, and is not waited for until it reports a head in time again. */
   late: boolean;
-  /** Reports that came while the snapshot was loading. */
+  /** Reports that came before its first snapshot. */
   readonly buffered: Received<"poolChanged" | "poolDiscovered">[];
 }
 
@@ -46,6 +46,11 @@ export type Answered = { readonly epoch: number; readonly blockNumber: number } 
 export interface State {
   readonly market: AnalystMarket;
   readonly dexes: Map<string, Dex>;
+  /**
+   * What comes while snapshots are loaded, a second at most: it is taken in afterwards, in its order, so that a restart passes over no block and answers the same
+   * however long the loading took.
+   */
+  held: Received<Keys>[];
   /** The newest block, until it is answered. */
   pending: Block | null;
   /** The branch of the block that was gone on with, while its deadline has not passed: a DEX that reports it now was in time after all. */
@@ -129,6 +134,7 @@ export function initialState(
   return {
     market,
     dexes: new Map(dexes),
+    held: [],
     pending: null,
     inTime: null,
     anew: true,
@@ -150,7 +156,7 @@ export const analyst: Actor<State, Config, Keys, Request, Reply> = {
   name: "analyst",
   decide(state, input, config) {
     const effects: Effect<Request>[] = [];
-    if (input.type === "message") receive(state, input, config, effects);
+    if (input.type === "message") hold(state, input, config, effects);
     else if (input.type === "reply") reply(state, input.reply, config, effects);
     else {
       missDeadline(state);
@@ -160,6 +166,13 @@ export const analyst: Actor<State, Config, Keys, Request, Reply> = {
     return { state, effects };
   },
 };
+
+function hold(state: State, message: Received<Keys>, config: Config, effects: Effect<Request>[]): void {
+  if (isLoading(state)) state.held.push(message);
+  else receive(state, message, config, effects);
+}
+
+const isLoading = (state: State): boolean => [...state.dexes.values()].some(({ loading }) => loading);
 
 function receive(state: State, message: Received<Keys>, config: Config, effects: Effect<Request>[]): void {
   switch (message.key) {
@@ -243,7 +256,12 @@ function adopt(
   if (dex === undefined) return;
   dex.loading = false;
   // A snapshot that is gone already has a successor, whose message comes.
-  if (snapshot === null) return;
+  if (snapshot !== null) load(state, id, dex, snapshot);
+  releaseIfComplete(state, config, effects);
+  while (state.held.length > 0 && !isLoading(state)) receive(state, state.held.shift() as Received<Keys>, config, effects);
+}
+
+function load(state: State, id: string, dex: Dex, snapshot: PoolSnapshot): void {
   dex.loaded = true;
   dex.late = false;
   dex.through = snapshot.causeSequence;
@@ -252,7 +270,6 @@ function adopt(
   state.market.apply(snapshot.states.rows);
   for (const message of dex.buffered.splice(0)) report(state, dex, message);
   state.anew = true;
-  releaseIfComplete(state, config, effects);
 }
 
 function releaseIfComplete(state: State, config: Config, effects: Effect<Request>[]): void {

@@ -361,6 +361,23 @@ export const ROWS: readonly RowSpec[] = [
         queries: [{ expr: `max by (chain, dex) (hs_pools{${CHAIN}})`, legend: "{{chain}} {{dex}}" }],
       },
       {
+        title: "DEX conditions",
+        description:
+          "How each DEX stands with the solver: 0 fresh, 1 late, 2 stale (late for ten blocks; its pools are left out), 3 not loaded.",
+        kind: "lines",
+        unit: "short",
+        width: 6,
+        queries: [{ expr: `max by (chain, dex) (hs_dex_condition{${CHAIN}})`, legend: "{{chain}} {{dex}}" }],
+      },
+      {
+        title: "Quarantined pools",
+        description: "Contradicted by the chain and taken out, until admission.release lets them back.",
+        kind: "lines",
+        unit: "short",
+        width: 6,
+        queries: [{ expr: `max by (chain, dex) (hs_pools_quarantined{${CHAIN}})`, legend: "{{chain}} {{dex}}" }],
+      },
+      {
         title: "RPC requests",
         description: "By method.",
         kind: "lines",

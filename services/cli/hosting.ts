@@ -7,6 +7,7 @@ import { UserError } from "#libs/units/invariant.ts";
 import { ACTORS, type ActorName } from "#proto/subjects.ts";
 import { analystSpec } from "#services/analyst/main.ts";
 import { executorSpec } from "#services/executor/main.ts";
+import { ADMISSION, type StartProgress } from "#services/fetcher/config.ts";
 import { fetcherSpec } from "#services/fetcher/main.ts";
 import { type GatewaySpec, gatewaySpec } from "#services/gateway/main.ts";
 import { scorerSpec } from "#services/scorer/main.ts";
@@ -30,6 +31,8 @@ export interface HostOptions {
   /** Only this DEX's fetcher; all of the chain when absent. */
   readonly dex?: string | undefined;
   readonly version: string;
+  /** Told how the fetchers' first start is getting on. */
+  readonly onProgress?: (progress: StartProgress) => void;
 }
 
 export function parseActors(names: readonly string[]): ActorName[] {
@@ -53,6 +56,7 @@ function sectionOf(config: SystemConfig, key: string): { readonly chain: ChainCo
 export async function hostActors(options: HostOptions): Promise<HostedActors> {
   const specs: AnyActorSpec[] = [];
   const perChain = options.chains.map((key) => sectionOf(options.config, key));
+  const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
   const wants = (name: ActorName) => options.actors.includes(name);
   for (const { chain, section } of perChain)
     if (wants("watcher")) specs.push(watcherSpec({ chain, rpc: section.rpc, rpcQuorum: section.rpcQuorum }));
@@ -61,7 +65,10 @@ export async function hostActors(options: HostOptions): Promise<HostedActors> {
     const deployments = chain.dexes.filter(({ id }) => options.dex === undefined || id === options.dex);
     if (deployments.length === 0)
       throw new UserError(`chain ${chain.key} has no DEX ${options.dex}`, `choose one of ${chain.dexes.map(({ id }) => id).join(", ")}`);
-    for (const deployment of deployments) specs.push(fetcherSpec({ chain, deployment, rpc: section.rpc }));
+    for (const deployment of deployments) {
+      const { release = [], ...rules } = section.admission ?? {};
+      specs.push(fetcherSpec({ chain, deployment, rpc: section.rpc, rules: { ...ADMISSION, ...rules }, release, ...progress }));
+    }
   }
   for (const { chain, section } of perChain) if (wants("analyst")) specs.push(analystSpec({ chain, rpc: section.rpc }));
   for (const { chain, section } of perChain) if (wants("solver")) specs.push(solverSpec({ chain, solver: section.solver }));

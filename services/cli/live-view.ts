@@ -12,6 +12,8 @@ const ether = (wei: string): string => {
 };
 const ms = (value: number | null): string => (value === null ? "–" : `${Math.round(value)}`);
 
+const BAR_WIDTH = 24;
+
 /** What a person at the terminal sees: steps while it starts, then one line that is kept up to date. Writes to standard error; programs read standard output. */
 export class LiveView {
   readonly #quiet: boolean;
@@ -36,6 +38,12 @@ export class LiveView {
     if (first && this.#open) this.#line("", true);
     this.#lastStep = stage;
     this.#line(`${stage.padEnd(10)} ${note}`, first && !this.#terminal);
+  }
+
+  /** A step with a bar. */
+  progress(stage: string, note: string, done: number, total: number): void {
+    const filled = total > 0 ? Math.round((BAR_WIDTH * Math.min(done, total)) / total) : 0;
+    this.step(stage, `${"█".repeat(filled)}${"░".repeat(BAR_WIDTH - filled)} ${done}/${total} ${note}`);
   }
 
   ready(facts: {

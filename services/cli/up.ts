@@ -126,7 +126,7 @@ async function run(options: UpOptions, directory: string, cleanups: Cleanup[], v
 
   const page = await servePage(options, config, cleanups);
   view.step("actors", options.processes === "one" ? "starting in this process" : "starting, each in its own process");
-  const actors = await (options.processes === "one" ? startInProcess : startProcesses)(config, chain, directory, bus, cleanups, page);
+  const actors = await (options.processes === "one" ? startInProcess : startProcesses)(config, chain, directory, bus, cleanups, page, view);
   await untilReady(actors, view, signal);
   view.ready({
     dashboard: page.dashboardUrl,
@@ -215,6 +215,8 @@ async function startMarket(
       rpc: [localnet.wsUrl],
       mode: "live",
       wallet,
+      // The recorded market is followed whole: it was chosen for its pools, small ones too.
+      admission: { minTvlUsd: 0, minTvlNative: 0 },
       definition: chain as unknown as NonNullable<SystemConfig["chains"][string]["definition"]>,
     },
     rpcUrl: localnet.rpcUrl,
@@ -264,12 +266,19 @@ async function startInProcess(
   bus: Bus,
   cleanups: Cleanup[],
   page: Page,
+  view: LiveView,
 ): Promise<Actors> {
   const log = createLogger("hyperspeed", process.env.HS_LOG_LEVEL ?? "warn");
   const flushTraces = await startTracing(VERSION);
   collectProcessMetrics(VERSION);
   warmUpCodec();
-  const hosted = await hostActors({ config: configFor(config, page), chains: [chain.key], actors: ACTORS, version: VERSION });
+  const hosted = await hostActors({
+    config: configFor(config, page),
+    chains: [chain.key],
+    actors: ACTORS,
+    version: VERSION,
+    onProgress: ({ dex, stage, done, total }) => view.progress("pools", `${dex}: ${stage}`, done, total),
+  });
   await hosted.gateway?.listen();
   const running: RunningActor[] = hosted.specs.map((spec) => runActor(spec, { bus, log, version: VERSION }));
   const server: ProcessServer = await serveProcess({ host: HOST, port: config.http?.port ?? 0, bus, actors: running });

@@ -11,6 +11,16 @@ export interface FetcherSettings {
   readonly rules: AdmissionRules;
   /** Quarantined pools that may be taken up again. */
   readonly release: readonly string[];
+  /** Told how the first start is getting on. */
+  readonly onProgress?: (progress: StartProgress) => void;
+}
+
+/** Blocks searched for pools, or pools judged, of a DEX. */
+export interface StartProgress {
+  readonly dex: string;
+  readonly stage: "discovering" | "judging";
+  readonly done: number;
+  readonly total: number;
 }
 
 /** Deeper reorganisations are read again from the chain. No chain of ours has reorganised deeper. */

@@ -27,13 +27,13 @@ import {
 } from "#services/fetcher/actor.ts";
 import { Admission } from "#services/fetcher/admission.ts";
 import { known, type Listing, listsQuicker, type Observed, readAt, readable } from "#services/fetcher/chain-port.ts";
-import { type FetcherSettings, fetcherConfig } from "#services/fetcher/config.ts";
+import { type FetcherSettings, fetcherConfig, type StartProgress } from "#services/fetcher/config.ts";
 
 const BLOCK_POLL_MS = 50;
 /** Pools in one discovery message. */
 const DISCOVERED_BATCH = 500;
-/** Pools judged at one block: seconds of a public endpoint's patience. */
-const JUDGED_TOGETHER = 500;
+/** Pools judged at one block: some seconds of a public endpoint. */
+const JUDGED_TOGETHER = 200;
 const SAY_EVERY_MS = 5_000;
 
 const chunksOf = <Item>(items: readonly Item[], size: number): Item[][] =>
@@ -45,12 +45,14 @@ function countedBy(refused: readonly Refusal[]): Record<string, number> {
   return counts;
 }
 
-function sayNowAndThen(log: Logger): (facts: object, what: string) => void {
+/** To the log now and then, and to who asked at once. */
+function teller(log: Logger, dex: string, tell: (progress: StartProgress) => void = () => {}) {
   let saidAtMs = Date.now();
-  return (facts, what) => {
+  return (stage: StartProgress["stage"], done: number, total: number) => {
+    tell({ dex, stage, done, total });
     if (Date.now() - saidAtMs < SAY_EVERY_MS) return;
     saidAtMs = Date.now();
-    log.info(facts, what);
+    log.info({ done, total }, `${stage} pools`);
   };
 }
 
@@ -85,7 +87,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
       if (signal.aborted) throw new InvariantError("stopped before the first block");
       await new Promise((resolve) => setTimeout(resolve, BLOCK_POLL_MS));
     }
-    const say = sayNowAndThen(log);
+    const say = teller(log, deployment.id, settings.onProgress);
     const first = await head(broker);
     const found = await readAt(
       client.for("discovery"),
@@ -94,7 +96,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         ...reading(broker),
         from: listsQuicker(deployment, first.at.blockNumber) ? first.at.blockNumber : deployment.deployBlock,
         observed: first,
-        onProgress: (scannedTo) => say({ scannedTo, of: first.at.blockNumber }, "discovering pools"),
+        onProgress: (scannedTo) => say("discovering", scannedTo - deployment.deployBlock, first.at.blockNumber - deployment.deployBlock),
       },
       (announced, at) =>
         known(readerOf(at), deployment, listsQuicker(deployment, at.blockNumber) ? [...announced, null] : announced, listing),
@@ -112,7 +114,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
       const judgement = await readable(deployment, at.blockHash, () => admission.judge(chunk, at));
       admitted.push(...judgement.admitted);
       refused.push(...judgement.refused);
-      say({ judged: Math.min((index + 1) * JUDGED_TOGETHER, found.answer.length), of: found.answer.length }, "judging pools");
+      say("judging", Math.min((index + 1) * JUDGED_TOGETHER, found.answer.length), found.answer.length);
     }
     const last = await readAt(
       client,
@@ -196,6 +198,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
       await client.check(settings.chain, (cause) => context.log.warn({ cause: cause.message }, "endpoint does not answer"));
       const state = (await warmStart(context.bus, context.log)) ?? (await coldStart(context.log, context.signal, context.bus));
       metrics.pools.set({ chain: config.chain, dex: deployment.id }, state.pools.size);
+      metrics.poolsQuarantined.set({ chain: config.chain, dex: deployment.id }, state.quarantined.size);
       return {
         state,
         inputs: [

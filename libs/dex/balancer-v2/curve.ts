@@ -1,5 +1,5 @@
 import { AMP_PRECISION } from "#libs/dex/balancer-v2/stable-math.ts";
-import type { Derived, Fixed } from "#libs/dex/balancer-v2/state.ts";
+import type { BalancerState, Derived, Fixed } from "#libs/dex/balancer-v2/state.ts";
 import type { Direction, SmoothCurve } from "#libs/dex/family.ts";
 
 /** What powUp adds to a power: 1e-14 of it and some last digits. Pools give that much less of the balance that goes out. */
@@ -10,10 +10,15 @@ const LARGEST_ROUNDED_FEE = 1e9;
 const FRACTION = 5e-7;
 
 const ONE = 1e18;
+/** Cash and managed together are a uint112 in the vault. */
+const MAX_BALANCE = 2n ** 112n - 1n;
 /** Swaps larger than this share of a balance are refused by weighted pools. */
 const MAX_IN_RATIO = 0.3;
 /** Largest input of a stable pool that the formulas are used for: what the vault can hold is far above what anyone trades. */
 const MAX_STABLE_IN_RATIO = 1_000;
+
+/** As many as float64 has digits. */
+const HALVINGS = 53;
 
 /** Amount less fee, rounded as the pool rounds it while units count. */
 function lessFee(amountIn: number, fee: number): number {
@@ -44,7 +49,11 @@ export class BalancerCurve implements SmoothCurve {
   #c: number[] = [];
   #root: number[] = [];
 
-  update(fixed: Fixed, derived: Derived, swapFeePercentage: bigint, amp: bigint): void {
+  /** What the vault can take and pay, raw units; infinite to pay where it holds the whole balance itself. */
+  #room: number[] = [];
+  #cash: number[] = [];
+
+  update(fixed: Fixed, derived: Derived, { cash, managed, swapFeePercentage, amp }: BalancerState): void {
     if (this.#from === derived) return;
     this.#from = derived;
     const { balances, scalingFactors, invariant } = derived;
@@ -55,6 +64,8 @@ export class BalancerCurve implements SmoothCurve {
     this.#weights = fixed.weights.map(Number);
     this.#balances = balances.map(Number);
     this.#scales = scalingFactors.map((factor) => Number(factor) / ONE);
+    this.#room = cash.map((amount, index) => Number(MAX_BALANCE - amount - (managed[index] as bigint)));
+    this.#cash = cash.map((amount, index) => (managed[index] === 0n ? Number.POSITIVE_INFINITY : Number(amount)));
     if (fixed.weighted || !derived.tradable) return;
     const sum = balances.reduce((total, balance) => total + balance, 0n);
     const ampTimesTotal = amp * BigInt(balances.length);
@@ -100,10 +111,21 @@ export class BalancerCurve implements SmoothCurve {
     return (units * (y + c1 / (x + dx))) / root1;
   }
 
-  largestIn({ indexIn }: Direction): number {
+  largestIn(direction: Direction): number {
     if (this.#tokens === 0) return 0;
+    const { indexIn, indexOut } = direction;
     const balance = at(this.#balances, indexIn) / at(this.#scales, indexIn) / (1 - this.#fee);
-    return balance * (this.#weighted ? MAX_IN_RATIO : MAX_STABLE_IN_RATIO);
+    let largest = Math.min(balance * (this.#weighted ? MAX_IN_RATIO : MAX_STABLE_IN_RATIO), at(this.#room, indexIn));
+    const cash = at(this.#cash, indexOut);
+    if (this.amountOut(largest, direction) <= cash) return largest;
+    // An asset manager has the rest.
+    let least = 0;
+    for (let round = 0; round < HALVINGS; round++) {
+      const middle = (least + largest) / 2;
+      if (this.amountOut(middle, direction) <= cash) least = middle;
+      else largest = middle;
+    }
+    return least;
   }
 
   #multiplies(exponent: number): boolean {

@@ -60,7 +60,7 @@ export const balancerV2: Family<"balancer-v2", BalancerState> = {
   holdings: (_, { cash, managed }) => cash.map((amount, index) => amount + (managed[index] as bigint)),
   curve(info, state) {
     state.curve ??= new BalancerCurve();
-    state.curve.update(fixedOf(info, state), derivedOf(info, state), state.swapFeePercentage, state.amp);
+    state.curve.update(fixedOf(info, state), derivedOf(info, state), state);
     return state.curve;
   },
   // The pools' own numbers have 18 decimals, so an answer comes in steps of 1e-18 of the balance that goes out, times the ratio of the weights (up to 99): this

@@ -9,8 +9,10 @@ import { pow } from "#libs/dex/balancer-v2/log-exp-math.ts";
 import * as stable from "#libs/dex/balancer-v2/stable-math.ts";
 import { ampAt, type Info, type Row } from "#libs/dex/balancer-v2/state.ts";
 import * as weighted from "#libs/dex/balancer-v2/weighted-math.ts";
+import type { ChainReader } from "#libs/dex/family.ts";
 import { deploymentOf } from "#libs/dex/testing.ts";
 import { padWord } from "#libs/evm/hex.ts";
+import { randomFor } from "#libs/localnet/random.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
 
@@ -218,4 +220,41 @@ test("quotes nothing that the vault would refuse", () => {
   balancerV2.applyRow(state, row);
   balancerV2.applyRow(state, [info.pool, [], [], null, true, null, []]);
   expect(quoteIn(10n ** 18n)).toBe(0n);
+});
+
+test("whatever contracts answer that call themselves pools, describing them goes on", async () => {
+  const random = randomFor("balancer-v2 nonsense", process.env.SEED ?? "1");
+  const word = () => random.pick([0n, 1n, 2n, 32n, 1_000n, 10n ** 18n, 2n ** 255n, BigInt(random.integer(0, 1_000))]);
+  const encode = (...values: bigint[]) => `0x${values.map(padWord).join("")}`;
+  const nonsense = () => {
+    const kind = random.unit();
+    if (kind < 0.3) return null;
+    // An array of two, or some words.
+    return kind < 0.6 ? encode(32n, 2n, word(), word()) : encode(...Array.from({ length: random.integer(0, 5) }, word));
+  };
+  const selectorOf = (signature: string) => id(signature).slice(0, 10);
+  const honest = new Map<string, (target: string, data: string) => string | null>([
+    [selectorOf("getPoolId()"), (target) => `${target}${"0".repeat(24)}`],
+    [selectorOf("getVault()"), () => encode(BigInt(VAULT))],
+    [selectorOf("getSwapEnabled()"), () => null],
+    [selectorOf("getGradualWeightUpdateParams()"), () => null],
+    [selectorOf("getPool(bytes32)"), (_, data) => encode(BigInt(`0x${data.slice(10, 50)}`), 2n)],
+    [selectorOf("getPoolTokens(bytes32)"), () => encode(96n, 192n, 1n, 2n, 0xaan, 0xbbn, 2n, 10n ** 20n, 10n ** 20n)],
+    [selectorOf("getPoolTokenInfo(bytes32,address)"), () => encode(10n ** 20n, 0n, 1n, 0n)],
+    [selectorOf("decimals()"), () => encode(18n)],
+  ]);
+  const queries = { count: 0 };
+  honest.set("0xf84d066e", () => {
+    queries.count++;
+    return random.chance(0.5) ? null : encode(32n, 2n, word(), word());
+  });
+  const reader: ChainReader = {
+    call: async () => encode(1n),
+    multicall: async (calls) => calls.map(({ target, data }) => (honest.get(data.slice(0, 10)) ?? nonsense)(target, data)),
+  };
+  const addresses = Array.from({ length: 5_000 }, (_, index) => asAddress(`0x${(index + 1).toString(16).padStart(40, "0")}`));
+  const described = await balancerV2.describe(reader, deploymentOf("balancer-v2", VAULT), addresses);
+  expect(described.map((each) => each?.pool ?? null)).toEqual(addresses.map(() => null));
+  // Some came as far as being asked for proof.
+  expect(queries.count).toBeGreaterThan(20);
 });

@@ -1,5 +1,5 @@
 import type { Info } from "#libs/dex/balancer-v2/state.ts";
-import type { Question, Said, SwapExactIn } from "#libs/dex/family.ts";
+import type { ChainReader, Question, Said, SwapExactIn } from "#libs/dex/family.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { addressWord, intAt, isWord, padWord } from "#libs/evm/hex.ts";
 import type { Call } from "#libs/evm/multicall.ts";
@@ -28,25 +28,29 @@ export function queryCall(vault: Address, { tokens, facts }: Info, { amountIn, i
 /** What the vault would pay: minus the change of the second asset. 0n where it refused. */
 export const queryResult = (answer: string | null): bigint => (isWord(answer) ? -intAt(answer, 3) : 0n);
 
+/** Few enough to a call that all their swaps fit into its gas. */
+export async function sendQueries(reader: ChainReader, calls: readonly Call[]): Promise<(string | null)[]> {
+  const answers: (string | null)[] = [];
+  for (let start = 0; start < calls.length; start += QUERIES_PER_CALL)
+    answers.push(...(await reader.multicall(calls.slice(start, start + QUERIES_PER_CALL))));
+  return answers;
+}
+
 export async function askVault(
   client: Rpc,
   at: { readonly blockHash: string; readonly multicall3: string },
   vault: Address,
   questions: readonly Question<"balancer-v2">[],
 ): Promise<Said[]> {
-  const reader = readerAt(client, at);
+  const calls = questions.map((question) => queryCall(vault, question.info, question));
+  const answers = await sendQueries(readerAt(client, at), calls);
   const said: Said[] = [];
-  for (let start = 0; start < questions.length; start += QUERIES_PER_CALL) {
-    const batch = questions.slice(start, start + QUERIES_PER_CALL);
-    const calls = batch.map((question) => queryCall(vault, question.info, question));
-    const answers = await reader.multicall(calls);
-    for (const [index, { ours }] of batch.entries()) {
-      const amountOut = queryResult(answers[index] ?? null);
-      if (amountOut > 0n) said.push({ amountOut, reason: null });
-      // Where we agree that there is nothing to be had, the vault's reason is not worth a request.
-      else if (ours === 0n) said.push({ amountOut: 0n, reason: "the vault refuses it or pays nothing" });
-      else said.push({ amountOut: 0n, reason: await reasonOf(client, at.blockHash, calls[index] as Call) });
-    }
+  for (const [index, { ours }] of questions.entries()) {
+    const amountOut = queryResult(answers[index] ?? null);
+    if (amountOut > 0n) said.push({ amountOut, reason: null });
+    // Where we agree that there is nothing to be had, the vault's reason is not worth a request.
+    else if (ours === 0n) said.push({ amountOut: 0n, reason: "the vault refuses it or pays nothing" });
+    else said.push({ amountOut: 0n, reason: await reasonOf(client, at.blockHash, calls[index] as Call) });
   }
   return said;
 }

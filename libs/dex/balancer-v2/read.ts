@@ -1,10 +1,13 @@
 import { poolOfId } from "#libs/dex/balancer-v2/events.ts";
-import { queryCall, queryResult } from "#libs/dex/balancer-v2/query.ts";
+import { queryCall, queryResult, sendQueries } from "#libs/dex/balancer-v2/query.ts";
 import { quoteExactIn } from "#libs/dex/balancer-v2/quote.ts";
+import { AMP_PRECISION } from "#libs/dex/balancer-v2/stable-math.ts";
 import { applyRow, created, type Info, type Row } from "#libs/dex/balancer-v2/state.ts";
 import type { ChainReader } from "#libs/dex/family.ts";
 import { addressAt, addressWord, isWord, uintAt } from "#libs/evm/hex.ts";
 import type { Call } from "#libs/evm/multicall.ts";
+import { revertReason } from "#libs/evm/revert.ts";
+import { RpcError } from "#libs/evm/rpc.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 
 const SELECTORS = {
@@ -51,7 +54,8 @@ type Answers = Readonly<Record<(typeof QUESTIONS)[number], string | null>>;
 /** Creation code that returns the block's time: TIMESTAMP, MSTORE at 0, RETURN of 32 bytes. */
 const TIMESTAMP_CODE = "0x4260005260206000f3";
 const ZERO_ADDRESS = `0x${"00".repeat(20)}`;
-const ONE = (10n ** 18n).toString();
+const WAD = 10n ** 18n;
+const ONE = WAD.toString();
 const MAX_STABLE_TOKENS = 5;
 const MAX_DECIMALS = 18;
 /** Dynamic fees, circuit breakers, weights that move: pools of which we have no mathematics answer one of these. */
@@ -71,9 +75,13 @@ interface Candidate {
   readonly named: boolean;
 }
 
-/** The elements of the only return value, an array of words. */
+/** Pools are anybody's contracts: what they answer is measured before it is read. */
+const hasWords = (answer: string | null, count: number): answer is string => answer !== null && answer.length >= 2 + 64 * count;
+
+/** The elements of the only return value, an array of words; none where they are not all there. */
 function wordsOf(answer: string): string[] {
-  const count = Number(uintAt(answer, 1));
+  const count = hasWords(answer, 2) ? Number(uintAt(answer, 1)) : 0;
+  if (!hasWords(answer, 2 + count)) return [];
   return Array.from({ length: count }, (_, index) => answer.slice(130 + 64 * index, 194 + 64 * index));
 }
 
@@ -82,7 +90,7 @@ const addressesOf = (answer: string): Address[] => wordsOf(answer).map((word) =>
 
 /** Pools since 2023 give a JSON text, with the name of their contract in it; "" for those that give none or another. */
 function nameOf(version: string | null): string {
-  if (!isWord(version) || version.length < 130) return "";
+  if (!hasWords(version, 2)) return "";
   const text = Buffer.from(version.slice(130, 130 + 2 * Number(uintAt(version, 1))), "hex").toString();
   return /"name":"(\w+)"/.exec(text)?.[1] ?? "";
 }
@@ -116,10 +124,26 @@ function candidateOf(pool: Address, vault: Address, answers: Answers): Candidate
 }
 
 /**
+ * Anyone may register anything with a vault, also what burns all gas of a call and takes the others' answers with it: then each half is asked by itself, and in
+ * the end the culprit alone, which is none of our pools.
+ */
+export async function describe(reader: ChainReader, vault: Address, pools: readonly Address[]): Promise<(Info | null)[]> {
+  try {
+    return await describeTogether(reader, vault, pools);
+  } catch (cause) {
+    const ended = cause instanceof RpcError && (revertReason(cause) !== null || /gas/i.test(cause.message));
+    if (!ended) throw cause;
+    if (pools.length <= 1) return pools.map(() => null);
+    const half = pools.length >> 1;
+    return [...(await describe(reader, vault, pools.slice(0, half))), ...(await describe(reader, vault, pools.slice(half)))];
+  }
+}
+
+/**
  * Asked in four rounds: functions that tell a pool's kind; its tokens, of the vault; their decimals; and, where it can trade, what the vault says of a few swaps:
  * a pool whose answers are not ours to the unit is none of these kinds, whatever its functions are called. One that cannot trade yet has to say its name.
  */
-export async function describe(reader: ChainReader, vault: Address, pools: readonly Address[]): Promise<(Info | null)[]> {
+async function describeTogether(reader: ChainReader, vault: Address, pools: readonly Address[]): Promise<(Info | null)[]> {
   const told = await reader.multicall(pools.flatMap((pool) => QUESTIONS.map((question) => ({ target: pool, data: SELECTORS[question] }))));
   const candidates = pools.map((pool, index) => {
     const own = told.slice(index * QUESTIONS.length, (index + 1) * QUESTIONS.length);
@@ -160,7 +184,7 @@ function infoOf(
   const tokens = registered.filter((_, index) => index !== bptIndex);
   const decimals = tokens.map((token) => decimalsOf.get(token) ?? -1);
   if (tokens.length < 2 || decimals.some((places) => !(places >= 0 && places <= MAX_DECIMALS))) return null;
-  if (kind === "weighted" ? weights.length !== tokens.length : tokens.length > MAX_STABLE_TOKENS) return null;
+  if (kind === "weighted" ? weights.length !== tokens.length || weights.includes("0") : tokens.length > MAX_STABLE_TOKENS) return null;
   if (rateProviders.length > 0 && rateProviders.length !== registered.length) return null;
   const own = rateProviders.filter((_, index) => index !== bptIndex);
   // Rates of one that never change are none to ask for.
@@ -202,7 +226,10 @@ async function prove(
       }
     }
   }
-  const answers = await reader.multicall(asked.map(({ info, swap }) => queryCall(vault, info, swap)));
+  const answers = await sendQueries(
+    reader,
+    asked.map(({ info, swap }) => queryCall(vault, info, swap)),
+  );
   for (let start = 0; start < asked.length; start += 2 * PROOF_SHARES.length) {
     const { info } = asked[start] as (typeof asked)[number];
     const swaps = asked.slice(start, start + 2 * PROOF_SHARES.length);
@@ -255,7 +282,7 @@ function askMoving(asking: Asking, { pool, tokens, facts }: Info): (time: number
   const expiresWord = composable ? 3 : 2;
   return (time) => {
     const [pausedState, ampState] = [paused(), amp === null ? null : amp()];
-    if (!isWord(pausedState) || (amp !== null && !isWord(ampState))) return null;
+    if (!isWord(pausedState) || (amp !== null && (!hasWords(ampState, 2) || uintAt(ampState, 0) < AMP_PRECISION))) return null;
     const moves = ampState !== null && uintAt(ampState, 1) === 1n;
     return {
       paused: uintAt(pausedState, 0) === 1n,
@@ -264,7 +291,7 @@ function askMoving(asking: Asking, { pool, tokens, facts }: Info): (time: number
         if (rate === null) return ONE;
         const cached = rate.cached();
         // A cache that is not there and a provider that does not answer both make the swap fail: a rate of 0 is not quoted.
-        if (!isWord(cached)) return "0";
+        if (!hasWords(cached, expiresWord + 1)) return "0";
         if (BigInt(time) <= uintAt(cached, expiresWord)) return uintAt(cached, 0).toString();
         const provided = rate.provided();
         return isWord(provided) ? uintAt(provided, 0).toString() : "0";
@@ -299,7 +326,7 @@ export async function read(reader: ChainReader, vault: Address, pools: readonly 
   const stopped = isPaused(vaultPaused());
   return asked.flatMap(({ info, balances, fee, moving }): Row[] => {
     const [words, feeWord, now] = [balances.map((answer) => answer()), fee(), moving(time)];
-    if (!words.every(isWord) || !isWord(feeWord) || now === null) return [];
+    if (!words.every(isWord) || !isWord(feeWord) || uintAt(feeWord, 0) >= WAD || now === null) return [];
     const column = (word: number) => words.map((answer) => uintAt(answer, word).toString());
     return [[info.pool, column(0), column(1), uintAt(feeWord, 0).toString(), now.paused || stopped, now.amp, now.rates]];
   });

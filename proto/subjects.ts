@@ -17,6 +17,7 @@ import {
 import { OpportunityScored } from "#proto/opportunity/v1/scored.ts";
 import { PoolChanged } from "#proto/pool/v1/changed.ts";
 import { PoolDiscovered } from "#proto/pool/v1/discovered.ts";
+import { PoolJudged } from "#proto/pool/v1/judged.ts";
 import { PoolSnapshotted } from "#proto/pool/v1/snapshotted.ts";
 import { PriceChanged } from "#proto/price/v1/changed.ts";
 import { TradeSettled } from "#proto/trade/v1/settled.ts";
@@ -155,6 +156,14 @@ export const SUBJECTS = {
     producer: "fetcher",
     consumers: ["analyst", "solver"],
     says: "the pools of a DEX after a block",
+  }),
+  poolJudged: row({
+    subject: "hs.<chain>.pool.judged.<dex>",
+    schema: PoolJudged,
+    stream: "MARKET",
+    producer: "fetcher",
+    consumers: ["gateway"],
+    says: "pools that are not traded, and why",
   }),
   poolSnapshotted: row({
     subject: "hs.<chain>.pool.snapshotted.<dex>",

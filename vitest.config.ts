@@ -10,6 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "source",
+          setupFiles: ["libs/testkit/property-seed.ts"],
           include: ["{proto,libs,services,deploy}/**/*.test.ts"],
           exclude: ["deploy/e2e/**", "**/node_modules/**"],
           sequence: { groupOrder: 0 },

@@ -143,7 +143,9 @@ const ScopeStats = {
   totalGasCost: Nullable(Uint),
   funnel: FunnelView,
   latencyMs: Type.Object({ blockToCycle: LatencyView, blockToBundle: LatencyView }),
-  pools: Type.Array(Type.Object({ chain: Token, dex: Token, family: Nullable(Type.String()), pools: Count, asOfBlock: Count })),
+  pools: Type.Array(
+    Type.Object({ chain: Token, dex: Token, family: Nullable(Type.String()), pools: Count, quarantined: Count, asOfBlock: Count }),
+  ),
   blocks: Count,
   reorgs: Count,
   deepestReorg: Count,

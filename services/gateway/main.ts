@@ -24,6 +24,7 @@ const MARKET_KEYS = [
   "blockReorged",
   "poolDiscovered",
   "poolSnapshotted",
+  "poolJudged",
   "priceChanged",
   "tvlChanged",
   "arbitrageObserved",

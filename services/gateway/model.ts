@@ -68,6 +68,8 @@ export interface KnownOpportunity {
 export interface DexPools {
   family: string | null;
   pools: number;
+  /** Taken out because the chain contradicted them. */
+  quarantined: Set<string>;
   asOfBlock: number;
   /** Sequence of the snapshot that `pools` starts from: what was discovered before lies inside it. */
   snapshotSequence: number;

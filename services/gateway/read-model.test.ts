@@ -442,7 +442,9 @@ test("pools are the latest snapshot and what was discovered after it", () => {
     );
   const [first, second, third] = [discovered(1, 2), snapshot(2), discovered(3)];
   apply(third, second, first, second);
-  expect(statsView(model, START_MS).pools).toEqual([{ chain: "local", dex: "uniswap-v3", family: "uniswap-v3", pools: 3, asOfBlock: 2 }]);
+  expect(statsView(model, START_MS).pools).toEqual([
+    { chain: "local", dex: "uniswap-v3", family: "uniswap-v3", pools: 3, quarantined: 0, asOfBlock: 2 },
+  ]);
 });
 
 test("dead letters are counted by reason and shown without their payload", () => {

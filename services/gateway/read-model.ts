@@ -129,6 +129,9 @@ export function applyMessage(model: ReadModel, { key, body, meta }: ReadMessage)
       }
       return [];
     }
+    case "pool-judged":
+      if (body.verdict === "quarantined") for (const [pool] of body.rows) dexPools(chain, body.dex).quarantined.add(pool);
+      return [];
     case "pool-changed":
       return [];
     case "price-changed":
@@ -232,6 +235,7 @@ function dexPools(chain: ChainModel, dex: string): DexPools {
     pools = {
       family: chain.config.dexes.find(({ id }) => id === dex)?.family ?? null,
       pools: 0,
+      quarantined: new Set(),
       asOfBlock: 0,
       snapshotSequence: -1,
       discovered: new Map(),

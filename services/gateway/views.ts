@@ -232,7 +232,14 @@ function scopeStats(chains: readonly ChainModel[]): ChainStats {
     },
     pools: chains.flatMap((chain) =>
       [...chain.pools]
-        .map(([dex, { family, pools, asOfBlock }]) => ({ chain: chain.config.key, dex, family, pools, asOfBlock }))
+        .map(([dex, { family, pools, quarantined, asOfBlock }]) => ({
+          chain: chain.config.key,
+          dex,
+          family,
+          pools,
+          quarantined: quarantined.size,
+          asOfBlock,
+        }))
         .sort((a, b) => b.pools - a.pools || (a.dex < b.dex ? -1 : 1)),
     ),
     blocks: total(chains, ({ blocksObserved }) => blocksObserved),

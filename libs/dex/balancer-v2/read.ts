@@ -7,7 +7,7 @@ import type { ChainReader } from "#libs/dex/family.ts";
 import { addressAt, addressWord, isWord, uintAt } from "#libs/evm/hex.ts";
 import type { Call } from "#libs/evm/multicall.ts";
 import { revertReason } from "#libs/evm/revert.ts";
-import { RpcError } from "#libs/evm/rpc.ts";
+import { RpcError } from "#libs/evm/rpc-error.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 
 const SELECTORS = {

@@ -24,6 +24,9 @@ export interface Actor {
   child: ChildProcess;
 }
 
+/** The recorded market is followed whole, as under `up`. */
+const WHOLE = { minTvlUsd: 0, minTvlNative: 0 };
+
 /** A whole system as a deployment has it: real broker, real chain, each actor in its own process. */
 export class System {
   readonly localnet: LocalnetProcess;
@@ -81,8 +84,8 @@ export class System {
     // In paper mode the chain is as a public one is: our contract is not there, and no wallet is needed.
     const section =
       options.mode === "paper"
-        ? { rpc: [localnet.wsUrl], mode: "paper", definition: publicChain }
-        : { rpc: [localnet.wsUrl], mode: "live", wallet, definition: { ...publicChain, executorContract } };
+        ? { rpc: [localnet.wsUrl], mode: "paper", admission: WHOLE, definition: publicChain }
+        : { rpc: [localnet.wsUrl], mode: "live", wallet, admission: WHOLE, definition: { ...publicChain, executorContract } };
     writeFileSync(
       configFile,
       JSON.stringify({ nats: { servers: [broker.url] }, chains: { local: section }, gateway: { port: gatewayPort } }),

@@ -1,20 +1,28 @@
 import { getSqrtRatioAtTick, MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK } from "#libs/dex/concentrated/tick-math.ts";
 
-const Q96 = 1n << 96n;
+const Q96_LESS_ONE = (1n << 96n) - 1n;
+const Q256 = 1n << 256n;
 const PIPS = 1_000_000n;
+/** Where a swap without a limit of its own ends. */
+const LOWEST = MIN_SQRT_RATIO + 1n;
+const HIGHEST = MAX_SQRT_RATIO - 1n;
 
-const divRoundingUp = (numerator: bigint, denominator: bigint): bigint => (numerator + denominator - 1n) / denominator;
+const divRoundingUp = (numerator: bigint, denominator: bigint): bigint => (numerator === 0n ? 0n : (numerator - 1n) / denominator + 1n);
 
-/** Source: SqrtPriceMath.getAmount0Delta (v3-core), liquidity unsigned. */
+/**
+ * Source: SqrtPriceMath.getAmount0Delta (v3-core), liquidity unsigned. The contract divides by one price and then by the other, rounding both times the same way:
+ * that is the division by their product, rounded once.
+ */
 function getAmount0Delta(sqrtRatioLower: bigint, sqrtRatioUpper: bigint, liquidity: bigint, roundUp: boolean): bigint {
   const numerator = (liquidity << 96n) * (sqrtRatioUpper - sqrtRatioLower);
-  return roundUp ? divRoundingUp(divRoundingUp(numerator, sqrtRatioUpper), sqrtRatioLower) : numerator / sqrtRatioUpper / sqrtRatioLower;
+  const denominator = sqrtRatioUpper * sqrtRatioLower;
+  return roundUp ? divRoundingUp(numerator, denominator) : numerator / denominator;
 }
 
 /** Source: SqrtPriceMath.getAmount1Delta (v3-core), liquidity unsigned. */
 function getAmount1Delta(sqrtRatioLower: bigint, sqrtRatioUpper: bigint, liquidity: bigint, roundUp: boolean): bigint {
   const product = liquidity * (sqrtRatioUpper - sqrtRatioLower);
-  return (roundUp ? product + Q96 - 1n : product) >> 96n;
+  return (roundUp ? product + Q96_LESS_ONE : product) >> 96n;
 }
 
 /** Source: SqrtPriceMath.getNextSqrtPriceFromInput (v3-core). Rounds so that the price never moves further than the input pays for. */
@@ -22,8 +30,9 @@ function getNextSqrtPriceFromInput(sqrtPriceX96: bigint, liquidity: bigint, amou
   if (!zeroForOne) return sqrtPriceX96 + (amountIn << 96n) / liquidity;
   const numerator = liquidity << 96n;
   const product = amountIn * sqrtPriceX96;
-  // Above 2^256 the contract takes its other branch, which rounds differently.
-  if (product < 1n << 256n && numerator + product < 1n << 256n) return divRoundingUp(numerator * sqrtPriceX96, numerator + product);
+  const denominator = numerator + product;
+  // Above 2^256 the contract takes its other branch, which rounds differently. What is added is not negative, so the sum tells of the product too.
+  if (denominator < Q256) return divRoundingUp(numerator * sqrtPriceX96, denominator);
   return divRoundingUp(numerator, numerator / sqrtPriceX96 + amountIn);
 }
 
@@ -97,8 +106,8 @@ export function swapExactIn(
   input: { readonly amountIn: bigint; readonly zeroForOne: boolean; readonly feePips: number; readonly tickSpacing: number },
 ): SwapResult {
   const { zeroForOne, tickSpacing } = input;
-  const feePips = BigInt(input.feePips);
-  const limit = zeroForOne ? MIN_SQRT_RATIO + 1n : MAX_SQRT_RATIO - 1n;
+  const feeless = PIPS - BigInt(input.feePips);
+  const limit = zeroForOne ? LOWEST : HIGHEST;
   const { sortedTicks, liquidityNet } = pool;
   let remaining = input.amountIn;
   let amountOut = 0n;
@@ -117,15 +126,15 @@ export function swapExactIn(
     const sqrtPriceNext = getSqrtRatioAtTick(tickNext);
     const target = zeroForOne ? (sqrtPriceNext < limit ? limit : sqrtPriceNext) : sqrtPriceNext > limit ? limit : sqrtPriceNext;
 
-    const remainingLessFee = (remaining * (PIPS - feePips)) / PIPS;
+    const remainingLessFee = (remaining * feeless) / PIPS;
     const amountInToTarget = zeroForOne
       ? getAmount0Delta(target, sqrtPrice, liquidity, true)
       : getAmount1Delta(sqrtPrice, target, liquidity, true);
     const reached =
       remainingLessFee >= amountInToTarget ? target : getNextSqrtPriceFromInput(sqrtPrice, liquidity, remainingLessFee, zeroForOne);
     amountOut += zeroForOne ? getAmount1Delta(reached, sqrtPrice, liquidity, false) : getAmount0Delta(sqrtPrice, reached, liquidity, false);
-    // A step that does not reach its target keeps all that is left as fee.
-    remaining = reached === target ? remaining - amountInToTarget - divRoundingUp(amountInToTarget * feePips, PIPS - feePips) : 0n;
+    // A step that does not reach its target keeps all that is left as fee. One that does takes its input and, rounded up, the fee on top: amountIn / (1 - fee).
+    remaining = reached === target ? remaining - divRoundingUp(amountInToTarget * PIPS, feeless) : 0n;
     sqrtPrice = reached;
 
     if (sqrtPrice === sqrtPriceNext) {
@@ -157,7 +166,7 @@ export function swapExactOut(
 ): SwapOutResult {
   const { zeroForOne, tickSpacing } = input;
   const feePips = BigInt(input.feePips);
-  const limit = zeroForOne ? MIN_SQRT_RATIO + 1n : MAX_SQRT_RATIO - 1n;
+  const limit = zeroForOne ? LOWEST : HIGHEST;
   const { sortedTicks, liquidityNet } = pool;
   let remaining = input.amountOut;
   let amountIn = 0n;

@@ -1,6 +1,7 @@
 import { Interface } from "ethers";
 import { afterEach, expect, test } from "vitest";
 import type { Announcement, PoolInfo } from "#libs/dex/family.ts";
+import { deploymentOf } from "#libs/dex/testing.ts";
 import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
@@ -73,6 +74,22 @@ test("finds the pools up to a block and reads their states at it", async () => {
     [pools[1]?.pool, "25", "1", 3_000, 3_000],
   ]);
   expect(observed).toEqual(blockOf(25));
+});
+
+test("takes a pool whichever of its family's events announces it", async () => {
+  const created = ["0x91ccaa7a278130b65168c3a0c8d3bcae84cf5e43704342bd3ec0b59e59c036db", hashOf(1), hashOf(2)];
+  server = await startRpcServer((_, params) => {
+    // A node takes the topics by their place; those of one place, in a list of their own, for alternatives.
+    const { topics } = params[0] as { topics: readonly (string | readonly string[])[] };
+    const isAsked = topics.every((alternatives, place) => [alternatives].flat().includes(created[place] as string));
+    const at = { logIndex: "0x0", transactionIndex: "0x0", transactionHash: hashOf(9) };
+    return isAsked ? [{ address: addressOf(7), topics: created, data: hashOf(3), ...at }] : [];
+  });
+  const client = new RpcClient(server.url, "test");
+  const deployment = deploymentOf("algebra", addressOf(7), { variant: "algebra-integral" });
+  const options = { from: 0, overlap: 5, observed: blockOf(25), newest: async () => null };
+  const { announced } = await readAt(client, deployment, options, async () => null);
+  expect(announced).toEqual([{ pool: addressOf(3), tokens: [addressOf(1), addressOf(2)], facts: { tickSpacing: 0 } }]);
 });
 
 test("looks no further back than it is asked to", async () => {

@@ -18,7 +18,7 @@ async function announcements(
   const family = familyOf(deployment.family);
   const logs = await scanLogs(
     client,
-    { address: deployment.factory, topics: [...family.topics(deployment).created], fromBlock: blocks.from, toBlock: blocks.to },
+    { address: deployment.factory, topics: [family.topics(deployment).created], fromBlock: blocks.from, toBlock: blocks.to },
     onProgress,
   );
   return logs.map((log) => family.decodeCreated(log, deployment));

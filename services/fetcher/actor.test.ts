@@ -430,6 +430,18 @@ describe("pools that are not to be traded", () => {
     expect([...core.state.quarantined.values()].map(({ code }) => code)).toEqual([...Array(5).fill("quote"), ...Array(3).fill("dex")]);
   });
 
+  test("those quarantined before a restart take nothing else with them", () => {
+    const { world, core } = start({ checkEveryBlocks: 1 });
+    for (let index = 2; index < 8; index++) core.state.quarantined.set(addressOf(0xb0000 + index), { code: "quote", detail: "" });
+    world.mine([]);
+    core.give(world.observed());
+    core.give({ type: "reply", reply: { kind: "checked", disagreeing: [], at: core.state.position } });
+    expect(core.state.pools.size).toBe(2);
+    const disagreeing = [{ pool: a.info.pool, code: "quote", detail: "" }];
+    core.give({ type: "reply", reply: { kind: "checked", disagreeing, at: core.state.position } });
+    expect([...core.state.pools.keys()]).toEqual([b.info.pool]);
+  });
+
   test("one that has become small leaves, and is asked about again at a later review", () => {
     const { world, core } = start({ reviewEveryBlocks: 2 });
     const mine = () => {

@@ -66,8 +66,10 @@ export interface State {
   departures: string[];
   blocksSinceCheck: number;
   blocksSinceReview: number;
-  /** How many pools have been compared with the chain, to go on with the next. */
+  /** How many pools have been compared with the chain since the start, to go on with the next. */
   checked: number;
+  /** How many of them were contradicted. */
+  contradicted: number;
   /** Pools taken up since the last message: the next one announces them. */
   arrivals: string[];
   blocksSinceSnapshot: number;
@@ -570,8 +572,9 @@ const BROKEN_AT = 5;
 /** Nothing is repaired in silence: a pool that is not what we held it for stays out until an operator says otherwise. */
 function quarantine(state: State, disagreeing: readonly Refusal[], at: Position, config: Config, effects: Effect<Request>[]): void {
   const out = disagreeing.filter(({ pool }) => leave(state, pool));
-  // A DEX that is contradicted more often than not is none that we know.
-  if (state.quarantined.size + out.length >= BROKEN_AT && 2 * (state.quarantined.size + out.length) > state.checked)
+  state.contradicted += out.length;
+  // A DEX that is contradicted more often than not is none that we know. Those of before a restart do not count: nor do the checks that they were found in.
+  if (out.length > 0 && state.contradicted >= BROKEN_AT && 2 * state.contradicted > state.checked)
     for (const { info } of [...state.pools.values()])
       if (leave(state, info.pool))
         out.push({ pool: info.pool, code: "dex", detail: "most pools of this DEX that were checked disagree with the chain" });
@@ -748,6 +751,7 @@ export function restore(
     blocksSinceCheck: 0,
     blocksSinceReview: 0,
     checked: 0,
+    contradicted: 0,
     timestamp: 0,
     blocksSinceSnapshot: 0,
   };

@@ -180,6 +180,20 @@ describe("the logs of a block", () => {
     expect(core.state.candidates.size).toBe(0);
   });
 
+  test("of pools that an answer for a dropped block takes up are kept on; what it refuses is not asked about again", () => {
+    const { world, core } = start();
+    const [fresh, small] = [newPool("uniswap-v2", 2), newPool("uniswap-v2", 3)];
+    const created = world.mine([2, 3].map((which) => ({ kind: "create" as const, which, low: 0, high: 0, amount: 0 })));
+    const [request] = calls(core.give(world.observed())) as [Extract<Request, { call: "admit" }>];
+    core.give(world.reorg(1));
+    const reply = admitAll("uniswap-v2", { ...request, announced: [fresh.info] }, created) as Extract<Reply, { kind: "admitted" }>;
+    const refused = [{ pool: small.info.pool, code: "small", detail: "" }];
+    const effects = core.give({ type: "reply", reply: { ...reply, announced: request.announced, refused } });
+    expect(calls(effects)).toEqual([{ call: "admit", announced: [fresh.info.pool], at: core.state.position }]);
+    expect([...core.state.candidates.keys()]).toEqual([fresh.info.pool]);
+    expect([...core.state.small]).toEqual([small.info.pool]);
+  });
+
   test("of another factory announce nothing to us", () => {
     const { world, core } = start();
     const fresh = newPool("uniswap-v2", 2);
@@ -406,6 +420,11 @@ describe("pools that are not to be traded", () => {
       code: "quote",
       detail: "we say 2, the pool 1",
     });
+
+    // The factory's list has it still.
+    const listed = { announced: [null], pools: [a.info], rows: rowsOf("uniswap-v2", new Map([[a.info.pool, a]])), refused: [] };
+    core.give({ type: "reply", reply: { kind: "admitted", ...listed, at: core.state.position } });
+    expect(core.state.pools.has(a.info.pool)).toBe(false);
 
     // An operator lets it go: it is asked about like a new one.
     const released = drive(fetcher, configOf("uniswap-v2"), restore(snapshot, 0, 0, { release: [a.info.pool] }));

@@ -520,23 +520,24 @@ function admitted(
   const isHead = blockHash === state.position.blockHash;
   const at = state.journal.findLastIndex(({ hash }) => hash === blockHash);
   const isKept = (pool: Address) => sequence >= (state.candidates.get(pool)?.since ?? Number.POSITIVE_INFINITY);
-  // Read at a block that was dropped meanwhile, or nobody kept the logs since: asked once more, from here.
-  if (!isHead && pools.some(({ pool }) => at < 0 || !isKept(pool))) {
-    const again = pools.map(({ pool }) => pool);
-    for (const pool of again) keepLogs(state, pool, state.position.sequence);
-    effects.push({ type: "call", request: { call: "admit", announced: again, at: state.position } });
-    return;
-  }
   const rows = new Map(answered.rows.map((row) => [row[0], row]));
+  const again: Address[] = [];
   for (const info of pools) {
     const row = rows.get(info.pool);
-    if (row === undefined || state.pools.has(info.pool)) continue;
+    // A factory's list names those in quarantine too.
+    if (row === undefined || state.pools.has(info.pool) || state.quarantined.has(info.pool)) continue;
+    // Read at a block that was dropped meanwhile, or nobody kept the logs since: asked once more, from here.
+    if (!isHead && (at < 0 || !isKept(info.pool))) {
+      again.push(info.pool);
+      continue;
+    }
     const pool = { info, state: family.created() };
     family.applyRow(pool.state, row);
     const logs = state.candidates.get(info.pool)?.logs ?? [];
     for (const entry of isHead ? [] : state.journal.slice(at + 1))
       for (const { blockHash: of, log } of logs) if (of === entry.hash) change(entry, pool, family, family.applyLog(info, pool.state, log));
     state.pools.set(info.pool, pool);
+    state.small.delete(info.pool);
     state.journal[at]?.created.push(info.pool);
     state.arrivals.push(info.pool);
   }
@@ -544,6 +545,8 @@ function admitted(
     if (pool !== null) state.candidates.delete(pool);
     else state.listing = false;
   }
+  for (const pool of again) keepLogs(state, pool, state.position.sequence);
+  if (again.length > 0) effects.push({ type: "call", request: { call: "admit", announced: again, at: state.position } });
   const lasting: Refusal[] = [];
   for (const refusal of answered.refused) {
     if (state.pools.has(refusal.pool)) continue;

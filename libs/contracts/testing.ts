@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { Contract, ContractFactory, type InterfaceAbi, JsonRpcProvider, type JsonRpcSigner } from "ethers";
+import { Contract, ContractFactory, type InterfaceAbi, JsonRpcProvider, type JsonRpcSigner, type TransactionReceipt } from "ethers";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import { artifact, type Hex } from "./artifact.ts";
@@ -18,6 +18,23 @@ export interface TestChain {
   readonly provider: JsonRpcProvider;
   readonly signer: JsonRpcSigner;
   stop(): Promise<void>;
+}
+
+const RECEIPT_TRIES = 100;
+const RECEIPT_MS = 5;
+
+/**
+ * Waits a moment for a receipt. Ethers' `wait` asks once and then listens for the next block: a transaction that is mined in between, on a chain that mines only
+ * when asked to, is waited for for ever.
+ */
+class TestProvider extends JsonRpcProvider {
+  override async getTransactionReceipt(hash: string): Promise<TransactionReceipt | null> {
+    for (let tries = 0; ; tries++) {
+      const receipt = await super.getTransactionReceipt(hash);
+      if (receipt !== null || tries === RECEIPT_TRIES) return receipt;
+      await new Promise((resolve) => setTimeout(resolve, RECEIPT_MS));
+    }
+  }
 }
 
 /** Starts anvil on a free port and waits until it listens. Always `stop()` it: it is ended by its own process id, with SIGTERM. */
@@ -39,7 +56,7 @@ export async function startTestChain(args: readonly string[] = []): Promise<Test
     });
     stdout.once("end", () => reject(new Error(`anvil ended before it listened: ${text}`)));
   });
-  const provider = new JsonRpcProvider(url, undefined, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 20, batchMaxCount: 1 });
+  const provider = new TestProvider(url, undefined, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 20, batchMaxCount: 1 });
   return {
     url,
     provider,

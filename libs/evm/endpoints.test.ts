@@ -546,9 +546,11 @@ test("heads are taken from another endpoint when the followed one falls behind",
   };
   numbers[1] = 11;
   await comparison();
-  await until(() => nodes[1]?.requests.length === 1, "a comparison");
+  await until(() => (nodes[1]?.requests.length ?? 0) > 0, "a comparison");
   await later(300, null);
-  expect(new Set(from)).toEqual(new Set([0]));
+  // One head may have come from a hedge, if a request was under way when the clock jumped.
+  expect(from.at(-1)).toBe(0);
+  expect(faults).toEqual([]);
   numbers[1] = 200;
   await comparison();
   await until(() => from.includes(1), "a head of the second endpoint");

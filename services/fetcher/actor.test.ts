@@ -469,15 +469,15 @@ describe("pools that are not to be traded", () => {
     };
     mine();
     const [review] = calls(mine()) as [Extract<Request, { call: "review" }>];
-    expect(review.holdings).toEqual([
-      [a.info, [10n, 20n]],
-      [b.info, [30n, 40n]],
+    expect(review.holdings).toMatchObject([
+      { info: a.info, amounts: [10n, 20n] },
+      { info: b.info, amounts: [30n, 40n] },
     ]);
     core.give({ type: "reply", reply: { kind: "reviewed", small: [a.info.pool] } });
     expect(changedIn(mine())[0]?.removed).toEqual([a.info.pool]);
     const later = calls(mine());
     expect(later).toEqual([
-      expect.objectContaining({ call: "review", holdings: [[b.info, [30n, 40n]]] }),
+      expect.objectContaining({ call: "review", holdings: [expect.objectContaining({ info: b.info, amounts: [30n, 40n] })] }),
       expect.objectContaining({ call: "admit", announced: [a.info.pool] }),
     ]);
     // It has grown: taken up like any other.

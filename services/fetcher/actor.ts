@@ -1,6 +1,6 @@
 import { type Actor, count, type Effect, type Publish, publish, type Received } from "#libs/actor/actor.ts";
 import type { DexDeployment } from "#libs/chains/chain.ts";
-import type { Announcement, FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
+import type { Announcement, FamilyId, PoolCurve, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type AnyFamily, familyOf } from "#libs/dex/registry.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
@@ -91,6 +91,14 @@ export interface Config {
   readonly release: readonly string[];
 }
 
+/** What a followed pool holds, raw units of each token. */
+export interface Holdings {
+  readonly info: PoolInfo;
+  readonly amounts: readonly bigint[];
+  /** What it says of prices, null while it cannot be traded. Its own: read before the next block. */
+  readonly curve: PoolCurve | null;
+}
+
 export type Request =
   | { readonly call: "save-snapshot"; readonly snapshot: PoolSnapshot; readonly at: Position }
   /** `pools`: those known; ones created from `since` on are looked for. */
@@ -111,12 +119,8 @@ export type Request =
       readonly at: Position;
       readonly timestamp: number;
     }
-  /** Which of the followed pools hold too little by now: raw units of each token. */
-  | {
-      readonly call: "review";
-      readonly holdings: readonly (readonly [info: PoolInfo, amounts: readonly bigint[]])[];
-      readonly at: Position;
-    }
+  /** Which of the followed pools hold too little by now. */
+  | { readonly call: "review"; readonly holdings: readonly Holdings[]; readonly at: Position }
   /** What moves without an event, at this block, as it will be at this time (seconds): the expected one of the next block. */
   | { readonly call: "refresh"; readonly pools: readonly PoolInfo[]; readonly at: Position; readonly timestamp: number };
 export type Reply =
@@ -304,7 +308,10 @@ const REVIEWED = 200;
 /** Has those that have become small found out, and asks again about some that were. */
 function review(state: State, family: AnyFamily, effects: Effect<Request>[]): void {
   state.blocksSinceReview = 0;
-  const holdings = [...state.pools.values()].map(({ info, state: pool }) => [info, family.holdings(info, pool)] as const);
+  const holdings = [...state.pools.values()].map(({ info, state: pool }) => {
+    const curve = family.isLive(pool) ? family.curve(info, pool) : null;
+    return { info, amounts: family.holdings(info, pool), curve };
+  });
   effects.push({ type: "call", request: { call: "review", holdings, at: state.position } });
   const again = [...state.small].slice(0, REVIEWED);
   for (const address of again) {

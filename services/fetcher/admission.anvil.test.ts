@@ -124,11 +124,13 @@ test("what counts as small is a matter of the rules, in coins where no stable co
 test("a followed pool is small below half of what a new one needs", async () => {
   const judge = admission({ minTvlUsd: 300_000, minTvlNative: 0 });
   await judge.learn([pools["native/dollar"], pools.deep], await at());
-  const holdings = (share: bigint) =>
-    [[pools["native/dollar"], [100n * ETHER, 200_000n * ETHER].map((amount) => (amount * share) / 100n)]] as const;
-  const [native0] = pools["native/dollar"].tokens;
-  const ordered = (share: bigint) =>
-    holdings(share).map(([info, amounts]) => [info, native0 === native ? amounts : amounts.toReversed()] as const);
+  const info = pools["native/dollar"];
+  const [row] = await readAll([info]);
+  const state = uniswapV2.created();
+  uniswapV2.applyRow(state, row as StateRowOf<"uniswap-v2">);
+  const whole = uniswapV2.holdings(info, state);
+  const curve = uniswapV2.curve(info, state);
+  const ordered = (share: bigint) => [{ info, amounts: whole.map((amount) => (amount * share) / 100n), curve }];
   expect(judge.small(ordered(100n))).toEqual([]);
   expect(judge.small(ordered(40n))).toEqual([]);
   expect(judge.small(ordered(36n))).toEqual([pools["native/dollar"].pool]);

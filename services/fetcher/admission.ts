@@ -7,7 +7,7 @@ import type { Rpc } from "#libs/evm/rpc.ts";
 import { pairView } from "#libs/prices/pair.ts";
 import { Prices, powerOfTen } from "#libs/prices/prices.ts";
 import type { Address } from "#libs/units/brand.ts";
-import type { Refusal } from "#services/fetcher/actor.ts";
+import type { Holdings, Refusal } from "#services/fetcher/actor.ts";
 
 type Row = RowOf<FamilyId>;
 
@@ -67,14 +67,14 @@ export class Admission {
 
   /** Has the prices of these pools' tokens known before any of them is judged. */
   async learn(infos: readonly PoolInfo[], at: { readonly blockHash: string }): Promise<void> {
-    this.#learn(await this.#read(infos, at, []));
+    this.#learn(this.#curvesOf(await this.#read(infos, at, [])));
   }
 
   /** At one block. Throws what the node throws when it does not know the block, or takes no state overrides. */
   async judge(infos: readonly PoolInfo[], at: { readonly blockHash: string }): Promise<Judgement> {
     const refused: Refusal[] = [];
     const held = await this.#read(infos, at, refused);
-    this.#learn(held);
+    this.#learn(this.#curvesOf(held));
     const large = held.filter(({ info, state }) => {
       const enough = this.#tvlShare(info, this.#family.holdings(info, state)) >= 1;
       if (!enough) refused.push({ pool: info.pool, code: "small", detail: "holds too little" });
@@ -93,9 +93,10 @@ export class Admission {
     return { admitted: admitted.map(({ info }) => info), rows: admitted.map(({ row }) => row), refused };
   }
 
-  /** Those of the pools that hold less than a followed pool must. */
-  small(holdings: readonly (readonly [info: PoolInfo, amounts: readonly bigint[]])[]): Address[] {
-    return holdings.filter(([info, amounts]) => this.#tvlShare(info, amounts) < LEAVES_BELOW).map(([{ pool }]) => pool);
+  /** Those of the pools that hold less than a followed pool must, at the prices that they say: after a restart there are no others. */
+  small(holdings: readonly Holdings[]): Address[] {
+    this.#learn(holdings);
+    return holdings.filter(({ info, amounts }) => this.#tvlShare(info, amounts) < LEAVES_BELOW).map(({ info }) => info.pool);
   }
 
   /** Why the chain does not agree with our quotes of these pools, by pool: none for those that it agrees with. */
@@ -179,11 +180,15 @@ export class Admission {
     });
   }
 
+  #curvesOf(held: readonly Held[]): Pick<Holdings, "info" | "curve">[] {
+    return held.map(({ info, state }) => ({ info, curve: this.#family.curve(info, state) }));
+  }
+
   /** Prices come from the pools of this DEX alone: enough to tell dust from depth, and known before anybody has said a price. */
-  #learn(held: readonly Held[]): void {
+  #learn(pools: readonly Pick<Holdings, "info" | "curve">[]): void {
     const { graph } = this.#prices;
-    for (const { info, state } of held) {
-      const curve = this.#family.curve(info, state);
+    for (const { info, curve } of pools) {
+      if (curve === null) continue;
       for (const [indexA, tokenA] of info.tokens.entries())
         for (const [indexB, tokenB] of info.tokens.entries()) {
           if (indexB <= indexA) continue;

@@ -5,9 +5,10 @@
 
 import { Interface } from "ethers";
 import { artifact } from "#libs/contracts/artifact.ts";
-import { addressWord, isWord, uintAt } from "#libs/evm/hex.ts";
+import { addressWord, isWord, toHex, uintAt } from "#libs/evm/hex.ts";
 import { revertReason } from "#libs/evm/revert.ts";
 import type { Rpc } from "#libs/evm/rpc.ts";
+import { RpcError } from "#libs/evm/rpc-error.ts";
 import type { Address } from "#libs/units/brand.ts";
 
 export type TokenVerdict =
@@ -39,7 +40,7 @@ async function answerOf(answer: Promise<string>): Promise<{ readonly data: strin
   }
 }
 
-/** Throws what the node throws when it does not take state overrides. */
+/** Throws what the node throws when it does not take state overrides. One that takes none of the block finds no interest. */
 async function probe(
   client: Rpc,
   at: { readonly blockHash: string; readonly timestamp: number },
@@ -49,7 +50,10 @@ async function probe(
   const call = { to: token, data: `${BALANCE_OF}${addressWord(holder)}` };
   const [now, later] = await Promise.all([
     answerOf(client.send<string>("eth_call", [call, block])),
-    answerOf(client.send<string>("eth_call", [call, block, {}, { time: `0x${(at.timestamp + LATER_SECONDS).toString(16)}` }])),
+    answerOf(client.send<string>("eth_call", [call, block, {}, { time: toHex(at.timestamp + LATER_SECONDS) }])).catch((cause: unknown) => {
+      if (cause instanceof RpcError) return { reason: cause.message };
+      throw cause;
+    }),
   ]);
   if (!("data" in now) || !isWord(now.data)) return { ok: false, code: "unreadable", detail: "balanceOf does not answer" };
   const held = uintAt(now.data, 0);
@@ -65,6 +69,8 @@ async function probe(
     ]),
   );
   if ("reason" in said) return { ok: false, code: "refused", detail: said.reason };
+  // The pool's own code answered.
+  if (said.data.length < 2 + 4 * 64) return { ok: false, code: "unreadable", detail: "the node takes no state override" };
   const [paid, received, returned, arrived] = [0, 1, 2, 3].map((index) => uintAt(said.data, index)) as [bigint, bigint, bigint, bigint];
   if (paid === 0n) return { ok: false, code: "refused", detail: `a transfer of ${amount} out of the pool fails` };
   if (paid !== amount || received !== amount)

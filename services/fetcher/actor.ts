@@ -152,7 +152,7 @@ export type Reply =
 /** Why a pool is not traded. */
 export interface Refusal {
   readonly pool: Address;
-  /** `small` and `not-live` may pass: such pools are looked at again. */
+  /** Those of `PASSING` may pass: such pools are looked at again. */
   readonly code: string;
   readonly detail: string;
 }
@@ -564,7 +564,7 @@ function admitted(
 }
 
 /** Reasons that time may take away. */
-export const PASSING: ReadonlySet<string> = new Set(["small", "not-live"]);
+export const PASSING: ReadonlySet<string> = new Set(["small", "not-live", "token-no-balance"]);
 
 /** Takes a pool out; the next message says so. False for one that is not held. */
 function leave(state: State, address: Address): boolean {

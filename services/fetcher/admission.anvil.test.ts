@@ -111,6 +111,31 @@ test("deep pools of sound tokens are admitted with their states; the others are 
   );
 });
 
+test("a token is asked of who holds most of it, and of somebody else where that is nobody", async () => {
+  const holders: string[] = [];
+  const listening = {
+    send: (method: string, params: readonly unknown[] = []) => {
+      const [call, , overrides] = params as [{ to?: string }?, unknown?, object?];
+      if (method === "eth_call" && call?.to !== undefined && call.to in (overrides ?? {})) holders.push(call.to);
+      return client.send(method, params);
+    },
+  } as typeof client;
+  const rules = { minTvlUsd: 10_000, minTvlNative: 5 };
+  await new Admission(listening, chain, deployment, rules).judge([pools["native/dollar"], pools.deep], await at());
+  expect(holders.filter((holder) => holder === pools["native/dollar"].pool)).toHaveLength(2);
+
+  // It says 1,000 of each and has none.
+  const hollow = { ...pools.taxed, pool: asAddress(`0x${"7b".repeat(20)}`), tokens: pools.deep.tokens };
+  await client.send("anvil_setCode", [hollow.pool, await client.send("eth_getCode", [pools.deep.pool, "latest"])]);
+  for (const slot of [5, 6, 7, 8, 12]) {
+    const of = slot === 8 ? pools.taxed.pool : pools.deep.pool;
+    await client.send("anvil_setStorageAt", [hollow.pool, toHex(slot), await client.send("eth_getStorageAt", [of, toHex(slot), "latest"])]);
+  }
+  const judge = admission();
+  expect((await judge.judge([hollow], await at())).refused.map(({ code }) => code)).toEqual(["token-no-balance"]);
+  expect((await judge.judge([pools.deep], await at())).admitted).toEqual([pools.deep]);
+});
+
 test("what counts as small is a matter of the rules, in coins where no stable coin has a price", async () => {
   const infos = [pools["native/dollar"], pools.deep, pools.small];
   expect((await admission({ minTvlUsd: 0, minTvlNative: 0 }).judge(infos, await at())).admitted).toEqual(infos);

@@ -7,6 +7,7 @@ import type { Rpc } from "#libs/evm/rpc.ts";
 import { pairView } from "#libs/prices/pair.ts";
 import { Prices, powerOfTen } from "#libs/prices/prices.ts";
 import type { Address } from "#libs/units/brand.ts";
+import { RetryableError } from "#libs/units/invariant.ts";
 import type { Holdings, Refusal } from "#services/fetcher/actor.ts";
 
 type Row = RowOf<FamilyId>;
@@ -219,19 +220,32 @@ export class Admission {
   }
 
   async #withSoundTokens(pools: readonly Held[], at: { readonly blockHash: string }, refused: Refusal[]): Promise<Held[]> {
-    const unknown = new Map<Address, Address>();
-    for (const { info } of pools)
-      for (const token of info.tokens)
-        if (!this.#tokens.has(token)) unknown.set(token, this.#family.custodian?.(this.#deployment) ?? info.pool);
+    // Who holds most of it: a position to one side of the price leaves a pool without one of its tokens.
+    const unknown = new Map<Address, { readonly holder: Address; readonly amount: bigint }>();
+    for (const { info, state } of pools) {
+      const amounts = this.#family.holdings(info, state);
+      for (const [index, token] of info.tokens.entries()) {
+        const amount = amounts[index] ?? 0n;
+        if (this.#tokens.has(token) || amount < (unknown.get(token)?.amount ?? 0n)) continue;
+        unknown.set(token, { holder: this.#family.custodian?.(this.#deployment) ?? info.pool, amount });
+      }
+    }
+    const verdicts = new Map(this.#tokens);
     if (unknown.size > 0) {
-      const { timestamp } = await this.#client.send<{ timestamp: string }>("eth_getBlockByHash", [at.blockHash, false]);
-      const holdings = [...unknown].map(([token, holder]) => ({ token, holder }));
-      const verdicts = await probeTokens(this.#client, { blockHash: at.blockHash, timestamp: Number(timestamp) }, holdings);
-      for (const [index, { token }] of holdings.entries()) this.#tokens.set(token, verdicts[index] as TokenVerdict);
+      const block = await this.#client.send<{ timestamp: string } | null>("eth_getBlockByHash", [at.blockHash, false]);
+      if (block === null) throw new RetryableError("state-unreadable", `${this.#deployment.id}: no block ${at.blockHash}`);
+      const holdings = [...unknown].map(([token, { holder }]) => ({ token, holder }));
+      const said = await probeTokens(this.#client, { blockHash: at.blockHash, timestamp: Number(block.timestamp) }, holdings);
+      for (const [index, { token }] of holdings.entries()) {
+        const verdict = said[index] as TokenVerdict;
+        verdicts.set(token, verdict);
+        // Where nobody has any it was not asked.
+        if (verdict.ok || verdict.code !== "no-balance") this.#tokens.set(token, verdict);
+      }
     }
     return pools.filter(({ info }) => {
       for (const token of info.tokens) {
-        const verdict = this.#tokens.get(token);
+        const verdict = verdicts.get(token);
         if (verdict === undefined || verdict.ok) continue;
         refused.push({ pool: info.pool, code: `token-${verdict.code}`, detail: `${token}: ${verdict.detail}` });
         return false;

@@ -161,8 +161,8 @@ export interface Family<Id extends FamilyId, State> {
   /** The pool in float64, for search. The same object may come again, changed, at the next call. */
   curve(info: PoolInfo<Id>, state: State): PoolCurve;
   /**
-   * How far `curve` may be off: amountOutApprox differs from the exact one by at most `relative` of it plus `units` raw units of the token that goes out, while the
-   * input is below a tenth of what the pool holds of it. Held by the conformance suite.
+   * How far `curve` may be off: amountOutApprox differs from the exact one by at most `relative` of it, plus `units` raw units of the token that goes out, plus what
+   * as many units of the input are worth, fee not taken; while the input is below a tenth of what the pool holds of it. Held by the conformance suite.
    */
   readonly curveError: { readonly relative: number; readonly units: number };
 

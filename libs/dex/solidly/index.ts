@@ -205,8 +205,8 @@ export const solidly: Family<"solidly", SolidlyState> = {
     state.curve = curve;
     return curve;
   },
-  /** Of an input of which the fee is a whole number; otherwise less than a unit of the input is worth comes on top, which the pair leaves in. */
-  curveError: { relative: 1e-9, units: 1 },
+  /** What the division drops, and the unit that Ramses V3's pairs keep. */
+  curveError: { relative: 1e-9, units: 2 },
   swapCall: (_, { indexIn }) => ({ form: "v2", zeroForOne: indexIn === 0 }),
   // Measured: 126,000 of a stable and 98,000 to 120,000 of a volatile pair of Aerodrome for a transaction of nothing but the swap, less its 22,000, with the tokens' way in.
   swapGas: ({ facts }) => (facts.stable ? 130_000 : 115_000),

@@ -180,5 +180,8 @@ test("a check agrees with a right state, and names one that is not the chain's, 
     { pool: first[0], code: "state", detail: expect.stringContaining(wrong[1]) },
   ]);
   const gone = { ...pools.deep, pool: asAddress(`0x${"99".repeat(20)}`) };
-  expect(await judge.check([gone], [second], await at())).toEqual([expect.objectContaining({ pool: gone.pool, code: "gone" })]);
+  const held: typeof second = [gone.pool, second[1], second[2], second[3], second[4]];
+  expect(await judge.check([gone], [held], await at())).toEqual([expect.objectContaining({ pool: gone.pool, code: "gone" })]);
+  // Drained, and we know it.
+  expect(await judge.check([pools.empty], [[pools.empty.pool, "0", "0", second[3], second[4]]], await at())).toEqual([]);
 });

@@ -112,7 +112,8 @@ export class Admission {
     const refusals = new Map<Address, Refusal>();
     for (const [index, { info, ours, amountIn, indexIn, indexOut }] of questions.entries()) {
       const { amountOut, reason } = said[index] as Said;
-      if (amountOut === ours) continue;
+      // One that differs says more than one that could not be asked.
+      if (amountOut === ours || refusals.get(info.pool)?.code === "quote") continue;
       const swap = `${amountIn} of ${info.tokens[indexIn]} for ${info.tokens[indexOut]}`;
       refusals.set(
         info.pool,
@@ -135,15 +136,21 @@ export class Admission {
     at: { readonly blockHash: string; readonly timestamp: number },
   ): Promise<Refusal[]> {
     const { refresh } = this.#family;
+    const held = new Map(rows.map((row) => [row[0], row]));
     const missing: Refusal[] = [];
     const read = await this.#read(pools, at, missing);
+    // Paused, emptied: what we take for one that cannot be traded is none that we would trade.
+    const gone = missing.filter(({ pool }) => {
+      const [row, state] = [held.get(pool), this.#family.created()];
+      if (row !== undefined) this.#family.applyRow(state, row);
+      return this.#family.isLive(state);
+    });
     const stirring = read.filter(({ info, state }) => refresh?.needed(info, state));
     if (refresh !== undefined && stirring.length > 0) {
       const infos = stirring.map(({ info }) => info);
       for (const row of await refresh.read(this.#reader(at), this.#deployment, infos, at.timestamp))
         this.#family.applyRow(read.find(({ info }) => info.pool === row[0])?.state ?? {}, row);
     }
-    const held = new Map(rows.map((row) => [row[0], row]));
     const differing = read.flatMap(({ info, state }): Refusal[] => {
       const [ours, chains] = [JSON.stringify(held.get(info.pool)), JSON.stringify(this.#family.toRow(info, state))];
       return ours === chains
@@ -162,7 +169,7 @@ export class Admission {
         { blockHash: at.blockHash },
       )),
     ].map(([, refusal]) => refusal);
-    return [...missing.map((each) => ({ ...each, code: "gone" })), ...differing, ...said.filter(({ code }) => code !== "unverified")];
+    return [...gone.map((each) => ({ ...each, code: "gone" })), ...differing, ...said.filter(({ code }) => code !== "unverified")];
   }
 
   #reader(at: { readonly blockHash: string }) {

@@ -22,8 +22,11 @@ export const WORDS = { integral: 6, oneFee: 7, directional: 8 } as const;
 
 type Call = (data: string) => Promise<string>;
 
-/** 2^0, 2^4 … 2^124: together they tell the fee of a pool whose price lies where there is no liquidity, or at the edge of a range. */
-const INPUTS = Array.from({ length: 32 }, (_, index) => 1n << BigInt(4 * index));
+/**
+ * 2^0, 2^4 … 2^124: together they tell the fee of a pool whose price lies where there is no liquidity, or at the edge of a range. Asked eight at a time, from the
+ * smallest up to the first that tell: a large one goes through all ticks there are, and 32 of these take more gas than a node grants a call.
+ */
+const INPUTS = Array.from({ length: 4 }, (_, call) => Array.from({ length: 8 }, (_, index) => 1n << BigInt(4 * (8 * call + index))));
 
 /**
  * The fees of these pools, by a swap of each in either direction. What is no initialised Algebra pool is left out.
@@ -58,12 +61,15 @@ export async function readHeads(call: Call, pools: readonly Address[], timestamp
     const feeAt = async (zeroToOne: boolean): Promise<number> => {
       const fee = fees[zeroToOne ? 0 : 1] as number | null;
       if (fee !== null || whole === null) return fee ?? NO_SWAPS;
-      const questions = INPUTS.map((amountRequired) => ({ pool, zeroToOne, amountRequired }));
-      const more = await ask(questions);
-      return feeExplaining(
-        whole,
-        questions.map((question, at) => ({ ...question, answer: more[at] as SwapAnswer })),
-      );
+      const swaps: Asked[] = [];
+      for (const inputs of INPUTS) {
+        const questions = inputs.map((amountRequired) => ({ pool, zeroToOne, amountRequired }));
+        const more = await ask(questions);
+        swaps.push(...questions.map((question, at) => ({ ...question, answer: more[at] as SwapAnswer })));
+        const { lowest, highest } = feesOfAll(whole, swaps);
+        if (lowest >= highest) break;
+      }
+      return feeExplaining(whole, swaps);
     };
     heads.push({ pool, price, tick, liquidity, fees: [await feeAt(true), await feeAt(false)] });
   }
@@ -101,16 +107,22 @@ interface Asked {
  * is none: what the pool does then is not what we compute.
  */
 export function feeExplaining(pool: TickedPool, swaps: readonly Asked[]): number {
+  const { lowest, highest } = feesOfAll(pool, swaps);
+  return lowest <= highest ? highest : NO_SWAPS;
+}
+
+/** The fees that explain all of these swaps; none where the lowest is above the highest. */
+function feesOfAll(pool: TickedPool, swaps: readonly Asked[]): { readonly lowest: number; readonly highest: number } {
   let [lowest, highest] = [0, NO_SWAPS - 1];
   for (const swap of swaps) {
     // A swap that is refused for its size says nothing of the fee.
     if (swap.answer.kind !== "called-back") continue;
     const fees = feesExplaining(pool, swap);
-    if (fees === null) return NO_SWAPS;
+    if (fees === null) return { lowest: NO_SWAPS, highest: 0 };
     lowest = Math.max(lowest, fees.lowest);
     highest = Math.min(highest, fees.highest);
   }
-  return lowest <= highest ? highest : NO_SWAPS;
+  return { lowest, highest };
 }
 
 /** All fees with which a pool does of a swap what it did, null if there is none. */

@@ -2,7 +2,7 @@ import { fc, test } from "@fast-check/vitest";
 import { describe, expect } from "vitest";
 import type { Effect, Publish } from "#libs/actor/actor.ts";
 import { calls, drive, published } from "#libs/actor/testing.ts";
-import type { FamilyId, RowOf } from "#libs/dex/family.ts";
+import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { familyOf } from "#libs/dex/registry.ts";
 import { encode, packValue, unpackValue } from "#proto/codec.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
@@ -377,6 +377,69 @@ describe("a reorganisation", () => {
     const ids = published(core.all).map(({ messageId }) => messageId);
     expect(ids).toHaveLength(3);
     expect(new Set(ids).size).toBe(3);
+  });
+});
+
+describe("what moves without an event", () => {
+  const info: PoolInfo = { pool: addressOf(0xb0000), tokens: [addressOf(0x70001), addressOf(0x70002)], facts: { tickSpacing: 60 } };
+  const row = (feePips: number): RowOf<"slipstream"> => [
+    info.pool,
+    "79228162514264337593543950336",
+    0,
+    "5",
+    feePips,
+    feePips,
+    [
+      [-60, "5", "5"],
+      [60, "-5", "5"],
+    ],
+  ];
+  const fee = (feePips: number): Reply => ({
+    kind: "refreshed",
+    rows: [[...row(feePips).slice(0, 6), []] as unknown as RowOf<"slipstream">],
+  });
+  const start = (options: Partial<Config> = {}) => {
+    const world = new World("slipstream", []);
+    const state = world.state();
+    const core = drive(fetcher, configOf("slipstream", options), state);
+    const pool = familyOf("slipstream").created();
+    familyOf("slipstream").applyRow(pool, row(100));
+    state.pools.set(info.pool, { info, state: pool });
+    return {
+      core,
+      /** A block, and what the refresh for it answers. */
+      mine(answer: Reply) {
+        world.mine([]);
+        expect(calls(core.give(world.observed()))).toEqual([expect.objectContaining({ call: "refresh", pools: [info] })]);
+        return core.give({ type: "reply", reply: answer });
+      },
+    };
+  };
+  const feesIn = (effects: readonly Effect<Request>[]) => changedIn(effects).flatMap(({ states }) => states.rows.map((each) => each[4]));
+
+  test("is read at each block, and said when it has moved", () => {
+    const { mine } = start();
+    mine(fee(100));
+    expect(feesIn(mine(fee(200)))).toEqual([200]);
+    expect(feesIn(mine(fee(200)))).toEqual([]);
+  });
+
+  test("is said in any case where it may have moved unseen: after a start, and after a block that passed unread", () => {
+    const { mine } = start();
+    expect(feesIn(mine(fee(100)))).toEqual([100]);
+    const passed = mine({ kind: "refreshed", rows: null });
+    expect(changedIn(passed)).toHaveLength(1);
+    expect(feesIn(passed)).toEqual([]);
+    expect(feesIn(mine(fee(100)))).toEqual([100]);
+    expect(feesIn(mine(fee(100)))).toEqual([]);
+  });
+
+  test("is not held against the chain where it was not read", () => {
+    const { mine, core } = start({ checkEveryBlocks: 1 });
+    expect(calls(mine({ kind: "refreshed", rows: null }))).toEqual([]);
+    core.state.arrivals.push(info.pool);
+    expect(calls(mine(fee(100)))).toEqual([]);
+    expect(calls(mine(fee(100)))).toEqual([expect.objectContaining({ call: "check" })]);
   });
 });
 

@@ -53,6 +53,8 @@ export interface State {
   waiting: Received<"blockObserved" | "blockReorged">[] | null;
   /** The message whose block is applied but not published yet, because values that move without an event are being read. */
   refreshing: { readonly causeId: string } | null;
+  /** What moves without an event may be elsewhere than here and than what was said of it: the next refresh says all that it finds. */
+  unsure: boolean;
   /** Pools under admission, with their logs: a state read at one block is brought to the present one with them. */
   readonly candidates: Map<string, Candidate>;
   /** Whether pools are under admission that only the factory's list names. */
@@ -147,7 +149,8 @@ export type Reply =
     }
   | { readonly kind: "checked"; readonly disagreeing: readonly Refusal[]; readonly at: Position }
   | { readonly kind: "reviewed"; readonly small: readonly Address[] }
-  | { readonly kind: "refreshed"; readonly rows: readonly Row[] };
+  /** Null where a later block has come before the chain could be asked. */
+  | { readonly kind: "refreshed"; readonly rows: readonly Row[] | null };
 
 /** Why a pool is not traded. */
 export interface Refusal {
@@ -243,6 +246,7 @@ function observe(state: State, message: Received<"blockObserved">, config: Confi
   if (announced.length > 0) effects.push({ type: "call", request: { call: "admit", announced, at: position } });
   const moving = movingAlone(state, family);
   if (moving.length === 0) {
+    state.unsure = false;
     conclude(state, meta.id, config, family, effects);
     return;
   }
@@ -276,19 +280,21 @@ function movingAlone(state: State, { refresh }: AnyFamily): PoolInfo[] {
 /** Publishes what the block did. */
 function conclude(state: State, causeId: string, config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
   const touched = state.journal.at(-1)?.undo ?? new Map<string, Row>();
+  // They have come since the refresh was asked for.
+  const unread = new Set(state.arrivals);
   say(state, { causeId, reason: "block", touched, removed: [] }, config, family, effects);
   effects.push({ type: "finished-block", blockNumber: state.position.blockNumber });
   if (++state.blocksSinceSnapshot >= config.snapshotEveryBlocks) scheduleSnapshot(state, effects);
-  if (++state.blocksSinceCheck >= config.checkEveryBlocks) check(state, config, family, effects);
+  if (++state.blocksSinceCheck >= config.checkEveryBlocks && !state.unsure) check(state, unread, config, family, effects);
   if (++state.blocksSinceReview >= config.reviewEveryBlocks) review(state, family, effects);
 }
 
 /** Has the next pool compared with the chain, as it stands after this block. */
-function check(state: State, config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
+function check(state: State, unread: ReadonlySet<string>, config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
   state.blocksSinceCheck = 0;
   const pools = [...state.pools.values()];
   const pool = pools[state.checked++ % Math.max(1, pools.length)];
-  if (pool === undefined) return;
+  if (pool === undefined || unread.has(pool.info.pool)) return;
   const { position: at, timestamp } = state;
   effects.push({
     type: "call",
@@ -437,19 +443,20 @@ function reply(state: State, answered: Reply, config: Config, family: AnyFamily,
   else rereadDone(state, answered, config, family, effects);
 }
 
-function refreshed(state: State, rows: readonly Row[], config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
+function refreshed(state: State, rows: readonly Row[] | null, config: Config, family: AnyFamily, effects: Effect<Request>[]): void {
   const { refreshing } = state;
   const entry = state.journal.at(-1);
   invariant(refreshing !== null && entry !== undefined, "a refresh that nobody waits for");
-  for (const row of rows) {
+  for (const row of rows ?? []) {
     const pool = state.pools.get(row[0]);
     if (pool === undefined) continue;
     const before = family.toChangeRow(pool.info, pool.state, row);
-    if (isSame(before, row)) continue;
+    if (isSame(before, row) && !state.unsure) continue;
     change(entry, pool, family, before);
     family.applyRow(pool.state, row);
   }
   state.refreshing = null;
+  state.unsure = rows === null;
   conclude(state, refreshing.causeId, config, family, effects);
   resume(state, config, family, effects);
 }
@@ -747,6 +754,7 @@ export function restore(
     answeredThrough,
     waiting: null,
     refreshing: null,
+    unsure: true,
     candidates: new Map(
       [...snapshot.candidates, ...released].flatMap((address) => (address === null ? [] : [[address, { since: sequence, logs: [] }]])),
     ),

@@ -7,7 +7,7 @@ import { readerAt } from "#libs/evm/chain-reader.ts";
 import { Endpoints } from "#libs/evm/endpoints.ts";
 import type { Logger } from "#libs/telemetry/log.ts";
 import { metrics } from "#libs/telemetry/metrics.ts";
-import { InvariantError } from "#libs/units/invariant.ts";
+import { InvariantError, RetryableError } from "#libs/units/invariant.ts";
 import {
   addressIn,
   type Config,
@@ -35,6 +35,8 @@ const DISCOVERED_BATCH = 500;
 /** Pools judged at one block: some seconds of a public endpoint. */
 const JUDGED_TOGETHER = 200;
 const SAY_EVERY_MS = 5_000;
+/** A block that was observed so long ago is hardly the newest: worth finding out before the chain is asked about it. */
+const PASSED_MS = 10_000;
 
 const chunksOf = <Item>(items: readonly Item[], size: number): Item[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
@@ -237,7 +239,17 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         case "refresh": {
           const { pools, timestamp } = request;
           const reader = readerAt(client.for("refresh"), { multicall3: settings.chain.multicall3, blockHash: at.blockHash });
-          return { kind: "refreshed", rows: (await family.refresh?.read(reader, deployment, pools, timestamp)) ?? [] };
+          const hasPassed = async () => ((await newest(bus as Bus))?.at.sequence ?? 0) > at.sequence;
+          // After a time away there are many such blocks, and full nodes keep the states of the last 128.
+          if (Date.now() - at.observedAtMs > PASSED_MS && (await hasPassed())) return { kind: "refreshed", rows: null };
+          try {
+            const ask = async () => (await family.refresh?.read(reader, deployment, pools, timestamp)) ?? [];
+            return { kind: "refreshed", rows: await readable(deployment, at.blockHash, ask) };
+          } catch (cause) {
+            if (cause instanceof RetryableError && cause.code === "state-unreadable" && (await hasPassed()))
+              return { kind: "refreshed", rows: null };
+            throw cause;
+          }
         }
         case "check": {
           const { pools, rows, timestamp } = request;

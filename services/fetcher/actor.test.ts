@@ -443,6 +443,63 @@ describe("what moves without an event", () => {
   });
 });
 
+describe("a message", () => {
+  const pools = Array.from({ length: 8 }, (_, index) => ({ ...newPool("uniswap-v2", index), reserves: [10n, 20n] as const }));
+  const addresses = pools.map(({ info }): string => info.pool);
+  const told = (effects: readonly Effect<Request>[]) =>
+    changedIn(effects).map(({ states, removed }) => [states.rows.map((row) => row[0]), removed]);
+
+  test("holds no more than the broker takes: pools wait for the next to be announced, or are told of anew after all was read again", () => {
+    const world = new World("uniswap-v2", pools);
+    const rowBytes = JSON.stringify(rowsOf("uniswap-v2", world.head.pools)[0]).length;
+    const core = drive(fetcher, configOf("uniswap-v2", { messageBytes: 3 * rowBytes }), world.state());
+    world.mine([]);
+    world.mine(pools.map((_, which) => ({ kind: "trade" as const, which, low: 5, high: 0, amount: 999 })));
+    const [request] = calls(core.give(world.observed())) as [Extract<Request, { call: "reread" }>];
+    expect(told(core.give({ type: "reply", reply: readAgain("uniswap-v2", request, world.head) }))).toEqual([
+      [addresses.slice(0, 3), addresses.slice(3)],
+    ]);
+    const next = (happenings: readonly Happening[] = []) => {
+      world.mine(happenings);
+      return core.give(world.observed());
+    };
+    // Of one that waits nothing is said.
+    const effects = next([{ kind: "trade", which: 7, low: 6, high: 0, amount: 1 }]);
+    expect(told(effects)).toEqual([[addresses.slice(3, 6), []]]);
+    expect(discoveredIn(effects)[0]?.pools.rows.map(([pool]) => pool)).toEqual(addresses.slice(3, 6));
+    expect(told(next())).toEqual([[addresses.slice(6), []]]);
+    expect(told(next())).toEqual([[[], []]]);
+  });
+
+  test("after a restart says anew who came in blocks that were answered: it may be known, as it was then, or not at all", () => {
+    const world = new World("uniswap-v2", pools.slice(0, 2));
+    const core = drive(fetcher, configOf("uniswap-v2"), world.state(world.sequence + 2));
+    const next = (happenings: readonly Happening[] = []) => {
+      world.mine(happenings);
+      return core.give(world.observed());
+    };
+    const [request] = calls(next([{ kind: "create", which: 2, low: 0, high: 0, amount: 0 }])) as [Extract<Request, { call: "admit" }>];
+    core.give({ type: "reply", reply: admitAll("uniswap-v2", request, world.head) });
+    const { pool } = newPool("uniswap-v2", 2).info;
+    expect(told(next())).toEqual([]);
+    expect(told(next())).toEqual([[[], [pool]]]);
+    expect(told(next())).toEqual([[[pool], []]]);
+  });
+
+  test("never says that a pool comes and goes: one that left comes back with the next", () => {
+    const world = new World("uniswap-v2", pools.slice(0, 2));
+    const core = drive(fetcher, configOf("uniswap-v2"), world.state());
+    const [a] = pools as [PoolFacts];
+    core.give({ type: "reply", reply: { kind: "reviewed", small: [a.info.pool] } });
+    const listed = { announced: [a.info.pool], pools: [a.info], rows: rowsOf("uniswap-v2", new Map([[a.info.pool, a]])), refused: [] };
+    core.give({ type: "reply", reply: { kind: "admitted", ...listed, at: core.state.position } });
+    world.mine([]);
+    expect(told(core.give(world.observed()))).toEqual([[[], [a.info.pool]]]);
+    world.mine([]);
+    expect(told(core.give(world.observed()))).toEqual([[[a.info.pool], []]]);
+  });
+});
+
 describe("pools that are not to be traded", () => {
   const a: PoolFacts = { ...newPool("uniswap-v2", 0), reserves: [10n, 20n] };
   const b: PoolFacts = { ...newPool("uniswap-v2", 1), reserves: [30n, 40n] };
@@ -657,9 +714,9 @@ class Follower {
   readonly reader = new Map<string, object>();
   asked: Extract<Request, { call: "reread" | "admit" }>[] = [];
 
-  constructor(world: World, state: State = world.state()) {
+  constructor(world: World, state: State = world.state(), messageBytes = 1_000_000) {
     this.family = world.family;
-    this.core = drive(fetcher, configOf(world.family), state);
+    this.core = drive(fetcher, configOf(world.family, { messageBytes }), state);
     for (const [address, { info, state: pool }] of state.pools) this.#set(address, familyOf(this.family).toRow(info, pool));
   }
 
@@ -673,15 +730,22 @@ class Follower {
   give(input: Parameters<typeof this.core.give>[0]): readonly Effect<Request>[] {
     const effects = this.core.give(input);
     for (const request of calls(effects)) if (request.call === "reread" || request.call === "admit") this.asked.push(request);
-    for (const { key, body } of published(effects)) {
-      // Every message is one that can be sent.
-      encode(key, body as never);
-      if (body.kind === "pool-discovered") for (const [pool] of body.pools.rows) this.reader.set(pool, familyOf(this.family).created());
-      if (body.kind !== "pool-changed") continue;
-      for (const row of body.states.rows) this.#set(row[0], row);
-      for (const address of body.removed) this.reader.delete(address);
-    }
+    for (const message of published(effects)) this.hear(message);
     return effects;
+  }
+
+  /** As the solver does: a pool that it has already stays as it is. */
+  hear({ key, body }: Publish): void {
+    // Every message is one that can be sent.
+    encode(key, body as never);
+    if (body.kind === "pool-discovered")
+      for (const [pool] of body.pools.rows) if (!this.reader.has(pool)) this.reader.set(pool, familyOf(this.family).created());
+    if (body.kind !== "pool-changed") return;
+    for (const row of body.states.rows) {
+      expect(this.reader.has(row[0]), "a pool is announced before it is told of").toBe(true);
+      this.#set(row[0], row);
+    }
+    for (const address of body.removed) this.reader.delete(address);
   }
 
   answer(blocks: ReadonlyMap<string, Block>): void {
@@ -770,12 +834,12 @@ describe("whatever happens", () => {
   );
 
   test.prop([families, story, fc.nat(), fc.nat()])(
-    "a fetcher that comes back from a snapshot says from then on what it would have said, and of what was answered before nothing",
+    "a fetcher that comes back from a snapshot says nothing of what was answered before, and its readers miss nothing",
     (family, steps, chosen, later) => {
       type Given = { readonly message: Parameters<Follower["give"]>[0]; readonly before: number };
       const given: Given[] = [];
       const snapshots: { readonly at: number; readonly bytes: Uint8Array }[] = [];
-      const { follower, blocks } = live(family, steps, ({ follower: { core }, message }) => {
+      const { follower, blocks, world } = live(family, steps, ({ follower: { core }, message }) => {
         if (core.state.waiting === null) snapshots.push({ at: given.length, bytes: packValue(snapshotOf(core.state, configOf(family))) });
         given.push({ message, before: core.all.length });
       });
@@ -795,6 +859,11 @@ describe("whatever happens", () => {
         }
         return again;
       };
+      const afterwards = (one: Follower) =>
+        [1, 2, 3, 4, 5, 6].flatMap(() => {
+          world.mine([]);
+          return one.give(world.observed());
+        });
       const again = replay(answeredThrough);
       expect(held(again.core.state, family)).toEqual(held(follower.core.state, family));
 
@@ -803,9 +872,16 @@ describe("whatever happens", () => {
         given.map(({ message }) => ["meta" in message ? message.meta.id : "", "meta" in message ? message.meta.sequence : 0]),
       );
       const sequenceOf = ({ body }: Publish) => sequences.get((body as { causeId: string }).causeId) as number;
-      expect(said(again.core.all)).toEqual(said(everything.core.all).filter((message) => sequenceOf(message) > answeredThrough));
+      expect(said(again.core.all).every((message) => sequenceOf(message) > answeredThrough)).toBe(true);
       const rest = (effects: readonly Effect<Request>[]) => effects.filter(({ type }) => type !== "publish" && type !== "count");
       expect(rest(again.core.all)).toEqual(rest(everything.core.all));
+
+      // Who was told by the one before up to there, and then by this one.
+      const reader = new Follower(new World(family, []), restore(snapshot, 0, 0, configOf(family)));
+      for (const message of said(everything.core.all)) if (sequenceOf(message) <= answeredThrough) reader.hear(message);
+      for (const message of said(again.core.all)) reader.hear(message);
+      for (const message of said(afterwards(again))) reader.hear(message);
+      expect(reader.read()).toEqual(held(again.core.state, family));
 
       // Answers that were not late: word for word what the one that was never stopped said.
       const isPrompt = (step: Step) =>

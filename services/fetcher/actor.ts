@@ -72,7 +72,7 @@ export interface State {
   checked: number;
   /** How many of them were contradicted. */
   contradicted: number;
-  /** Pools taken up since the last message: the next one announces them. */
+  /** Pools taken up and not yet told of: the next messages announce them. */
   arrivals: string[];
   blocksSinceSnapshot: number;
 }
@@ -89,6 +89,8 @@ export interface Config {
   readonly checkEveryBlocks: number;
   /** How often pools that have become small leave, and small ones are looked at again. */
   readonly reviewEveryBlocks: number;
+  /** Of whole pools in one message: more of them wait for the next. What a block changes comes on top. */
+  readonly messageBytes: number;
   /** Quarantined pools that an operator lets back to admission. */
   readonly release: readonly string[];
 }
@@ -327,7 +329,7 @@ function review(state: State, family: AnyFamily, effects: Effect<Request>[]): vo
   if (again.length > 0) effects.push({ type: "call", request: { call: "admit", announced: again, at: state.position } });
 }
 
-/** The pools taken up since the last message whole, the touched ones with what changed. */
+/** The pools taken up whole, as many as a message holds; the touched ones with what changed. */
 function say(
   state: State,
   what: {
@@ -341,24 +343,57 @@ function say(
   effects: Effect<Request>[],
 ): void {
   const { position } = state;
-  const removed = [...what.removed, ...state.departures];
+  state.departures.push(...what.removed);
+  if (position.sequence <= state.answeredThrough) {
+    // Answers came in another order before the restart: who has come since may be known already, or not at all. It is told anew, by the first messages that go out.
+    for (const address of state.arrivals) if (!state.departures.includes(address)) state.departures.push(address);
+    return;
+  }
+  const removed = [...new Set(state.departures)];
   state.departures = [];
-  const arrived = state.arrivals.flatMap((address) => state.pools.get(address) ?? []);
-  const whole = new Set(arrived.map(({ info }): string => info.pool));
-  state.arrivals = [];
+  const arrived = arrivalsFor(state, new Set(removed), config, family);
   if (arrived.length > 0) {
     const infos = arrived.map(({ info }) => info);
-    answer(state, position, effects, publishDiscovered(config, position, what.causeId, infos));
+    effects.push(publishDiscovered(config, position, what.causeId, infos));
   }
+  const untold = new Set([...state.arrivals, ...arrived.map(({ info }): string => info.pool)]);
   const rows = [
-    ...arrived.map(({ info, state: pool }) => family.toRow(info, pool)),
+    ...arrived.map(({ row }) => row),
     ...[...what.touched]
-      .filter(([address]) => state.pools.has(address) && !whole.has(address))
+      .filter(([address]) => state.pools.has(address) && !untold.has(address))
       .map(([address, before]) => changeRow(state, family, address, before)),
   ];
-  answer(state, position, effects, publishChanged(config, position, what.causeId, what.reason, rows, removed));
+  effects.push(publishChanged(config, position, what.causeId, what.reason, rows, removed));
   if (arrived.length > 0 || removed.length > 0) effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
 }
+
+/** Takes from those that wait to be told of as many as fit. One that this message says is gone comes back with the next. */
+function arrivalsFor(
+  state: State,
+  removed: ReadonlySet<string>,
+  { messageBytes }: Config,
+  family: AnyFamily,
+): { readonly info: PoolInfo; readonly row: Row }[] {
+  const told: { readonly info: PoolInfo; readonly row: Row }[] = [];
+  const waiting: string[] = [];
+  let bytes = 0;
+  for (const address of state.arrivals) {
+    const pool = state.pools.get(address);
+    if (pool === undefined) continue;
+    if (removed.has(address) || bytes >= messageBytes) {
+      waiting.push(address);
+      continue;
+    }
+    const row = family.toRow(pool.info, pool.state);
+    bytes += sizeOf(row);
+    told.push({ info: pool.info, row });
+  }
+  state.arrivals = waiting;
+  return told;
+}
+
+/** About what a row takes in a message, from above. */
+const sizeOf = (row: Row): number => JSON.stringify(row).length;
 
 function changeRow(state: State, family: AnyFamily, address: string, before: Row): Row {
   const pool = state.pools.get(address);
@@ -470,28 +505,33 @@ function rereadDone(
 ): void {
   const rows = new Map(answered.rows.map((row) => [row[0], row]));
   const changed: Row[] = [];
-  const discovered: PoolInfo[] = [];
-  const removed = state.departures;
   const untold = new Set(state.arrivals);
+  let bytes = 0;
   for (const [address, { info, state: held }] of state.pools) {
     const row = rows.get(address);
     if (row === undefined) {
-      state.pools.delete(address);
-      if (!untold.has(address)) removed.push(address);
+      leave(state, asAddress(address));
+      // It may be there again, or have been one that could not be read.
+      state.small.add(asAddress(address));
       continue;
     }
     const heldRow = family.toRow(info, held);
-    const isNew = untold.has(address);
-    if (isNew) discovered.push(info);
-    if (!isNew && isSame(heldRow, row)) continue;
+    if (isSame(heldRow, row)) continue;
     const fresh = { info, state: family.created() };
     family.applyRow(fresh.state, row);
     state.pools.set(address, fresh);
-    changed.push(isNew ? row : family.toChangeRow(info, fresh.state, family.mergeUndo(heldRow, row)));
+    if (untold.has(address)) continue;
+    if (bytes >= config.messageBytes) {
+      // No room left: it is told of anew.
+      state.departures.push(address);
+      state.arrivals.push(address);
+      continue;
+    }
+    const change = family.toChangeRow(info, fresh.state, family.mergeUndo(heldRow, row));
+    bytes += sizeOf(change);
+    changed.push(change);
   }
   state.journal.length = 0;
-  state.arrivals = [];
-  state.departures = [];
   state.position = answered.at;
   // Those under admission lack their logs now: they are asked about again, with what the blocks in between announced.
   const announced: Announcement[] = [...state.candidates.keys()].map(asAddress);
@@ -505,8 +545,10 @@ function rereadDone(
     if (address !== null) keepLogs(state, address, answered.at.sequence);
     else state.listing = true;
   if (announced.length > 0) effects.push({ type: "call", request: { call: "admit", announced, at: answered.at } });
-  if (discovered.length > 0) answer(state, answered.at, effects, publishDiscovered(config, answered.at, answered.causeId, discovered));
-  answer(state, answered.at, effects, publishChanged(config, answered.at, answered.causeId, "reread", changed, removed));
+  if (answered.at.sequence > state.answeredThrough) {
+    effects.push(publishChanged(config, answered.at, answered.causeId, "reread", changed, [...new Set(state.departures)]));
+    state.departures = [];
+  }
   effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
   effects.push({ type: "finished-block", blockNumber: answered.at.blockNumber });
   scheduleSnapshot(state, effects);
@@ -628,10 +670,6 @@ export function judgements(
     });
   }
   return messages;
-}
-
-function answer(state: State, position: Position, effects: Effect<Request>[], effect: Effect<Request>): void {
-  if (position.sequence > state.answeredThrough) effects.push(effect);
 }
 
 function publishDiscovered(config: Config, position: Position, causeId: string, pools: readonly PoolInfo[]): Effect<Request> {

@@ -28,6 +28,9 @@ const JOURNAL_BLOCKS = 128;
 /** A restart replays at most so many blocks (some milliseconds each); a snapshot costs tens of milliseconds off the hot path. */
 const SNAPSHOT_EVERY_BLOCKS = 64;
 
+/** Half of the largest message that our brokers take (deploy/nats). A pool with ranges is some ten kilobytes. */
+const MESSAGE_BYTES = 4_000_000;
+
 /** A check is a dozen calls: one pool a minute and DEX is some 17,000 calls a day. */
 const CHECK_EVERY_MS = 60_000;
 /** What a pool holds changes slowly; looking at 200 small ones again is a few hundred calls. */
@@ -45,6 +48,7 @@ export function fetcherConfig({ chain, deployment, release }: FetcherSettings): 
     snapshotEveryBlocks: SNAPSHOT_EVERY_BLOCKS,
     checkEveryBlocks: Math.ceil(CHECK_EVERY_MS / chain.blockTimeMs),
     reviewEveryBlocks: Math.ceil(REVIEW_EVERY_MS / chain.blockTimeMs),
+    messageBytes: MESSAGE_BYTES,
     release,
     blockSeconds: Math.max(1, Math.round(chain.blockTimeMs / 1_000)),
   };

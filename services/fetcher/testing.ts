@@ -41,6 +41,7 @@ export function configOf(family: FamilyId, options: Partial<Config> = {}): Confi
     blockSeconds: 12,
     checkEveryBlocks: 1_000,
     reviewEveryBlocks: 1_000,
+    messageBytes: 1_000_000,
     release: [],
     ...options,
   };

@@ -12,6 +12,7 @@ import {
   roundingOf,
   type TestToken,
 } from "#libs/graph/testing.ts";
+import { type Address, asAddress } from "#libs/units/brand.ts";
 
 const LARGEST = 1e21;
 
@@ -76,3 +77,42 @@ test.prop([rings, fc.double({ min: 1e14, max: 1e21, noNaN: true })], { numRuns: 
     }
   },
 );
+
+test("a cycle is sized though its smallest inputs come to nothing: a unit of WETH buys no unit of USDC", () => {
+  const [usdc, weth] = ["0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"].map(asAddress) as [
+    Address,
+    Address,
+  ];
+  const [weighted, pair] = ["11", "22"].map((byte) => asAddress(`0x${byte.repeat(20)}`)) as [Address, Address];
+  const half = (10n ** 18n / 2n).toString();
+  const facts = {
+    vault: pair,
+    poolId: weighted.padEnd(66, "0"),
+    kind: "weighted",
+    maths: 1,
+    decimals: [6, 18],
+    weights: [half, half],
+    bptIndex: -1,
+    rateProviders: [],
+  } as const;
+  const market = marketOf([
+    {
+      dex: "balancer-v2",
+      family: "balancer-v2",
+      info: { pool: weighted, tokens: [usdc, weth], facts },
+      row: [weighted, ["1900000000000", (10n ** 21n).toString()], ["0", "0"], "3000000000000000", false, ["0", false, [], 0], []],
+    },
+    {
+      dex: "uniswap-v2",
+      family: "uniswap-v2",
+      info: { pool: pair, tokens: [usdc, weth], facts: {} },
+      row: [pair, "1800000000000", (10n ** 21n).toString(), 3_000, 3_000],
+    },
+  ]);
+  // USDC is dearer in the pair by 5.5 %.
+  const edges = [market.between(weth, usdc), market.between(usdc, weth)].map((parallel, hop) => parallel[hop] as Edge);
+  const best = bestByGoldenSection(edges, LARGEST);
+  const sized = sizeCycle(edges, LARGEST);
+  expect(best.profit).toBeGreaterThan(1e17);
+  expect(Number(exactProfit(edges, BigInt(Math.floor(sized?.amountIn ?? 0))) ?? -1n)).toBeGreaterThanOrEqual(best.profit * (1 - 1e-5));
+});

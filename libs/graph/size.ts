@@ -163,7 +163,7 @@ function amountOutAlongRanges(edge: Edge, amountIn: number): number {
   return Number.NaN;
 }
 
-/** Profit of an input, and d(output)/d(input) of the whole cycle in `slope`; NaN where a pool does not take it. */
+/** Profit of an input, and d(output)/d(input) of the whole cycle in `slope`; NaN for more than a pool takes, -∞ and a slope of ∞ where a hop rounds to nothing. */
 let slope = 0;
 
 function profitOf(edges: readonly Edge[], amountIn: number): number {
@@ -179,7 +179,11 @@ function profitOf(edges: readonly Edge[], amountIn: number): number {
       amount = curve.amountOut(amount, edge);
     }
     slope *= marginal;
-    if (!(amount > 0)) return Number.NaN;
+    if (Number.isNaN(amount)) return Number.NaN;
+    if (amount <= 0) {
+      slope = Number.POSITIVE_INFINITY;
+      return Number.NEGATIVE_INFINITY;
+    }
   }
   return amount - amountIn;
 }

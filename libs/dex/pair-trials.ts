@@ -1,4 +1,4 @@
-import { Interface, toUtf8String } from "ethers";
+import { Interface } from "ethers";
 import { artifact } from "#libs/contracts/artifact.ts";
 import type { PoolInfo } from "#libs/dex/family.ts";
 import { balanceSlot } from "#libs/evm/balance-slot.ts";
@@ -92,5 +92,6 @@ const ERROR = "0x08c379a0";
 function wordsOf(refusal: string): string {
   if (!refusal.startsWith(ERROR)) return refusal === "0x00" ? "refused without a reason" : refusal;
   const length = Number.parseInt(refusal.slice(74, 138), 16);
-  return toUtf8String(`0x${refusal.slice(138, 138 + 2 * length)}`);
+  // A token may write anything there, also what is no text.
+  return Buffer.from(refusal.slice(138, 138 + 2 * length), "hex").toString();
 }

@@ -9,13 +9,26 @@ import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant, UserError } from "#libs/units/invariant.ts";
 import { DEPLOYER, OWNER, sign } from "./accounts.ts";
 import { CHAIN_ID, GENESIS_TIMESTAMP } from "./genesis.ts";
-import { type MarketPlan, nativePricesApprox, type PlannedPair, type PlannedPool, type Position, sidesOf, type V2Dex } from "./market.ts";
+import {
+  type ConcentratedDex,
+  type MarketPlan,
+  nativePricesApprox,
+  type PlannedPair,
+  type PlannedPool,
+  type Position,
+  type RecordedWeightedPool,
+  sidesOf,
+  type V2Dex,
+  venueKey,
+} from "./market.ts";
 
 export interface Contracts {
   readonly v2Factories: Readonly<Record<V2Dex, Address>>;
-  readonly v3Factory: Address;
+  readonly v3Factories: Readonly<Record<ConcentratedDex, Address>>;
+  /** Of the weighted pools that are traded. */
   readonly vault: Address;
-  readonly weightedPoolFactory: Address;
+  /** Another vault, which has nothing to trade: one that lends lets nobody swap in it until the loan is repaid. */
+  readonly lender: Address;
   readonly market: Address;
   readonly executor: Address | undefined;
 }
@@ -28,11 +41,17 @@ export interface LoadedPool extends PlannedPool {
   readonly address: Address;
 }
 
+export interface LoadedWeightedPool {
+  readonly recorded: RecordedWeightedPool;
+  readonly address: Address;
+  readonly poolId: string;
+}
+
 export interface LoadedMarket {
   readonly contracts: Contracts;
   readonly pairs: readonly LoadedPair[];
   readonly pools: readonly LoadedPool[];
-  readonly weightedPoolIds: readonly string[];
+  readonly weighted: readonly LoadedWeightedPool[];
   /** The last block of the load. */
   readonly blockNumber: number;
 }
@@ -41,6 +60,9 @@ export type LoadProgress = (event: { stage: "contracts" | "market"; done: number
 
 /** Swap fee of each fork, 1e-4 units: what the deployed contracts charge. */
 export const FEE_BPS: Readonly<Record<V2Dex, number>> = { "uniswap-v2": 30, "pancake-v2": 20, swapr: 25 };
+
+/** What Algebra's pools charge where the price stands still: AlgebraFeePlugin.LOWEST_FEE, 1e-6 units. */
+export const ALGEBRA_FEE_PIPS = 500;
 
 /** Gas of one loading block. Large blocks load fastest; one of them mines in about a second, which keeps progress visible. */
 export const LOAD_GAS_LIMIT = 30_000_000_000n;
@@ -54,8 +76,8 @@ const POSITIONS_PER_TRANSACTION = 400;
 /** Positions after which a block is mined. */
 const POSITIONS_PER_BLOCK = 3_000;
 
-/** What each side of the vault's own deep pool is worth. See `deepPool`. */
-const DEEP_POOL_SIDE_WEI = 5_000n * 10n ** 18n;
+/** What each side of the lender's only pool is worth. See `deepPool`. */
+const DEEP_POOL_SIDE_WEI = 20_000n * 10n ** 18n;
 /** WETH, USDC, USDT, DAI, WBTC: what arbitrage loans are taken in. */
 const DEEP_POOL_TOKENS = [
   "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",
@@ -77,7 +99,12 @@ function npmCode(file: string): string {
 
 const encode = (types: string[], values: unknown[]): string => AbiCoder.defaultAbiCoder().encode(types, values).slice(2);
 
+const UNISWAP_V3 = "@uniswap/v3-core/artifacts/contracts";
+const PANCAKE_V3 = "@pancakeswap/v3-core/artifacts/contracts";
+const ALGEBRA = "@cryptoalgebra/integral-core/artifacts/contracts";
+
 const FACTORY_V3 = new Interface(["function enableFeeAmount(uint24 fee, int24 tickSpacing)"]);
+const FACTORY_ALGEBRA = new Interface(["function setDefaultPluginFactory(address newDefaultPluginFactory)"]);
 const WEIGHTED_FACTORY = new Interface([
   "function create(string name, string symbol, address[] tokens, uint256[] weights, uint256 swapFeePercentage, address owner) returns (address)",
 ]);
@@ -87,7 +114,14 @@ const POOL_CREATED = new Interface([
   "event PoolCreated(address indexed token0, address indexed token1, uint24 indexed fee, int24 tickSpacing, address pool)",
 ]);
 
-export const marketInterface = (): Interface => new Interface(artifact("Market").abi as InterfaceAbi);
+const ALGEBRA_POOL = new Interface(["event Pool(address indexed token0, address indexed token1, address pool)"]);
+
+let parsedMarketAbi: Interface | undefined;
+
+export function marketInterface(): Interface {
+  parsedMarketAbi ??= new Interface(artifact("Market").abi as InterfaceAbi);
+  return parsedMarketAbi;
+}
 
 interface Log {
   readonly address: string;
@@ -110,9 +144,14 @@ class Loader {
     return this.#block;
   }
 
+  /** The address of the contract that is created after `others` other transactions. */
+  addressAfter(others: number): Address {
+    return asAddress(getCreateAddress({ from: DEPLOYER.address, nonce: this.#nonce + others }));
+  }
+
   /** Queues creation code; returns the address at which the contract will be. */
   create(code: string, value = 0n): Address {
-    const address = asAddress(getCreateAddress({ from: DEPLOYER.address, nonce: this.#nonce }));
+    const address = this.addressAfter(0);
     this.#queue({ data: code, value, gasLimit: 30_000_000n });
     return address;
   }
@@ -160,7 +199,7 @@ interface WeightedSpec {
   readonly swapFeeWad: bigint;
 }
 
-/** A pool of our own in the vault, worth the same in each main token: the recorded ones hold hardly any of some, and the vault is where loans come from. */
+/** A pool of our own, worth the same in each main token: what the lender lends. */
 function deepPool(plan: MarketPlan, native: Address): WeightedSpec {
   const prices = nativePricesApprox(native, sidesOf(plan));
   const priced = DEEP_POOL_TOKENS.flatMap((address) => {
@@ -187,59 +226,39 @@ export async function deployAndLoad(input: {
   const loader = new Loader(rpc);
   const marketAbi = marketInterface();
 
-  onProgress({ stage: "contracts", done: 0, total: 1, note: "Uniswap V2 and V3, PancakeSwap V2, Swapr, Balancer V2" });
+  onProgress({ stage: "contracts", done: 0, total: 1, note: "Uniswap, PancakeSwap, Swapr, Algebra, Balancer" });
   const feeToSetter = encode(["address"], [DEPLOYER.address]);
   const v2Factories: Contracts["v2Factories"] = {
     "uniswap-v2": loader.create(npmCode("@uniswap/v2-core/build/UniswapV2Factory.json") + feeToSetter),
     "pancake-v2": loader.create(npmCode("@pancakeswap-libs/pancake-swap-core/build/PancakeFactory.json") + feeToSetter),
     swapr: loader.create(npmCode("@swapr/core/build/DXswapFactory.json") + feeToSetter),
   };
-  const v3Factory = loader.create(npmCode("@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json"));
-  loader.call(v3Factory, FACTORY_V3.encodeFunctionData("enableFeeAmount", [100, 1]), 200_000n);
+  const v3Factories: Contracts["v3Factories"] = {
+    "uniswap-v3": loader.create(npmCode(`${UNISWAP_V3}/UniswapV3Factory.sol/UniswapV3Factory.json`)),
+    "pancake-v3": createPancakeV3(loader),
+    algebra: createAlgebra(loader),
+  };
+  loader.call(v3Factories["uniswap-v3"], FACTORY_V3.encodeFunctionData("enableFeeAmount", [100, 1]), 200_000n);
   const authorizer = loader.create(
     npmCode(`${BALANCER}/20210418-authorizer/bytecode/Authorizer.json`) + encode(["address"], [DEPLOYER.address]),
   );
-  // Pause window and buffer period in seconds, as deployed on Ethereum (task 20210418-vault): 90 and 30 days.
-  const vault = loader.create(
-    npmCode(`${BALANCER}/20210418-vault/bytecode/Vault.json`) +
-      encode(["address", "address", "uint256", "uint256"], [authorizer, native, 7_776_000, 2_592_000]),
-  );
-  const weightedPoolFactory = loader.create(
-    npmCode(`${BALANCER}/deprecated/20210418-weighted-pool/bytecode/WeightedPoolFactory.json`) + encode(["address"], [vault]),
-  );
+  const deep = deepPool(plan, native);
+  const vault = createVault(loader, authorizer, native, plan.weighted.map(specOf));
+  const lender = createVault(loader, authorizer, native, [deep]);
   const market = loader.create(artifact("Market").bytecode + encode(["address"], [native]), MARKET_NATIVE);
-  const executor = deployExecutor(loader, vault, native);
-  const weighted = [...plan.weighted.map(recordedWeighted), deepPool(plan, native)];
-  for (const [index, pool] of weighted.entries()) {
-    const create = [
-      `Weighted ${index}`,
-      `W-${index}`,
-      pool.tokens.map((t) => t.token),
-      pool.tokens.map((t) => t.weightWad),
-      pool.swapFeeWad,
-      DEPLOYER.address,
-    ];
-    loader.call(weightedPoolFactory, WEIGHTED_FACTORY.encodeFunctionData("create", create), 12_000_000n);
-  }
+  const executor = deployExecutor(loader, lender, native);
   await loader.mine();
-  await loader.requireCode({
-    ...v2Factories,
-    v3Factory,
-    authorizer,
-    vault,
-    weightedPoolFactory,
-    market,
-    ...(executor ? { executor } : {}),
-  });
+  await loader.requireCode({ ...v2Factories, ...v3Factories, authorizer, vault, lender, market, ...(executor ? { executor } : {}) });
   onProgress({ stage: "contracts", done: 1, total: 1, note: "protocols deployed" });
 
-  const registered = await loader.logs({ address: vault, topics: [POOL_REGISTERED.getEvent("PoolRegistered")?.topicHash ?? null] });
-  invariant(registered.length === weighted.length, `${registered.length} of ${weighted.length} weighted pools were created`);
-  const weightedPoolIds = registered.map((log) => log.topics[1] ?? "");
-  for (const [index, pool] of weighted.entries()) {
-    const join = [vault, weightedPoolIds[index], pool.tokens.map((t) => t.token), pool.tokens.map((t) => t.balance)];
-    loader.call(market, marketAbi.encodeFunctionData("joinWeighted", join), 3_000_000n);
-  }
+  const weightedPoolIds = await registeredPools(loader, vault, plan.weighted.length);
+  const [deepPoolId = ""] = await registeredPools(loader, lender, 1);
+  const join = (into: Address, poolId: string | undefined, { tokens }: WeightedSpec): void => {
+    const parameters = [into, poolId, tokens.map((t) => t.token), tokens.map((t) => t.balance)];
+    loader.call(market, marketAbi.encodeFunctionData("joinWeighted", parameters), 3_000_000n);
+  };
+  for (const [index, pool] of plan.weighted.entries()) join(vault, weightedPoolIds[index], specOf(pool));
+  join(lender, deepPoolId, deep);
 
   const total = plan.pairs.length + plan.pools.length;
   let done = 0;
@@ -259,8 +278,7 @@ export async function deployAndLoad(input: {
     signal?.throwIfAborted();
     const first = pool.positions.slice(0, POSITIONS_PER_TRANSACTION);
     if (pool.positions.length > first.length) continued.push({ pool, positions: pool.positions.slice(POSITIONS_PER_TRANSACTION) });
-    const load = [v3Factory, pool.token0, pool.token1, pool.feePips, pool.sqrtPriceX96, packPositions(first)];
-    loader.call(market, marketAbi.encodeFunctionData("loadPool", load), 6_000_000n + BigInt(first.length) * 700_000n);
+    loader.call(market, encodeLoad({ ...pool, positions: first }, v3Factories), 6_000_000n + BigInt(first.length) * 700_000n);
     waiting += first.length;
     done += 1;
     if (waiting < POSITIONS_PER_BLOCK) continue;
@@ -271,10 +289,10 @@ export async function deployAndLoad(input: {
   if (waiting > 0) await loader.mine();
   signal?.throwIfAborted();
 
-  const poolAddresses = await createdPools(loader, v3Factory);
-  const addressOf = (pool: PlannedPool): Address => {
-    const address = poolAddresses.get(`${pool.token0} ${pool.token1} ${pool.feePips}`);
-    invariant(address, `pool ${pool.recorded.address} was not created`);
+  const created = await createdPools(loader, { v2Factories, v3Factories });
+  const addressOf = ({ dex, token0, token1, recorded, ...pool }: PlannedPair | PlannedPool): Address => {
+    const address = created.get(venueKey(dex, token0, token1, "feePips" in pool ? pool.feePips : 0));
+    invariant(address, `${dex} has no pool for ${recorded.address}`);
     return address;
   };
   for (const { pool, positions } of continued) {
@@ -287,56 +305,104 @@ export async function deployAndLoad(input: {
   if (continued.length > 0) await loader.mine();
   onProgress({ stage: "market", done: total, total, note: "checking what was loaded" });
 
-  const pairAddresses = await createdPairs(loader, v2Factories);
-  const pairs = plan.pairs.map((pair): LoadedPair => {
-    const address = pairAddresses.get(`${pair.dex} ${pair.token0} ${pair.token1}`);
-    invariant(address, `pair ${pair.recorded.address} was not created`);
-    return { ...pair, address };
-  });
+  const pairs = plan.pairs.map((pair): LoadedPair => ({ ...pair, address: addressOf(pair) }));
   const pools = plan.pools.map((pool): LoadedPool => ({ ...pool, address: addressOf(pool) }));
-  const contracts: Contracts = { v2Factories, v3Factory, vault, weightedPoolFactory, market, executor };
-  await checkLoaded(rpc, contracts, pairs, pools);
-  return { contracts, pairs, pools, weightedPoolIds, blockNumber: loader.blockNumber };
+  // A pool's id begins with its address.
+  const weighted = plan.weighted.map((recorded, index): LoadedWeightedPool => {
+    const poolId = weightedPoolIds[index] ?? "";
+    return { recorded, poolId, address: asAddress(poolId.slice(0, 42)) };
+  });
+  const contracts: Contracts = { v2Factories, v3Factories, vault, lender, market, executor };
+  await checkLoaded(rpc, contracts, { pairs, pools, weighted });
+  return { contracts, pairs, pools, weighted, blockNumber: loader.blockNumber };
 }
 
-function recordedWeighted(pool: MarketPlan["weighted"][number]): WeightedSpec {
+/** PancakeSwap publishes its factory without the contract that this has its pools made by. */
+function createPancakeV3(loader: Loader): Address {
+  const poolCode = npmCode(`${PANCAKE_V3}/PancakeV3Pool.sol/PancakeV3Pool.json`);
+  const poolDeployer = loader.create(artifact("PancakeV3PoolDeployer").bytecode + encode(["bytes"], [poolCode]));
+  return loader.create(npmCode(`${PANCAKE_V3}/PancakeV3Factory.sol/PancakeV3Factory.json`) + encode(["address"], [poolDeployer]));
+}
+
+/** Algebra Integral: its factory is told who makes its pools, and that one whose they are. */
+function createAlgebra(loader: Loader): Address {
+  const factoryCode = npmCode(`${ALGEBRA}/AlgebraFactory.sol/AlgebraFactory.json`);
+  const factory = loader.create(factoryCode + encode(["address"], [loader.addressAfter(1)]));
+  loader.create(npmCode(`${ALGEBRA}/AlgebraPoolDeployer.sol/AlgebraPoolDeployer.json`) + encode(["address"], [factory]));
+  const plugins = loader.create(artifact("AlgebraFeePlugin").bytecode);
+  loader.call(factory, FACTORY_ALGEBRA.encodeFunctionData("setDefaultPluginFactory", [plugins]), 200_000n);
+  return factory;
+}
+
+/** A Balancer V2 vault with these weighted pools, still empty. */
+function createVault(loader: Loader, authorizer: Address, native: Address, pools: readonly WeightedSpec[]): Address {
+  // Pause window and buffer period in seconds, as deployed on Ethereum (task 20210418-vault): 90 and 30 days.
+  const parameters = encode(["address", "address", "uint256", "uint256"], [authorizer, native, 7_776_000, 2_592_000]);
+  const vault = loader.create(npmCode(`${BALANCER}/20210418-vault/bytecode/Vault.json`) + parameters);
+  const factory = loader.create(
+    npmCode(`${BALANCER}/deprecated/20210418-weighted-pool/bytecode/WeightedPoolFactory.json`) + encode(["address"], [vault]),
+  );
+  for (const [index, { tokens, swapFeeWad }] of pools.entries()) {
+    const names = [`Weighted ${index}`, `W-${index}`];
+    const create = [...names, tokens.map((t) => t.token), tokens.map((t) => t.weightWad), swapFeeWad, DEPLOYER.address];
+    loader.call(factory, WEIGHTED_FACTORY.encodeFunctionData("create", create), 12_000_000n);
+  }
+  return vault;
+}
+
+/** Ids in the order of creation. */
+async function registeredPools(loader: Loader, vault: Address, count: number): Promise<string[]> {
+  const registered = await loader.logs({ address: vault, topics: [POOL_REGISTERED.getEvent("PoolRegistered")?.topicHash ?? null] });
+  invariant(registered.length === count, `${registered.length} of ${count} weighted pools were created`);
+  return registered.map((log) => log.topics[1] ?? "");
+}
+
+function specOf(pool: RecordedWeightedPool): WeightedSpec {
   const tokens = pool.tokens.map(({ token, balance, weightWad }) => ({ token, balance: BigInt(balance), weightWad: BigInt(weightWad) }));
   return { tokens, swapFeeWad: BigInt(pool.swapFeePips) * 10n ** 12n };
 }
 
+/** Encodes the opening of a concentrated pool with its first positions. */
+export function encodeLoad(
+  pool: Pick<PlannedPool, "dex" | "token0" | "token1" | "feePips" | "sqrtPriceX96" | "positions">,
+  factories: Contracts["v3Factories"],
+): string {
+  const { dex, token0, token1, feePips, sqrtPriceX96 } = pool;
+  const positions = packPositions(pool.positions);
+  return dex === "algebra"
+    ? marketInterface().encodeFunctionData("loadAlgebraPool", [factories.algebra, token0, token1, sqrtPriceX96, positions])
+    : marketInterface().encodeFunctionData("loadPool", [factories[dex], token0, token1, feePips, sqrtPriceX96, positions]);
+}
+
 /** Undefined while there is no compiled executor: the chain is of use without one. */
-function deployExecutor(loader: Loader, vault: Address, native: Address): Address | undefined {
+function deployExecutor(loader: Loader, lender: Address, native: Address): Address | undefined {
   try {
     const { bytecode } = artifact("Executor");
-    return loader.create(bytecode + encode(["address", "address", "address"], [OWNER.address, vault, native]));
+    return loader.create(bytecode + encode(["address", "address", "address"], [OWNER.address, lender, native]));
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;
   }
 }
 
-async function createdPairs(loader: Loader, factories: Contracts["v2Factories"]): Promise<Map<string, Address>> {
+/** Addresses by `venueKey`. */
+async function createdPools(
+  loader: Loader,
+  { v2Factories, v3Factories }: Pick<Contracts, "v2Factories" | "v3Factories">,
+): Promise<Map<string, Address>> {
   const addresses = new Map<string, Address>();
-  for (const [dex, factory] of Object.entries(factories)) {
-    for (const log of await loader.logs({ address: factory, topics: [PAIR_CREATED.getEvent("PairCreated")?.topicHash ?? null] })) {
-      const event = PAIR_CREATED.parseLog(log);
-      invariant(event, "a PairCreated log decodes");
-      addresses.set(`${dex} ${asAddress(String(event.args[0]))} ${asAddress(String(event.args[1]))}`, asAddress(String(event.args[2])));
+  const take = async <Dex extends V2Dex | ConcentratedDex>(dex: Dex, factory: Address, abi: Interface, name: string): Promise<void> => {
+    for (const log of await loader.logs({ address: factory, topics: [abi.getEvent(name)?.topicHash ?? null] })) {
+      const event = abi.parseLog(log);
+      invariant(event, `a ${name} log decodes`);
+      const { token0, token1, fee } = event.args;
+      const address = event.args.pair ?? event.args.pool;
+      addresses.set(venueKey(dex, asAddress(String(token0)), asAddress(String(token1)), Number(fee ?? 0)), asAddress(String(address)));
     }
-  }
-  return addresses;
-}
-
-async function createdPools(loader: Loader, factory: Address): Promise<Map<string, Address>> {
-  const addresses = new Map<string, Address>();
-  for (const log of await loader.logs({ address: factory, topics: [POOL_CREATED.getEvent("PoolCreated")?.topicHash ?? null] })) {
-    const event = POOL_CREATED.parseLog(log);
-    invariant(event, "a PoolCreated log decodes");
-    addresses.set(
-      `${asAddress(String(event.args[0]))} ${asAddress(String(event.args[1]))} ${Number(event.args[2])}`,
-      asAddress(String(event.args[4])),
-    );
-  }
+  };
+  for (const [dex, factory] of Object.entries(v2Factories)) await take(dex as V2Dex, factory, PAIR_CREATED, "PairCreated");
+  for (const dex of ["uniswap-v3", "pancake-v3"] as const) await take(dex, v3Factories[dex], POOL_CREATED, "PoolCreated");
+  await take("algebra", v3Factories.algebra, ALGEBRA_POOL, "Pool");
   return addresses;
 }
 
@@ -346,33 +412,39 @@ export function decodeWords(answer: string): bigint[] {
   return Array.from({ length }, (_, index) => BigInt(`0x${answer.slice(130 + 64 * index, 194 + 64 * index)}`));
 }
 
-/** Every pair has its recorded reserves, every pool its recorded price and the liquidity of its ticks. A load that silently lost a pool ends here. */
+/**
+ * Every pair has its recorded reserves, every weighted pool its recorded balances, every other its recorded price and the liquidity of its ticks. A load that
+ * silently lost a pool ends here.
+ */
 async function checkLoaded(
   rpc: RpcClient,
-  contracts: Contracts,
-  pairs: readonly LoadedPair[],
-  pools: readonly LoadedPool[],
+  { market, vault }: Contracts,
+  { pairs, pools, weighted }: Pick<LoadedMarket, "pairs" | "pools" | "weighted">,
 ): Promise<void> {
   const marketAbi = marketInterface();
-  const read = async (method: "pairStates" | "poolStates", addresses: readonly Address[]): Promise<bigint[]> => {
-    const call = { to: contracts.market, data: marketAbi.encodeFunctionData(method, [addresses]), gas: toHex(LOAD_GAS_LIMIT / 2n) };
+  const read = async (method: string, parameters: readonly unknown[]): Promise<bigint[]> => {
+    const call = { to: market, data: marketAbi.encodeFunctionData(method, parameters), gas: toHex(LOAD_GAS_LIMIT / 2n) };
     return decodeWords(await rpc.send<string>("eth_call", [call, "latest"]));
   };
-  const pairAddresses = pairs.map((pair) => pair.address);
-  const poolAddresses = pools.map((pool) => pool.address);
-  const reserves = await read("pairStates", pairAddresses);
+  const reserves = await read("pairStates", [pairs.map(({ address }) => address)]);
   for (const [index, pair] of pairs.entries()) {
     invariant(
       reserves[2 * index] === pair.reserve0 && reserves[2 * index + 1] === pair.reserve1,
       `pair ${pair.address} has other reserves`,
     );
   }
-  const states = await read("poolStates", poolAddresses);
+  const states = await read("poolStates", [pools.map(({ address }) => address)]);
   for (const [index, pool] of pools.entries()) {
     const [sqrtPriceX96, tick, liquidity] = states.slice(3 * index, 3 * index + 3);
     invariant(
       sqrtPriceX96 === pool.sqrtPriceX96 && Number(BigInt.asIntN(24, tick ?? 0n)) === pool.recorded.tick && liquidity === pool.liquidity,
       `pool ${pool.address} has another state`,
     );
+  }
+  const held = weighted.flatMap(({ recorded, poolId }) => recorded.tokens.map(({ token, balance }) => ({ poolId, token, balance })));
+  const tokens = held.map(({ token }) => token);
+  const balances = await read("vaultStates", [vault, held.map(({ poolId }) => poolId), tokens, tokens]);
+  for (const [index, { poolId, balance }] of held.entries()) {
+    invariant(balances[2 * index] === BigInt(balance), `pool ${poolId} has other balances`);
   }
 }

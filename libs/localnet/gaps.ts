@@ -10,11 +10,10 @@
 import { id } from "ethers";
 import type { Address } from "#libs/units/brand.ts";
 import { localAccount, sign } from "./accounts.ts";
-import { marketInterface } from "./deploy.ts";
 import { CHAIN_ID } from "./genesis.ts";
 import { type InProcessLocalnet, startLocalnet } from "./index.ts";
 import { nativePricesApprox } from "./market.ts";
-import { readPoolStates, type TradedPool, type TradedPoolState } from "./traders.ts";
+import { encodeSwap, readPoolStates, type TradedPool, type TradedPoolState } from "./traders.ts";
 
 /** What a two-pool arbitrage with a flash loan costs. */
 const ARBITRAGE_GAS = 250_000;
@@ -81,16 +80,10 @@ const CLOSER = localAccount("gap closer");
 const [SQRT_PRICE_LOWEST, SQRT_PRICE_HIGHEST] = [4_295_128_740n, 1_461_446_703_485_210_103_287_273_052_203_988_822_378_723_970_341n];
 const TRANSFER = id("Transfer(address,address,uint256)");
 
-/** Call data of `Market` for one swap. */
-function swapData(pool: TradedPool, zeroForOne: boolean, amountIn: bigint): string {
-  return pool.kind === "v2"
-    ? marketInterface().encodeFunctionData("swapV2", [pool.address, zeroForOne, amountIn, pool.feePips / 100])
-    : marketInterface().encodeFunctionData("swapV3", [
-        pool.address,
-        zeroForOne,
-        amountIn,
-        zeroForOne ? SQRT_PRICE_LOWEST : SQRT_PRICE_HIGHEST,
-      ]);
+/** Call data of `Market` for one swap, whatever it does to the price. */
+function swapData(net: InProcessLocalnet, pool: TradedPool, zeroForOne: boolean, amountIn: bigint): string {
+  const limit = zeroForOne ? SQRT_PRICE_LOWEST : SQRT_PRICE_HIGHEST;
+  return encodeSwap({ pool, zeroForOne, amountIn, sqrtPriceLimitX96: limit }, net.loaded.contracts);
 }
 
 interface SimulatedLog {
@@ -109,21 +102,22 @@ async function realise(net: InProcessLocalnet, gap: Gap, prices: ReadonlyMap<Add
     ]);
     return (answers[0]?.calls ?? []).map(({ status, logs }) => (status === "0x1" ? logs : []));
   };
-  const moved = (logs: readonly SimulatedLog[] | undefined, token: Address, pool: Address, direction: "to" | "from"): bigint => {
+  const moved = (logs: readonly SimulatedLog[] | undefined, token: Address, pool: TradedPool, direction: "to" | "from"): bigint => {
     const party = direction === "from" ? 1 : 2;
+    const holder = pool.kind === "weighted" ? net.loaded.contracts.vault : pool.address;
     const transfer = logs?.find(
-      ({ address, topics }) => address === token && topics[0] === TRANSFER && topics[party]?.endsWith(pool.slice(2)),
+      ({ address, topics }) => address === token && topics[0] === TRANSFER && topics[party]?.endsWith(holder.slice(2)),
     );
     return BigInt(transfer?.data ?? 0);
   };
   const { buy, sell } = gap;
-  const first = swapData(buy, true, BigInt(Math.floor(gap.amountIn)));
+  const first = swapData(net, buy, true, BigInt(Math.floor(gap.amountIn)));
   const [bought] = await simulate([first]);
-  const amountBetween = moved(bought, buy.token1, buy.address, "from");
+  const amountBetween = moved(bought, buy.token1, buy, "from");
   if (amountBetween === 0n) return undefined;
-  const second = swapData(sell, false, amountBetween);
+  const second = swapData(net, sell, false, amountBetween);
   const [, sold] = await simulate([first, second]);
-  const earned = moved(sold, sell.token0, sell.address, "from") - moved(bought, buy.token0, buy.address, "to");
+  const earned = moved(sold, sell.token0, sell, "from") - moved(bought, buy.token0, buy, "to");
   return { gap, datas: [first, second], profitWei: Number(earned) * (prices.get(buy.token0) ?? 0) };
 }
 
@@ -136,7 +130,7 @@ interface RealGap {
 /** The gaps of the head that earn more than `gasCost`, each pool in one only: a second gap of a pool is another one once the first is closed. */
 async function worthwhileGaps(net: InProcessLocalnet, gasCost: number): Promise<RealGap[]> {
   const { pools } = net.traders;
-  const states = await readPoolStates(net.rpc, net.marketContract, pools);
+  const states = await readPoolStates(net.rpc, net.loaded.contracts, pools);
   const sides = pools.map((pool, index) => {
     const { reserve0 = 0n, reserve1 = 0n } = states[index] ?? {};
     return { token0: pool.token0, token1: pool.token1, reserve0: Number(reserve0), reserve1: Number(reserve1) };

@@ -134,8 +134,8 @@ export async function startLocalnet(options: LocalnetOptions): Promise<InProcess
     });
     const relay = await startRelay({ rpc, builder, port: options.relayPort ?? 0 });
     const chain = chainConfig({ recorded, loaded, native, blockTimeMs, relayUrl: relay.url });
-    const poolCounts: Record<string, number> = { "uniswap-v3": loaded.pools.length, "balancer-v2": loaded.weightedPoolIds.length };
-    for (const { dex } of loaded.pairs) poolCounts[dex] = (poolCounts[dex] ?? 0) + 1;
+    const poolCounts: Record<string, number> = { "balancer-v2": loaded.weighted.length };
+    for (const { dex } of [...loaded.pairs, ...loaded.pools]) poolCounts[dex] = (poolCounts[dex] ?? 0) + 1;
     const leftOut: Partial<Record<LeftOutReason, number>> = {};
     for (const { reason } of plan.leftOut) leftOut[reason] = (leftOut[reason] ?? 0) + 1;
     const facts: LocalnetFacts = {
@@ -150,7 +150,7 @@ export async function startLocalnet(options: LocalnetOptions): Promise<InProcess
       poolCounts,
       leftOut,
     };
-    onProgress({ stage: "ready", done: 1, total: 1, note: `${loaded.pairs.length + loaded.pools.length} pools` });
+    onProgress({ stage: "ready", done: 1, total: 1, note: `${Object.values(poolCounts).reduce((sum, count) => sum + count, 0)} pools` });
     return running({ facts, anvil, relay, rpc, builder, traders, loaded, blockTimeMs });
   } catch (error) {
     await anvil.stop();
@@ -292,9 +292,10 @@ function chainConfig(input: {
   blockTimeMs: number;
   relayUrl: string;
 }): ChainConfig {
-  const { v2Factories, v3Factory, vault, executor } = input.loaded.contracts;
+  const { v2Factories, v3Factories, vault, lender, executor } = input.loaded.contracts;
   const here = { deployBlock: 1, verified: true };
-  const v2 = (id: keyof typeof v2Factories, brand: string, source: string): DexDeployment => ({
+  const source = (packages: string): string => `npm ${packages}, deployed at start`;
+  const v2 = (id: keyof typeof v2Factories, brand: string, packages: string): DexDeployment => ({
     ...here,
     id,
     brand,
@@ -302,8 +303,15 @@ function chainConfig(input: {
     variant: "uniswap-v2",
     factory: v2Factories[id],
     feeBps: FEE_BPS[id],
-    source,
+    source: source(packages),
   });
+  const other = (
+    family: "uniswap-v3" | "pancake-v3" | "algebra" | "balancer-v2",
+    facts: { brand: string; variant?: string; factory: Address; packages: string },
+  ): DexDeployment => {
+    const { brand, variant = family, factory, packages } = facts;
+    return { ...here, id: family, brand, family, variant, factory, source: source(packages) };
+  };
   return {
     key: "local",
     chainId: CHAIN_ID,
@@ -319,20 +327,20 @@ function chainConfig(input: {
       ...(STABLE_COINS.has(token.address) ? { stable: true as const } : {}),
     })),
     dexes: [
-      v2("uniswap-v2", "Uniswap", "npm @uniswap/v2-core 1.0.1, deployed at start"),
-      v2("pancake-v2", "PancakeSwap", "npm @pancakeswap-libs/pancake-swap-core 0.1.0, deployed at start"),
-      v2("swapr", "Swapr", "npm @swapr/core 0.3.20, deployed at start"),
-      {
-        ...here,
-        id: "uniswap-v3",
-        brand: "Uniswap",
-        family: "uniswap-v3",
-        variant: "uniswap-v3",
-        factory: v3Factory,
-        source: "npm @uniswap/v3-core 1.0.1, deployed at start",
-      },
+      v2("uniswap-v2", "Uniswap", "@uniswap/v2-core 1.0.1"),
+      v2("pancake-v2", "PancakeSwap", "@pancakeswap-libs/pancake-swap-core 0.1.0"),
+      v2("swapr", "Swapr", "@swapr/core 0.3.20"),
+      other("uniswap-v3", { brand: "Uniswap", factory: v3Factories["uniswap-v3"], packages: "@uniswap/v3-core 1.0.1" }),
+      other("pancake-v3", { brand: "PancakeSwap", factory: v3Factories["pancake-v3"], packages: "@pancakeswap/v3-core 1.0.2" }),
+      other("algebra", {
+        brand: "Algebra",
+        variant: "algebra-integral",
+        factory: v3Factories.algebra,
+        packages: "@cryptoalgebra/integral-core 1.2.10",
+      }),
+      other("balancer-v2", { brand: "Balancer", factory: vault, packages: "@balancer-labs/v2-deployments 3.2.0" }),
     ],
-    flashLenders: [{ id: "balancer-v2", kind: "balancer-v2", address: vault }],
+    flashLenders: [{ id: "balancer-v2", kind: "balancer-v2", address: lender }],
     relays: [{ name: "local-relay", url: input.relayUrl }],
     ...(executor === undefined ? {} : { executorContract: executor }),
   };

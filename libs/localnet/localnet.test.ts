@@ -1,8 +1,10 @@
 /** One chain with the whole market, shared by all cases of this file: they run in order and each leaves it usable. */
 
-import { id, keccak256, toUtf8Bytes, Wallet } from "ethers";
+import { AbiCoder, Interface, type InterfaceAbi, id, keccak256, toUtf8Bytes, Wallet } from "ethers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { artifact } from "#libs/contracts/artifact.ts";
 import { toHex } from "#libs/evm/hex.ts";
+import { asAddress } from "#libs/units/brand.ts";
 import { localAccount, sign, type UnsignedTransaction } from "./accounts.ts";
 import { type BuiltBlock, baseFeeAfter, COINBASE } from "./builder.ts";
 import { decodeWords, marketInterface } from "./deploy.ts";
@@ -48,10 +50,15 @@ describe("the loaded chain", () => {
 
   it("has the recorded price, tick and every net liquidity in a sample of concentrated pools", async () => {
     const abi = marketInterface();
-    for (const pool of net.loaded.pools.filter((_, index) => index % 12 === 0)) {
-      const [sqrtPriceX96, tick] = (await call(pool.address, "0x3850c7bd")).slice(2).match(/.{64}/g) ?? [];
-      expect(BigInt(`0x${sqrtPriceX96}`).toString()).toBe(pool.recorded.sqrtPriceX96);
-      expect(Number(BigInt.asIntN(24, BigInt(`0x${tick}`)))).toBe(pool.recorded.tick);
+    const sample = net.loaded.pools.filter((_, index) => index % 12 === 0);
+    expect(new Set(sample.map(({ dex }) => dex)).size).toBe(3);
+    const states = decodeWords(
+      await call(net.marketContract, abi.encodeFunctionData("poolStates", [sample.map(({ address }) => address)])),
+    );
+    for (const [index, pool] of sample.entries()) {
+      const [sqrtPriceX96, tick = 0n] = states.slice(3 * index, 3 * index + 2);
+      expect(sqrtPriceX96?.toString()).toBe(pool.recorded.sqrtPriceX96);
+      expect(Number(BigInt.asIntN(24, tick))).toBe(pool.recorded.tick);
       const recorded = pool.recorded.ticks.filter(([, net]) => net !== "0");
       const ticks = recorded.map(([index]) => index);
       const nets = decodeWords(await call(net.marketContract, abi.encodeFunctionData("liquidityNets", [pool.address, ticks])));
@@ -66,13 +73,102 @@ describe("the loaded chain", () => {
     expect(await logs(MINT_V3)).toHaveLength(net.loaded.pools.reduce((sum, pool) => sum + pool.positions.length, 0));
   });
 
-  it("lends from a vault that holds the main tokens", async () => {
-    const weth = await call(net.chain.wrappedNative, `0x70a08231${net.loaded.contracts.vault.slice(2).padStart(64, "0")}`);
+  it("lends from a vault that holds the main tokens, and not from the one whose pools are traded", async () => {
+    const [lender] = net.chain.flashLenders;
+    const weth = await call(net.chain.wrappedNative, `0x70a08231${lender?.address.slice(2).padStart(64, "0")}`);
     expect(BigInt(weth) > 10_000n * ETHER).toBe(true);
+    expect(net.chain.dexes.map(({ factory }) => factory)).not.toContain(lender?.address);
+  });
+
+  it("has every DEX of the plan, each with pools of its own contracts", async () => {
+    expect(net.chain.dexes.map(({ id, family }) => [id, family])).toEqual([
+      ["uniswap-v2", "uniswap-v2"],
+      ["pancake-v2", "uniswap-v2"],
+      ["swapr", "uniswap-v2"],
+      ["uniswap-v3", "uniswap-v3"],
+      ["pancake-v3", "pancake-v3"],
+      ["algebra", "algebra"],
+      ["balancer-v2", "balancer-v2"],
+    ]);
+    expect(net.poolCounts).toEqual({
+      "uniswap-v2": 190,
+      "pancake-v2": 96,
+      swapr: 16,
+      "uniswap-v3": 208,
+      "pancake-v3": 62,
+      algebra: 29,
+      "balancer-v2": 12,
+    });
+    for (const { dex, address } of net.loaded.pools) {
+      // factory()
+      expect(asAddress(`0x${(await call(address, "0xc45a0155")).slice(-40)}`)).toBe(net.loaded.contracts.v3Factories[dex]);
+    }
+  });
+
+  it("has the recorded balances and fee in every weighted pool", async () => {
+    for (const { recorded, address, poolId } of net.loaded.weighted) {
+      // getSwapFeePercentage(), getPoolTokens(bytes32)
+      expect(BigInt(await call(address, "0x55c67628"))).toBe(BigInt(recorded.swapFeePips) * 10n ** 12n);
+      const held = await call(net.loaded.contracts.vault, `0xf94d4668${poolId.slice(2)}`);
+      const [tokens, balances] = AbiCoder.defaultAbiCoder().decode(["address[]", "uint256[]", "uint256"], held);
+      const asRecorded = recorded.tokens.map(({ token, balance }) => [token, balance]);
+      expect([...tokens].map((token, index) => [String(token).toLowerCase(), String(balances[index])])).toEqual(asRecorded);
+    }
   });
 
   it("answers a Multicall3 at its usual address", async () => {
     expect(BigInt(await call(net.chain.multicall3, "0x42cbb15c"))).toBe(BigInt(net.builder.head.number));
+  });
+});
+
+describe("traders", () => {
+  it("trade on every DEX, with no transaction that fails", async () => {
+    const poolsOf = new Map<string, string>(net.loaded.pools.map(({ address, dex }) => [address, dex]));
+    for (const { address, dex } of net.loaded.pairs) poolsOf.set(address, dex);
+    poolsOf.set(net.loaded.contracts.vault, "balancer-v2");
+    const traded = new Set<string | undefined>();
+    for (let count = 0; count < 12; count++) {
+      const { number } = await net.mineBlock();
+      const receipts = await net.rpc.send<{ status: string; logs: { address: string }[] }[]>("eth_getBlockReceipts", [toHex(number)]);
+      expect(receipts.map(({ status }) => status)).toEqual(receipts.map(() => "0x1"));
+      for (const { logs } of receipts) for (const { address } of logs) traded.add(poolsOf.get(address));
+    }
+    for (const { id: dex } of net.chain.dexes) expect(traded).toContain(dex);
+  });
+});
+
+describe("Algebra's fee", () => {
+  it("follows the price in the first swap of a block, up to one per cent", async () => {
+    const plugin = new Interface(artifact("AlgebraFeePlugin").abi as InterfaceAbi);
+    const pool = net.loaded.pools.find(({ dex, liquidity }) => dex === "algebra" && liquidity > 0n);
+    if (pool === undefined) throw new Error("there is a pool with liquidity");
+    // plugin()
+    const address = `0x${(await call(pool.address, "0xef01df4f")).slice(-40)}`;
+    const seen = async (): Promise<{ tick: bigint; fee: bigint }> => {
+      const answer = await call(address, plugin.encodeFunctionData("seen", [pool.address]));
+      const { tick, fee } = plugin.decodeFunctionResult("seen", answer);
+      return { tick: BigInt(tick), fee: BigInt(fee) };
+    };
+    /** To this share of the square-root price, in a block of its own. */
+    const swapTo = async (percent: bigint): Promise<void> => {
+      const abi = marketInterface();
+      const [sqrtPriceX96 = 0n] = decodeWords(await call(net.marketContract, abi.encodeFunctionData("poolStates", [[pool.address]])));
+      const data = abi.encodeFunctionData("swapV3", [pool.address, percent < 100n, 1n << 120n, (sqrtPriceX96 * percent) / 100n]);
+      const nonce = await nonceOf(net.owner.address);
+      const { raw } = sign(localAccount("owner"), CHAIN_ID, { nonce, to: net.marketContract, data, gasLimit: 10_000_000n });
+      await net.rpc.send("eth_sendRawTransaction", [raw]);
+      await net.builder.buildBlock({ withTraders: false });
+    };
+    await swapTo(99n);
+    const { tick: before } = await seen();
+    await swapTo(110n);
+    // One hundredth of the square root is some 200 ticks.
+    const { tick, fee } = await seen();
+    expect(Number(before - tick)).toBeGreaterThan(198);
+    expect(Number(before - tick)).toBeLessThan(204);
+    expect(fee).toBe(500n + 25n * (before - tick));
+    await swapTo(91n);
+    expect((await seen()).fee).toBe(10_000n);
   });
 });
 

@@ -207,10 +207,20 @@ export interface PlannedPair {
   readonly reserve1: bigint;
 }
 
+/** Where a recorded concentrated pool is loaded. */
+export type ConcentratedDex = "uniswap-v3" | "pancake-v3" | "algebra";
+
+/** Names a place at which there can be one pool only. */
+export function venueKey(dex: V2Dex | ConcentratedDex, token0: Address, token1: Address, feePips: number): string {
+  return dex === "uniswap-v3" || dex === "pancake-v3" ? `${dex} ${token0} ${token1} ${feePips}` : `${dex} ${token0} ${token1}`;
+}
+
 export interface PlannedPool {
   readonly recorded: RecordedConcentratedPool;
+  readonly dex: ConcentratedDex;
   readonly token0: Address;
   readonly token1: Address;
+  /** As recorded, and as charged by all but Algebra, which sets its own. */
   readonly feePips: number;
   /** As recorded, or one unit (2^-96) less: see `loadableSqrtPrice`. */
   readonly sqrtPriceX96: bigint;
@@ -225,6 +235,17 @@ export interface PlannedPool {
  * as a market has, though not the fees these pairs had.
  */
 const FORK_OF_VENUE: Readonly<Record<V2Venue, V2Dex>> = { "uniswap-v2": "uniswap-v2", sushiswap: "pancake-v2", other: "swapr" };
+
+/**
+ * Concentrated pools go where their ticks are allowed as they are: PancakeSwap V3 has Uniswap's tiers but the one of 0.30 %, and that one's spacing is what
+ * Algebra's pools have. One in so many of each tier, in the order of the recording; all others stay with Uniswap.
+ */
+const MOVED_POOLS: Readonly<Record<number, { readonly dex: ConcentratedDex; readonly oneIn: number }>> = {
+  100: { dex: "pancake-v3", oneIn: 3 },
+  500: { dex: "pancake-v3", oneIn: 3 },
+  3000: { dex: "algebra", oneIn: 4 },
+  10000: { dex: "pancake-v3", oneIn: 3 },
+};
 
 /** Below this a reserve cannot be traded in steps finer than 0.1 %, and the first 1000 units of liquidity are burnt (MINIMUM_LIQUIDITY). */
 const RESERVE_MIN = 1_000n;
@@ -253,7 +274,13 @@ export function planMarket(market: RecordedMarket, options: { poolLimit?: number
   }
 
   const pools: PlannedPool[] = [];
+  const seenOfTier = new Map<number, number>();
   for (const recorded of market.concentrated) {
+    const { feePips } = recorded;
+    const index = seenOfTier.get(feePips) ?? 0;
+    seenOfTier.set(feePips, index + 1);
+    const moved = MOVED_POOLS[feePips];
+    const dex = moved !== undefined && index % moved.oneIn === 0 ? moved.dex : "uniswap-v3";
     const sqrtPriceX96 = loadableSqrtPrice(recorded);
     const ladder = ladderOf(recorded.ticks);
     const liquidity = activeLiquidity(ladder, recorded.tick);
@@ -262,7 +289,7 @@ export function planMarket(market: RecordedMarket, options: { poolLimit?: number
     else if (ladder.ticks.length === 0) leftOut.push({ address: recorded.address, reason: "no-liquidity" });
     else {
       const sides = { token0: asAddress(recorded.token0), token1: asAddress(recorded.token1) };
-      pools.push({ recorded, ...sides, feePips: recorded.feePips, sqrtPriceX96, liquidity, ladder, positions: positionsOf(ladder) });
+      pools.push({ recorded, dex, ...sides, feePips, sqrtPriceX96, liquidity, ladder, positions: positionsOf(ladder) });
     }
   }
 

@@ -44,7 +44,10 @@ describe("a local chain in its own process", () => {
 
   it("tells its progress and what it is", () => {
     expect([...new Set(progress.map(({ stage }) => stage))]).toEqual(["chain", "contracts", "market", "ready"]);
-    expect(net.chain.dexes.map(({ id }) => id)).toEqual(["uniswap-v2", "pancake-v2", "swapr", "uniswap-v3"]);
+    expect(net.chain.dexes.map(({ id }) => id)).toEqual([
+      ...["uniswap-v2", "pancake-v2", "swapr", "uniswap-v3"],
+      ...["pancake-v3", "algebra", "balancer-v2"],
+    ]);
     expect(net.chain.relays[0]?.url).toBe(net.relayUrl);
   });
 
@@ -68,7 +71,13 @@ describe("a local chain in its own process", () => {
         address: net.chain.dexes.map(({ factory }) => factory),
         fromBlock: toHex(net.loadedBlock + 1),
         toBlock: "latest",
-        topics: [[id("PairCreated(address,address,address,uint256)"), id("PoolCreated(address,address,uint24,int24,address)")]],
+        topics: [
+          [
+            id("PairCreated(address,address,address,uint256)"),
+            id("PoolCreated(address,address,uint24,int24,address)"),
+            id("Pool(address,address,address)"),
+          ],
+        ],
       },
     ]);
     expect(created.map(({ blockNumber }) => Number(blockNumber))).toEqual([net.firstTradingBlock + 20]);

@@ -1,8 +1,9 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect, it } from "vitest";
 import { asAddress } from "#libs/units/brand.ts";
+import { venueKey } from "./market.ts";
 import { randomFor } from "./random.ts";
-import { choosePools, encodeNewPool, openVenues, planNewPool, planTrade, type TradedPool, venueKey } from "./traders.ts";
+import { choosePools, encodeNewPool, openVenues, pairReserves, planNewPool, planTrade, type TradedPool } from "./traders.ts";
 
 const address = (index: number) => asAddress(`0x${index.toString(16).padStart(40, "0")}`);
 
@@ -61,6 +62,10 @@ describe("traders", () => {
       "uniswap-v3 500",
       "uniswap-v3 3000",
       "uniswap-v3 10000",
+      "pancake-v3 500",
+      "pancake-v3 2500",
+      "pancake-v3 10000",
+      "algebra 500",
     ]);
   });
 
@@ -73,12 +78,46 @@ describe("traders", () => {
       state,
       openVenues(like, () => false),
     );
+    if (opened === undefined) throw new Error("a pool of these reserves is opened");
     const price = Number(opened.reserve1) / Number(opened.reserve0);
     expect(Math.abs(price / 2 - 1)).toBeLessThan(0.0151);
     expect(opened.reserve0 < state.reserve0 / 3n).toBe(true);
-    const factories = { v2Factories: { "uniswap-v2": address(1), "pancake-v2": address(2), swapr: address(3) }, v3Factory: address(4) };
-    expect(
-      encodeNewPool(opened, { ...factories, vault: address(5), weightedPoolFactory: address(6), market: address(7), executor: undefined }),
-    ).toMatch(/^0x/);
+    const v2Factories = { "uniswap-v2": address(1), "pancake-v2": address(2), swapr: address(3) };
+    const v3Factories = { "uniswap-v3": address(4), "pancake-v3": address(5), algebra: address(6) };
+    expect(encodeNewPool(opened, { v2Factories, v3Factories })).toMatch(/^0x/);
   });
+
+  it("open no pool like one that has nothing left at its price", () => {
+    const like = pool(1, 100);
+    const venues = openVenues(like, () => false);
+    for (const state of [
+      { reserve0: 0n, reserve1: 0n, sqrtPriceX96: 1n << 96n },
+      { reserve0: 10n ** 18n, reserve1: 900n },
+    ]) {
+      expect(planNewPool(randomFor(1), like, state, venues)).toBeUndefined();
+    }
+  });
+
+  test.prop([fc.integer({ min: 1, max: 99 }), fc.double({ min: 1e-4, max: 1e-2, noNaN: true })])(
+    "see a weighted pool as a pair with its price, and for small swaps its change of price",
+    (percent, share) => {
+      const [balance0, balance1] = [3e24, 7e21];
+      const weight0 = percent / 100;
+      const { reserve0, reserve1 } = pairReserves({
+        balance0: BigInt(balance0),
+        balance1: BigInt(balance1),
+        weight0Wad: BigInt(percent) * 10n ** 16n,
+        weight1Wad: BigInt(100 - percent) * 10n ** 16n,
+      });
+      const [spot, pairSpot] = [balance1 / (1 - weight0) / (balance0 / weight0), Number(reserve1) / Number(reserve0)];
+      expect(Math.abs(pairSpot / spot - 1)).toBeLessThan(1e-12);
+      // Weighted: out = B1 (1 - (B0 / (B0 + in)) ^ (w0 / w1)). What is small is small for both sides.
+      const amountIn = share * Math.min(Number(reserve0), balance0) * Math.min(weight0, 1 - weight0);
+      const weightedOut = balance1 * -Math.expm1(-(weight0 / (1 - weight0)) * Math.log1p(amountIn / balance0));
+      const pairOut = (Number(reserve1) * amountIn) / (Number(reserve0) + amountIn);
+      // Both fall short of the spot price, by the same to second order.
+      const [shortfall, pairShortfall] = [1 - weightedOut / (amountIn * spot), 1 - pairOut / (amountIn * spot)];
+      expect(Math.abs(pairShortfall / shortfall - 1)).toBeLessThan(0.02);
+    },
+  );
 });

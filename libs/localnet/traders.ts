@@ -7,12 +7,13 @@
 
 import type { RpcClient } from "#libs/evm/rpc.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
+import { invariant } from "#libs/units/invariant.ts";
 import { sign, TRADERS } from "./accounts.ts";
 import type { TradeSource } from "./builder.ts";
 import { noncesOf } from "./bundle.ts";
-import { decodeWords, FEE_BPS, type LoadedMarket, marketInterface, packPositions } from "./deploy.ts";
+import { ALGEBRA_FEE_PIPS, decodeWords, encodeLoad, FEE_BPS, type LoadedMarket, marketInterface } from "./deploy.ts";
 import { CHAIN_ID } from "./genesis.ts";
-import { nativePricesApprox, type V2Dex, virtualReserves } from "./market.ts";
+import { type ConcentratedDex, nativePricesApprox, type RecordedWeightedPool, type V2Dex, venueKey, virtualReserves } from "./market.ts";
 import { type Random, randomFor } from "./random.ts";
 
 /** Swaps in a block. At 150,000 gas each they fill about a sixth of its gas target. */
@@ -49,20 +50,23 @@ const NEW_POOL_DEPTH_MIN_WEI = 20e18;
 const SWAP_GAS_LIMIT = 600_000n;
 const NEW_POOL_GAS_LIMIT = 8_000_000n;
 
-/** A pool as traders know it. */
+/** A pool as traders know it: two tokens of one, where it has more. */
 export interface TradedPool {
-  readonly kind: "v2" | "v3";
+  readonly kind: "v2" | "v3" | "weighted";
   readonly address: Address;
   readonly token0: Address;
   readonly token1: Address;
+  /** Of Algebra's pools the lowest: it moves. */
   readonly feePips: number;
+  /** Of weighted pools. */
+  readonly weighted?: { readonly poolId: string; readonly weight0Wad: bigint; readonly weight1Wad: bigint };
   /** Value of one side at the start, in wei, approximately. */
   readonly depthWeiApprox: number;
   /** log of token1 per token0 (raw units) at the start. */
   readonly logPriceAtStart: number;
 }
 
-/** State of the parent block: reserves (virtual ones for concentrated pools) and, for these, the price. */
+/** State of the parent block: reserves (virtual ones for all but constant-product pairs) and, for concentrated pools, the price. */
 export interface TradedPoolState {
   readonly reserve0: bigint;
   readonly reserve1: bigint;
@@ -73,7 +77,7 @@ export interface Trade {
   readonly pool: TradedPool;
   readonly zeroForOne: boolean;
   readonly amountIn: bigint;
-  /** Absent for constant-product pairs. */
+  /** Of concentrated pools only. */
   readonly sqrtPriceLimitX96?: bigint;
 }
 
@@ -109,7 +113,7 @@ export function planTrade(random: Random, pool: TradedPool, state: TradedPoolSta
 }
 
 export interface NewPool {
-  readonly dex: V2Dex | "uniswap-v3";
+  readonly dex: V2Dex | ConcentratedDex;
   readonly token0: Address;
   readonly token1: Address;
   readonly reserve0: bigint;
@@ -118,38 +122,41 @@ export interface NewPool {
 }
 
 const V2_DEXES: readonly V2Dex[] = ["uniswap-v2", "pancake-v2", "swapr"];
-const V3_TIERS = [500, 3_000, 10_000] as const;
-const TICK_SPACING: Readonly<Record<(typeof V3_TIERS)[number], number>> = { 500: 10, 3000: 60, 10000: 200 };
+/** Fee tiers that pools are opened in, and their tick spacing; Algebra has one of its own. */
+const TICK_SPACING: Readonly<Record<ConcentratedDex, Readonly<Record<number, number>>>> = {
+  "uniswap-v3": { 500: 10, 3000: 60, 10000: 200 },
+  "pancake-v3": { 500: 10, 2500: 50, 10000: 200 },
+  algebra: { [ALGEBRA_FEE_PIPS]: 60 },
+};
+
+const isV2 = (dex: NewPool["dex"]): dex is V2Dex => (V2_DEXES as readonly string[]).includes(dex);
 
 /** Where a pool for the tokens of `like` could still be opened. */
 export function openVenues(like: TradedPool, isTaken: (venue: string) => boolean): { dex: NewPool["dex"]; feePips: number }[] {
   const v2 = V2_DEXES.map((dex) => ({ dex, feePips: FEE_BPS[dex] * 100 }));
-  const v3 = V3_TIERS.map((feePips) => ({ dex: "uniswap-v3" as const, feePips }));
+  const v3 = Object.entries(TICK_SPACING).flatMap(([dex, tiers]) =>
+    Object.keys(tiers).map((feePips) => ({ dex: dex as ConcentratedDex, feePips: Number(feePips) })),
+  );
   return [...v2, ...v3].filter(({ dex, feePips }) => !isTaken(venueKey(dex, like.token0, like.token1, feePips)));
 }
 
-/** Names a place at which there can be one pool only. */
-export const venueKey = (dex: NewPool["dex"], token0: Address, token1: Address, feePips: number): string =>
-  dex === "uniswap-v3" ? `${dex} ${token0} ${token1} ${feePips}` : `${dex} ${token0} ${token1}`;
+/** Less on one side, in raw units, does not buy even what a constant-product pair burns of its first liquidity. */
+const NEW_POOL_RESERVE_MIN = 1_000n;
 
-/** A pool a twentieth to a quarter as deep as the one it imitates, at a price up to 1.5 % off. */
+/** A pool a twentieth to a quarter as deep as the one it imitates, at a price up to 1.5 % off. None where that one's price has left all liquidity behind. */
 export function planNewPool(
   random: Random,
   like: TradedPool,
   state: TradedPoolState,
   venues: readonly { dex: NewPool["dex"]; feePips: number }[],
-): NewPool {
+): NewPool | undefined {
   const venue = random.pick(venues);
   const share = 0.05 + 0.2 * random.unit();
   const offset = 1 + 0.015 * (2 * random.unit() - 1);
   const scaled = (reserve: bigint, factor: number): bigint => (reserve * BigInt(Math.round(factor * 1e9))) / 1_000_000_000n;
-  return {
-    ...venue,
-    token0: like.token0,
-    token1: like.token1,
-    reserve0: scaled(state.reserve0, share),
-    reserve1: scaled(state.reserve1, share * offset),
-  };
+  const [reserve0, reserve1] = [scaled(state.reserve0, share), scaled(state.reserve1, share * offset)];
+  if (reserve0 < NEW_POOL_RESERVE_MIN || reserve1 < NEW_POOL_RESERVE_MIN) return undefined;
+  return { ...venue, token0: like.token0, token1: like.token1, reserve0, reserve1 };
 }
 
 /** Integer square root, rounded down. */
@@ -164,15 +171,16 @@ function sqrt(value: bigint): bigint {
 }
 
 /** Encodes the opening of a pool. A concentrated one gets a narrow and a wide position around its price. */
-export function encodeNewPool(pool: NewPool, factories: LoadedMarket["contracts"]): string {
-  const abi = marketInterface();
-  if (pool.dex !== "uniswap-v3") {
-    const spec = [factories.v2Factories[pool.dex], pool.token0, pool.token1, pool.reserve0, pool.reserve1];
-    return abi.encodeFunctionData("loadPairs", [[spec]]);
+export function encodeNewPool(pool: NewPool, factories: Pick<LoadedMarket["contracts"], "v2Factories" | "v3Factories">): string {
+  const { dex, token0, token1, feePips } = pool;
+  if (isV2(dex)) {
+    const spec = [factories.v2Factories[dex], token0, token1, pool.reserve0, pool.reserve1];
+    return marketInterface().encodeFunctionData("loadPairs", [[spec]]);
   }
   const sqrtPriceX96 = sqrt((pool.reserve1 << 192n) / pool.reserve0);
   const liquidity = sqrt(pool.reserve0 * pool.reserve1);
-  const spacing = TICK_SPACING[pool.feePips as (typeof V3_TIERS)[number]];
+  const spacing = TICK_SPACING[dex][feePips];
+  invariant(spacing !== undefined, `${dex} has no tier ${feePips}`);
   const tick = Math.floor((2 * (Math.log(Number(sqrtPriceX96)) - 96 * Math.LN2)) / Math.log(1.0001));
   const around = (width: number): { tickLower: number; tickUpper: number } => {
     const tickLower = Math.floor((tick - width) / spacing) * spacing;
@@ -182,35 +190,91 @@ export function encodeNewPool(pool: NewPool, factories: LoadedMarket["contracts"
     { ...around(3_000), liquidity: liquidity / 2n },
     { ...around(12_000), liquidity: liquidity / 2n },
   ];
-  return abi.encodeFunctionData("loadPool", [
-    factories.v3Factory,
-    pool.token0,
-    pool.token1,
-    pool.feePips,
-    sqrtPriceX96,
-    packPositions(positions),
-  ]);
+  return encodeLoad({ dex, token0, token1, feePips, sqrtPriceX96, positions }, factories.v3Factories);
+}
+
+/** Every two tokens of a weighted pool. */
+function tokenPairsOf({
+  tokens,
+}: RecordedWeightedPool): (readonly [RecordedWeightedPool["tokens"][number], RecordedWeightedPool["tokens"][number]])[] {
+  return tokens.flatMap((side0, index) => tokens.slice(index + 1).map((side1) => [side0, side1] as const));
+}
+
+/**
+ * Reserves of a constant-product pair with the price that two tokens of a weighted pool have, and for small swaps the same change of it: 2·B·w' / (w + w'),
+ * where w' is the weight of the other. Raw token units, rounded down.
+ */
+export function pairReserves(sides: { balance0: bigint; balance1: bigint; weight0Wad: bigint; weight1Wad: bigint }): {
+  reserve0: bigint;
+  reserve1: bigint;
+} {
+  const { balance0, balance1, weight0Wad, weight1Wad } = sides;
+  const total = weight0Wad + weight1Wad;
+  return { reserve0: (2n * balance0 * weight1Wad) / total, reserve1: (2n * balance1 * weight0Wad) / total };
 }
 
 /** The loaded pools worth trading, deepest first. */
 export function tradedPools(loaded: LoadedMarket, native: Address): TradedPool[] {
-  const all = [...loaded.pairs, ...loaded.pools].map((pool) => {
-    const { reserve0, reserve1 } = "reserve0" in pool ? pool : virtualReserves(pool);
-    const feePips = "feePips" in pool ? pool.feePips : FEE_BPS[pool.dex] * 100;
-    const sides = { token0: pool.token0, token1: pool.token1, reserve0: Number(reserve0), reserve1: Number(reserve1) };
-    return { kind: "reserve0" in pool ? ("v2" as const) : ("v3" as const), address: pool.address, feePips, sides };
+  type Untold = Omit<TradedPool, "depthWeiApprox" | "logPriceAtStart"> & { readonly reserve0: bigint; readonly reserve1: bigint };
+  const pairs = loaded.pairs.map(({ address, dex, token0, token1, reserve0, reserve1 }): Untold => {
+    return { kind: "v2", address, token0, token1, feePips: FEE_BPS[dex] * 100, reserve0, reserve1 };
+  });
+  const pools = loaded.pools.map((pool): Untold => {
+    const { address, dex, token0, token1 } = pool;
+    return { kind: "v3", address, token0, token1, feePips: dex === "algebra" ? ALGEBRA_FEE_PIPS : pool.feePips, ...virtualReserves(pool) };
+  });
+  const weighted = loaded.weighted.flatMap(({ address, poolId, recorded }) =>
+    tokenPairsOf(recorded).map(([side0, side1]): Untold => {
+      const weights = { weight0Wad: BigInt(side0.weightWad), weight1Wad: BigInt(side1.weightWad) };
+      const reserves = pairReserves({ balance0: BigInt(side0.balance), balance1: BigInt(side1.balance), ...weights });
+      const sides = { token0: asAddress(side0.token), token1: asAddress(side1.token) };
+      return { kind: "weighted", address, ...sides, feePips: recorded.swapFeePips, weighted: { poolId, ...weights }, ...reserves };
+    }),
+  );
+  const all = [...pairs, ...pools, ...weighted].map(({ reserve0, reserve1, ...pool }) => {
+    return { pool, sides: { token0: pool.token0, token1: pool.token1, reserve0: Number(reserve0), reserve1: Number(reserve1) } };
   });
   const prices = nativePricesApprox(
     native,
     all.map(({ sides }) => sides),
   );
-  const traded = all.map(({ kind, address, feePips, sides }): TradedPool => {
-    const { token0, token1, reserve0, reserve1 } = sides;
-    const depthWeiApprox = Math.min(reserve0 * (prices.get(token0) ?? 0), reserve1 * (prices.get(token1) ?? 0));
-    return { kind, address, token0, token1, feePips, depthWeiApprox, logPriceAtStart: Math.log(reserve1) - Math.log(reserve0) };
+  const traded = all.map(({ pool, sides: { reserve0, reserve1 } }): TradedPool => {
+    const depthWeiApprox = Math.min(reserve0 * (prices.get(pool.token0) ?? 0), reserve1 * (prices.get(pool.token1) ?? 0));
+    return { ...pool, depthWeiApprox, logPriceAtStart: Math.log(reserve1) - Math.log(reserve0) };
   });
   return traded.filter((pool) => pool.depthWeiApprox >= DEPTH_MIN_WEI).sort((a, b) => b.depthWeiApprox - a.depthWeiApprox);
 }
+
+/** Call data of `Market` for a swap. */
+export function encodeSwap(
+  {
+    pool,
+    zeroForOne,
+    amountIn,
+    sqrtPriceLimitX96,
+  }: Pick<Trade, "zeroForOne" | "amountIn" | "sqrtPriceLimitX96"> & {
+    readonly pool: Pick<TradedPool, "kind" | "address" | "token0" | "token1" | "feePips" | "weighted">;
+  },
+  { vault }: Pick<LoadedMarket["contracts"], "vault">,
+): string {
+  const abi = marketInterface();
+  switch (pool.kind) {
+    case "v2":
+      return abi.encodeFunctionData("swapV2", [pool.address, zeroForOne, amountIn, pool.feePips / 100]);
+    case "v3":
+      return abi.encodeFunctionData("swapV3", [pool.address, zeroForOne, amountIn, sqrtPriceLimitX96]);
+    case "weighted": {
+      const [tokenIn, tokenOut] = zeroForOne ? [pool.token0, pool.token1] : [pool.token1, pool.token0];
+      return abi.encodeFunctionData("swapVault", [vault, pool.weighted?.poolId, tokenIn, tokenOut, amountIn]);
+    }
+  }
+}
+
+const SELECTORS = {
+  /** getPair(address,address) */ getPair: "0xe6a43905",
+  /** getPool(address,address,uint24) */ getPool: "0x1698ee82",
+  /** poolByPair(address,address) */ poolByPair: "0xd9a641e1",
+} as const;
 
 /** The shell: reads the chosen pools at the head, signs what was planned. */
 export class Traders {
@@ -220,7 +284,6 @@ export class Traders {
   readonly #firstBlock: number;
   readonly #pools: readonly TradedPool[];
   readonly #takenAtStart: ReadonlySet<string>;
-  readonly #abi = marketInterface();
 
   constructor(options: { rpc: RpcClient; loaded: LoadedMarket; native: Address; seed: number }) {
     this.#rpc = options.rpc;
@@ -230,7 +293,7 @@ export class Traders {
     this.#pools = tradedPools(options.loaded, options.native);
     this.#takenAtStart = new Set([
       ...options.loaded.pairs.map((pair) => venueKey(pair.dex, pair.token0, pair.token1, 0)),
-      ...options.loaded.pools.map((pool) => venueKey("uniswap-v3", pool.token0, pool.token1, pool.feePips)),
+      ...options.loaded.pools.map((pool) => venueKey(pool.dex, pool.token0, pool.token1, pool.feePips)),
     ]);
   }
 
@@ -262,34 +325,30 @@ export class Traders {
     for (const [index, pool] of chosen.entries()) {
       const state = states[index];
       const trade = state && planTrade(random, pool, state);
-      if (trade) send(this.#encode(trade), SWAP_GAS_LIMIT);
+      if (trade) send(encodeSwap(trade, this.#loaded.contracts), SWAP_GAS_LIMIT);
     }
     const likeState = states[chosen.length];
     if (like && likeState) {
       const venues = await this.#stillOpen(like);
-      if (venues.length > 0) send(encodeNewPool(planNewPool(random, like, likeState, venues), this.#loaded.contracts), NEW_POOL_GAS_LIMIT);
+      const opened = venues.length > 0 ? planNewPool(random, like, likeState, venues) : undefined;
+      if (opened) send(encodeNewPool(opened, this.#loaded.contracts), NEW_POOL_GAS_LIMIT);
     }
     return raws;
   };
 
-  #encode({ pool, zeroForOne, amountIn, sqrtPriceLimitX96 }: Trade): string {
-    return sqrtPriceLimitX96 === undefined
-      ? this.#abi.encodeFunctionData("swapV2", [pool.address, zeroForOne, amountIn, pool.feePips / 100])
-      : this.#abi.encodeFunctionData("swapV3", [pool.address, zeroForOne, amountIn, sqrtPriceLimitX96]);
-  }
-
   /** Venues without a pool for these tokens, the chain asked about those that the load did not fill. */
   async #stillOpen(like: TradedPool): Promise<{ dex: NewPool["dex"]; feePips: number }[]> {
-    const { v2Factories, v3Factory } = this.#loaded.contracts;
+    const { v2Factories, v3Factories } = this.#loaded.contracts;
     const candidates = openVenues(like, (venue) => this.#takenAtStart.has(venue));
     const word = (value: string | number): string => (typeof value === "string" ? value.slice(2) : value.toString(16)).padStart(64, "0");
     const answers = await this.#rpc.batch<string>(
       candidates.map(({ dex, feePips }) => {
-        // getPair(address,address) and getPool(address,address,uint24)
-        const call =
-          dex === "uniswap-v3"
-            ? { to: v3Factory, data: `0x1698ee82${word(like.token0)}${word(like.token1)}${word(feePips)}` }
-            : { to: v2Factories[dex], data: `0xe6a43905${word(like.token0)}${word(like.token1)}` };
+        const tokens = `${word(like.token0)}${word(like.token1)}`;
+        const call = isV2(dex)
+          ? { to: v2Factories[dex], data: `${SELECTORS.getPair}${tokens}` }
+          : dex === "algebra"
+            ? { to: v3Factories.algebra, data: `${SELECTORS.poolByPair}${tokens}` }
+            : { to: v3Factories[dex], data: `${SELECTORS.getPool}${tokens}${word(feePips)}` };
         return { method: "eth_call", params: [call, "latest"] };
       }),
     );
@@ -297,34 +356,40 @@ export class Traders {
   }
 
   async #read(pools: readonly TradedPool[]): Promise<TradedPoolState[]> {
-    return readPoolStates(this.#rpc, this.#loaded.contracts.market, pools);
+    return readPoolStates(this.#rpc, this.#loaded.contracts, pools);
   }
 }
 
 /** Current states of the given pools, in their order. */
 export async function readPoolStates(
   rpc: RpcClient,
-  market: Address,
-  pools: readonly Pick<TradedPool, "kind" | "address">[],
+  { market, vault }: Pick<LoadedMarket["contracts"], "market" | "vault">,
+  pools: readonly Pick<TradedPool, "kind" | "address" | "token0" | "token1" | "weighted">[],
 ): Promise<TradedPoolState[]> {
   const abi = marketInterface();
-  const addresses = (kind: TradedPool["kind"]): Address[] =>
-    pools.filter((pool) => pool.kind === kind).map((pool) => asAddress(pool.address));
+  const addresses = (kind: TradedPool["kind"]): Address[] => pools.filter((pool) => pool.kind === kind).map(({ address }) => address);
+  const weighted = pools.flatMap((pool) => (pool.weighted === undefined ? [] : [{ ...pool, poolId: pool.weighted.poolId }]));
   const calls = [
-    { method: "eth_call", params: [{ to: market, data: abi.encodeFunctionData("pairStates", [addresses("v2")]) }, "latest"] },
-    { method: "eth_call", params: [{ to: market, data: abi.encodeFunctionData("poolStates", [addresses("v3")]) }, "latest"] },
+    abi.encodeFunctionData("pairStates", [addresses("v2")]),
+    abi.encodeFunctionData("poolStates", [addresses("v3")]),
+    abi.encodeFunctionData("vaultStates", [
+      vault,
+      weighted.map(({ poolId }) => poolId),
+      weighted.map(({ token0 }) => token0),
+      weighted.map(({ token1 }) => token1),
+    ]),
   ];
-  const [pairWords = [], poolWords = []] = (await rpc.batch<string>(calls)).map(decodeWords);
-  let pair = 0;
-  let pool = 0;
-  return pools.map(({ kind }) => {
-    if (kind === "v2") {
-      const [reserve0 = 0n, reserve1 = 0n] = pairWords.slice(2 * pair, 2 * pair + 2);
-      pair += 1;
-      return { reserve0, reserve1 };
+  const answers = await rpc.batch<string>(calls.map((data) => ({ method: "eth_call", params: [{ to: market, data }, "latest"] })));
+  const [pairWords = [], poolWords = [], vaultWords = []] = answers.map(decodeWords);
+  const next = { v2: 0, v3: 0, weighted: 0 };
+  return pools.map((pool) => {
+    const index = next[pool.kind]++;
+    if (pool.kind === "v3") {
+      const [sqrtPriceX96 = 1n, , liquidity = 0n] = poolWords.slice(3 * index, 3 * index + 3);
+      return { ...virtualReserves({ sqrtPriceX96, liquidity }), sqrtPriceX96 };
     }
-    const [sqrtPriceX96 = 1n, , liquidity = 0n] = poolWords.slice(3 * pool, 3 * pool + 3);
-    pool += 1;
-    return { ...virtualReserves({ sqrtPriceX96, liquidity }), sqrtPriceX96 };
+    const [side0 = 0n, side1 = 0n] = (pool.kind === "v2" ? pairWords : vaultWords).slice(2 * index, 2 * index + 2);
+    if (pool.weighted === undefined) return { reserve0: side0, reserve1: side1 };
+    return pairReserves({ balance0: side0, balance1: side1, ...pool.weighted });
   });
 }

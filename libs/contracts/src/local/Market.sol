@@ -31,8 +31,9 @@ interface IPool {
     function token0() external view returns (address);
     function token1() external view returns (address);
     function liquidity() external view returns (uint128);
-    function slot0() external view returns (uint160, int24, uint16, uint16, uint16, uint8, bool);
-    function ticks(int24 tick) external view returns (uint128, int128, uint256, uint256, int56, uint160, uint32, bool);
+    // Of slot0 and ticks only what all forks begin with.
+    function slot0() external view returns (uint160 sqrtPriceX96, int24 tick);
+    function ticks(int24 tick) external view returns (uint256 liquidityGross, int128 liquidityNet);
     function initialize(uint160 sqrtPriceX96) external;
     function mint(address recipient, int24 tickLower, int24 tickUpper, uint128 amount, bytes calldata data)
         external
@@ -42,7 +43,39 @@ interface IPool {
         returns (int256 amount0, int256 amount1);
 }
 
+interface IAlgebraFactory {
+    function createPool(address tokenA, address tokenB, bytes calldata data) external returns (address pool);
+}
+
+interface IAlgebraPool {
+    function globalState() external view returns (uint160 price, int24 tick);
+    function mint(
+        address leftoversRecipient,
+        address recipient,
+        int24 bottomTick,
+        int24 topTick,
+        uint128 liquidityDesired,
+        bytes calldata data
+    ) external returns (uint256 amount0, uint256 amount1, uint128 liquidityActual);
+}
+
 interface IVault {
+    struct SingleSwap {
+        bytes32 poolId;
+        uint8 kind;
+        address assetIn;
+        address assetOut;
+        uint256 amount;
+        bytes userData;
+    }
+
+    struct FundManagement {
+        address sender;
+        bool fromInternalBalance;
+        address recipient;
+        bool toInternalBalance;
+    }
+
     struct JoinPoolRequest {
         address[] assets;
         uint256[] maxAmountsIn;
@@ -51,6 +84,14 @@ interface IVault {
     }
 
     function joinPool(bytes32 poolId, address sender, address recipient, JoinPoolRequest calldata request) external payable;
+    function swap(SingleSwap calldata singleSwap, FundManagement calldata funds, uint256 limit, uint256 deadline)
+        external
+        payable
+        returns (uint256 amountCalculated);
+    function getPoolTokenInfo(bytes32 poolId, address token)
+        external
+        view
+        returns (uint256 cash, uint256 managed, uint256 lastChangeBlock, address assetManager);
 }
 
 /// Loads a recorded market into real pools, and trades in them on anyone's order. Local chain only: it mints what it pays with and keeps what it gets, and
@@ -82,32 +123,50 @@ contract Market {
         }
     }
 
-    /// Creates and initialises one concentrated-liquidity pool, then mints its positions.
+    /// Creates and initialises one pool of Uniswap V3 or PancakeSwap V3, then mints its positions.
     /// @param positions 22 bytes each: int24 lower tick, int24 upper tick, uint128 liquidity, big-endian
     function loadPool(address factory, address token0, address token1, uint24 fee, uint160 sqrtPriceX96, bytes calldata positions)
         external
     {
-        address pool = IPoolFactory(factory).createPool(token0, token1, fee);
-        IPool(pool).initialize(sqrtPriceX96);
-        _mintPositions(pool, token0, token1, positions);
+        _fill(IPoolFactory(factory).createPool(token0, token1, fee), sqrtPriceX96, positions);
+    }
+
+    /// The same for a pool of Algebra, whose fee nobody chooses.
+    function loadAlgebraPool(address factory, address token0, address token1, uint160 sqrtPriceX96, bytes calldata positions) external {
+        _fill(IAlgebraFactory(factory).createPool(token0, token1, ""), sqrtPriceX96, positions);
     }
 
     /// Adds positions to a pool: what did not fit into one transaction.
-    function mintPositions(address pool, bytes calldata positions) external {
-        _mintPositions(pool, IPool(pool).token0(), IPool(pool).token1(), positions);
-    }
-
-    function _mintPositions(address pool, address token0, address token1, bytes calldata positions) private {
-        bytes memory data = abi.encode(token0, token1);
+    function mintPositions(address pool, bytes calldata positions) public {
+        bytes memory data = abi.encode(IPool(pool).token0(), IPool(pool).token1());
+        (,, bool isAlgebra) = _stateOf(pool);
         for (uint256 offset = 0; offset < positions.length; offset += 22) {
             int24 lower = int24(uint24(bytes3(positions[offset:offset + 3])));
             int24 upper = int24(uint24(bytes3(positions[offset + 3:offset + 6])));
             uint128 liquidity = uint128(bytes16(positions[offset + 6:offset + 22]));
-            IPool(pool).mint(address(this), lower, upper, liquidity, data);
+            if (isAlgebra) IAlgebraPool(pool).mint(address(this), address(this), lower, upper, liquidity, data);
+            else IPool(pool).mint(address(this), lower, upper, liquidity, data);
         }
     }
 
+    function _fill(address pool, uint160 sqrtPriceX96, bytes calldata positions) private {
+        IPool(pool).initialize(sqrtPriceX96);
+        mintPositions(pool, positions);
+    }
+
     function uniswapV3MintCallback(uint256 amount0, uint256 amount1, bytes calldata data) external {
+        _payMint(amount0, amount1, data);
+    }
+
+    function pancakeV3MintCallback(uint256 amount0, uint256 amount1, bytes calldata data) external {
+        _payMint(amount0, amount1, data);
+    }
+
+    function algebraMintCallback(uint256 amount0, uint256 amount1, bytes calldata data) external {
+        _payMint(amount0, amount1, data);
+    }
+
+    function _payMint(uint256 amount0, uint256 amount1, bytes calldata data) private {
         (address token0, address token1) = abi.decode(data, (address, address));
         if (amount0 > 0) _pay(token0, msg.sender, amount0);
         if (amount1 > 0) _pay(token1, msg.sender, amount1);
@@ -140,8 +199,28 @@ contract Market {
     }
 
     function uniswapV3SwapCallback(int256 amount0, int256 amount1, bytes calldata data) external {
+        _paySwap(amount0, amount1, data);
+    }
+
+    function pancakeV3SwapCallback(int256 amount0, int256 amount1, bytes calldata data) external {
+        _paySwap(amount0, amount1, data);
+    }
+
+    function algebraSwapCallback(int256 amount0, int256 amount1, bytes calldata data) external {
+        _paySwap(amount0, amount1, data);
+    }
+
+    function _paySwap(int256 amount0, int256 amount1, bytes calldata data) private {
         address tokenIn = abi.decode(data, (address));
         _pay(tokenIn, msg.sender, uint256(amount0 > 0 ? amount0 : amount1));
+    }
+
+    /// Sells `amountIn` in a pool of a Balancer V2 vault (SwapKind.GIVEN_IN).
+    function swapVault(address vault, bytes32 poolId, address tokenIn, address tokenOut, uint256 amountIn) external {
+        _pay(tokenIn, address(this), amountIn);
+        IToken(tokenIn).approve(vault, amountIn);
+        IVault.FundManagement memory funds = IVault.FundManagement(address(this), false, address(this), false);
+        IVault(vault).swap(IVault.SingleSwap(poolId, 0, tokenIn, tokenOut, amountIn, ""), funds, 0, block.timestamp);
     }
 
     /// Uses up `amount` gas and no time: stands for the rest of the block, which has nothing to do with our pools but moves the base fee.
@@ -167,10 +246,23 @@ contract Market {
     function poolStates(address[] calldata pools) external view returns (uint256[] memory words) {
         words = new uint256[](3 * pools.length);
         for (uint256 i = 0; i < pools.length; i++) {
-            (uint160 sqrtPriceX96, int24 tick,,,,,) = IPool(pools[i]).slot0();
+            (uint160 sqrtPriceX96, int24 tick,) = _stateOf(pools[i]);
             words[3 * i] = sqrtPriceX96;
             words[3 * i + 1] = uint256(int256(tick));
             words[3 * i + 2] = IPool(pools[i]).liquidity();
+        }
+    }
+
+    /// Balances of two tokens each of many pools of a Balancer V2 vault, two words a pool.
+    function vaultStates(address vault, bytes32[] calldata poolIds, address[] calldata tokens0, address[] calldata tokens1)
+        external
+        view
+        returns (uint256[] memory words)
+    {
+        words = new uint256[](2 * poolIds.length);
+        for (uint256 i = 0; i < poolIds.length; i++) {
+            (words[2 * i],,,) = IVault(vault).getPoolTokenInfo(poolIds[i], tokens0[i]);
+            (words[2 * i + 1],,,) = IVault(vault).getPoolTokenInfo(poolIds[i], tokens1[i]);
         }
     }
 
@@ -178,7 +270,17 @@ contract Market {
     function liquidityNets(address pool, int24[] calldata ticks) external view returns (int256[] memory nets) {
         nets = new int256[](ticks.length);
         for (uint256 i = 0; i < ticks.length; i++) {
-            (, nets[i],,,,,,) = IPool(pool).ticks(ticks[i]);
+            (, nets[i]) = IPool(pool).ticks(ticks[i]);
+        }
+    }
+
+    /// Algebra alone has no slot0.
+    function _stateOf(address pool) private view returns (uint160 sqrtPriceX96, int24 tick, bool isAlgebra) {
+        try IPool(pool).slot0() returns (uint160 sqrtPriceX96_, int24 tick_) {
+            return (sqrtPriceX96_, tick_, false);
+        } catch {
+            (sqrtPriceX96, tick) = IAlgebraPool(pool).globalState();
+            isAlgebra = true;
         }
     }
 

@@ -1,13 +1,14 @@
 import { Interface } from "ethers";
 import { afterEach, expect, test } from "vitest";
-import type { Announcement, PoolInfo } from "#libs/dex/family.ts";
+import type { Announcement, ChainReader, PoolInfo } from "#libs/dex/family.ts";
 import { deploymentOf } from "#libs/dex/testing.ts";
 import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
+import { padWord } from "#libs/evm/hex.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
 import { Refusal, type RpcServer, startRpcServer } from "#libs/evm/testing.ts";
 import { RetryableError } from "#libs/units/invariant.ts";
-import { type Observed, readAt } from "#services/fetcher/chain-port.ts";
+import { known, type Observed, readAt } from "#services/fetcher/chain-port.ts";
 import { addressOf, configOf, createdLog, hashOf, newPool } from "#services/fetcher/testing.ts";
 
 const MULTICALL = new Interface([
@@ -119,4 +120,28 @@ test("a node that has no state at all is not asked for ever", async () => {
   const read = await serve(() => false);
   await expect(read(blockOf(25), [26, 27, 28, 29, 30, 31, 32].map(blockOf))).rejects.toThrow(RetryableError);
   expect(asked("eth_call").length).toBeLessThanOrEqual(4);
+});
+
+test("a factory's list counts as read once the facts of its pools are known, and is read on from a little before there", async () => {
+  const asked: number[] = [];
+  let broken = true;
+  const reader: ChainReader = {
+    call: async () => `0x${padWord(20n)}`,
+    multicall: async (calls) => {
+      if (!calls.some(({ data }) => data.startsWith("0x41d1de97"))) {
+        if (broken) throw new Error("unreadable");
+        return calls.map(() => null);
+      }
+      asked.push(calls.length);
+      return calls.map((_, index) => `0x${padWord(BigInt(index + 1))}`);
+    },
+  };
+  const listing = { read: 0 };
+  const ask = () => known(reader, deploymentOf("slipstream", addressOf(0xfac7)), [null], listing);
+  await expect(ask()).rejects.toThrow("unreadable");
+  broken = false;
+  await ask();
+  await ask();
+  expect(asked).toEqual([20, 20, 8]);
+  expect(listing.read).toBe(20);
 });

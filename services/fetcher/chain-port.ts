@@ -32,7 +32,7 @@ export interface Listing {
 /** Of a list that a reorganisation may have shortened, so many are read again. */
 const LISTED_AGAIN = 8;
 
-/** The facts of announced pools: from the announcement where it says all, else from the chain. */
+/** The facts of announced pools: from the announcement where it says all, else from the chain. The list counts as read once all facts are known. */
 export async function known(
   reader: ChainReader,
   deployment: DexDeployment,
@@ -42,15 +42,17 @@ export async function known(
   const family = familyOf(deployment.family);
   const whole = announced.filter((each) => each !== null && typeof each !== "string");
   const addresses = new Set(announced.filter((each) => typeof each === "string"));
+  let { read } = listing;
   // An event without an address: whatever the factory has come to list.
   if (announced.includes(null)) {
-    const from = Math.max(0, listing.read - LISTED_AGAIN);
+    const from = Math.max(0, read - LISTED_AGAIN);
     const listed = (await family.enumerate?.(reader, deployment, from)) ?? [];
     for (const pool of listed) addresses.add(pool);
-    listing.read = from + listed.length;
+    read = from + listed.length;
   }
   for (const { pool } of whole) addresses.delete(pool);
   const described = addresses.size === 0 ? [] : await family.describe(reader, deployment, [...addresses]);
+  listing.read = read;
   return [...new Map([...whole, ...described.filter((info) => info !== null)].map((info) => [info.pool, info])).values()];
 }
 

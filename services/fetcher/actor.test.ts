@@ -624,6 +624,29 @@ describe("pools that are not to be traded", () => {
   });
 });
 
+test("pools under admission at a block that cannot be read wait for the next review, a list that cannot be read for the next block", () => {
+  const world = new World("uniswap-v2", []);
+  const core = drive(fetcher, configOf("uniswap-v2", { reviewEveryBlocks: 2 }), world.state());
+  world.mine([{ kind: "create", which: 2, low: 0, high: 0, amount: 0 }]);
+  const [{ announced }] = calls(core.give(world.observed())) as [Extract<Request, { call: "admit" }>];
+  core.give({ type: "reply", reply: { kind: "unreadable", announced: [...announced, null] } });
+  expect(core.state.candidates.size).toBe(0);
+  world.mine([]);
+  expect(calls(core.give(world.observed()))).toEqual([
+    expect.objectContaining({ call: "admit", announced: [null] }),
+    expect.objectContaining({ call: "review" }),
+    expect.objectContaining({ call: "admit", announced: [newPool("uniswap-v2", 2).info.pool] }),
+  ]);
+});
+
+test("reasons are cut to what a message can hold", () => {
+  const refused = [{ pool: addressOf(1), code: "token-refused", detail: "x".repeat(10_000) }];
+  const core = drive(fetcher, configOf("uniswap-v2"), new World("uniswap-v2", []).state());
+  const reply: Reply = { kind: "admitted", announced: [], pools: [], rows: [], refused, at: core.state.position };
+  const [judged] = published(core.give({ type: "reply", reply }));
+  expect(judged?.body).toMatchObject({ rows: [[addressOf(1), "token-refused", "x".repeat(1_000)]] });
+});
+
 describe("snapshots", () => {
   const a: PoolFacts = { ...newPool("uniswap-v2", 0), reserves: [10n, 20n] };
 

@@ -149,6 +149,8 @@ export type Reply =
       /** The block of the states. */
       readonly at: Position;
     }
+  /** The block is one that the node does not know, or whose state it has let go of. */
+  | { readonly kind: "unreadable"; readonly announced: readonly Announcement[] }
   | { readonly kind: "checked"; readonly disagreeing: readonly Refusal[]; readonly at: Position }
   | { readonly kind: "reviewed"; readonly small: readonly Address[] }
   /** Null where a later block has come before the chain could be asked. */
@@ -471,6 +473,7 @@ function reply(state: State, answered: Reply, config: Config, family: AnyFamily,
     return;
   }
   if (answered.kind === "admitted") admitted(state, answered, config, family, effects);
+  else if (answered.kind === "unreadable") postpone(state, answered.announced);
   else if (answered.kind === "checked") quarantine(state, answered.disagreeing, answered.at, config, effects);
   else if (answered.kind === "reviewed") {
     for (const address of answered.small) if (leave(state, address)) state.small.add(address);
@@ -612,6 +615,15 @@ function admitted(
   effects.push(...judgements("refused", lasting, answered.at, config));
 }
 
+/** Asks about these at a later review. Those that a factory has yet to name are asked about with the next block. */
+function postpone(state: State, announced: readonly Announcement[]): void {
+  // Everything is being read again, and they are asked about once more after that.
+  if (state.waiting !== null && state.refreshing === null) return;
+  for (const address of announced.map(addressIn))
+    if (address === null) state.unasked.push(null);
+    else if (!state.pools.has(address) && state.candidates.delete(address)) state.small.add(address);
+}
+
 /** Reasons that time may take away. */
 export const PASSING: ReadonlySet<string> = new Set(["small", "not-live", "token-no-balance"]);
 
@@ -637,13 +649,14 @@ function quarantine(state: State, disagreeing: readonly Refusal[], at: Position,
     for (const { info } of [...state.pools.values()])
       if (leave(state, info.pool))
         out.push({ pool: info.pool, code: "dex", detail: "most pools of this DEX that were checked disagree with the chain" });
-  for (const { pool, code, detail } of out) state.quarantined.set(pool, { code, detail });
+  for (const { pool, code, detail } of out) state.quarantined.set(pool, { code, detail: detail.slice(0, DETAIL_LENGTH) });
   effects.push(...judgements("quarantined", out, at, config));
   if (out.length > 0) effects.push(count("poolsQuarantined", { dex: config.deployment.id }, state.quarantined.size));
 }
 
-/** Judgements in one message. */
+/** Judgements in one message, and letters of each: reasons come from contracts, which may write anything. */
 const JUDGED_BATCH = 500;
+const DETAIL_LENGTH = 1_000;
 
 /** As messages. */
 export function judgements(
@@ -665,7 +678,7 @@ export function judgements(
         ...envelope(config, at, null),
         dex: config.deployment.id,
         verdict,
-        rows: batch.map(({ pool, code, detail }) => [pool, code, detail]),
+        rows: batch.map(({ pool, code, detail }) => [pool, code, detail.slice(0, DETAIL_LENGTH)]),
       },
     });
   }

@@ -35,6 +35,9 @@ const DISCOVERED_BATCH = 500;
 /** Pools judged at one block: some seconds of a public endpoint. */
 const JUDGED_TOGETHER = 200;
 const SAY_EVERY_MS = 5_000;
+/** A node that is behind for a moment has the block after the second pause. */
+const UNREADABLE_ATTEMPTS = 3;
+const UNREADABLE_PAUSE_MS = 2_000;
 /** A block that was observed so long ago is hardly the newest: worth finding out before the chain is asked about it. */
 const PASSED_MS = 10_000;
 
@@ -76,6 +79,19 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
   const listing: Listing = { read: 0 };
   const readerOf = ({ blockHash }: Position) => readerAt(client, { multicall3: settings.chain.multicall3, blockHash });
   const reading = (broker: Bus) => ({ overlap: config.journalBlocks, newest: () => newest(broker) });
+
+  /** Null for a block that stays unreadable for some seconds: what can wait for another block is no reason to stop following. */
+  async function unlessUnreadable<Answer>({ blockHash }: Position, ask: () => Promise<Answer>): Promise<Answer | null> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await readable(deployment, blockHash, ask);
+      } catch (cause) {
+        if (!(cause instanceof RetryableError) || cause.code !== "state-unreadable") throw cause;
+        if (attempt === UNREADABLE_ATTEMPTS) return null;
+        await new Promise((resolve) => setTimeout(resolve, UNREADABLE_PAUSE_MS));
+      }
+    }
+  }
 
   async function head(broker: Bus): Promise<Observed> {
     const observed = await newest(broker);
@@ -230,10 +246,14 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
       switch (request.call) {
         case "admit": {
           const { announced } = request;
-          const { blockHash } = at;
-          const judgement = await readable(deployment, blockHash, async () =>
-            admission.judge(await known(readerOf(at), deployment, announced, listing), at),
-          );
+          // What of a list could not be judged is to be listed again.
+          let listed = listing;
+          const judgement = await unlessUnreadable(at, async () => {
+            listed = { ...listing };
+            return admission.judge(await known(readerOf(at), deployment, announced, listed), at);
+          });
+          if (judgement === null) return { kind: "unreadable", announced };
+          listing.read = Math.max(listing.read, listed.read);
           return { kind: "admitted", announced, pools: judgement.admitted, rows: judgement.rows, refused: judgement.refused, at };
         }
         case "refresh": {
@@ -253,8 +273,8 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         }
         case "check": {
           const { pools, rows, timestamp } = request;
-          const disagreeing = await readable(deployment, at.blockHash, () => admission.check(pools, rows, { ...at, timestamp }));
-          return { kind: "checked", disagreeing, at };
+          const disagreeing = await unlessUnreadable(at, () => admission.check(pools, rows, { ...at, timestamp }));
+          return { kind: "checked", disagreeing: disagreeing ?? [], at };
         }
         case "review":
           return { kind: "reviewed", small: admission.small(request.holdings) };

@@ -6,9 +6,10 @@ import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { padWord } from "#libs/evm/hex.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
+import { RpcError } from "#libs/evm/rpc-error.ts";
 import { Refusal, type RpcServer, startRpcServer } from "#libs/evm/testing.ts";
 import { RetryableError } from "#libs/units/invariant.ts";
-import { known, type Observed, readAt } from "#services/fetcher/chain-port.ts";
+import { atHead, known, type Observed, readAt, unlessUnreadable } from "#services/fetcher/chain-port.ts";
 import { addressOf, configOf, createdLog, hashOf, newPool } from "#services/fetcher/testing.ts";
 
 const MULTICALL = new Interface([
@@ -144,4 +145,36 @@ test("a factory's list counts as read once the facts of its pools are known, and
   await ask();
   expect(asked).toEqual([20, 20, 8]);
   expect(listing.read).toBe(20);
+});
+
+test("what the node has no state for is asked again, then at a newer block, then given up", async () => {
+  const unreadable = new RpcError("eth_call", { code: -32_000, message: "missing trie node" });
+  /** Answers from this attempt on. */
+  const askFrom = (first: number) => {
+    const asked: number[] = [];
+    const ask = async (block: number) => {
+      if (asked.push(block) < first) throw unreadable;
+      return "answer";
+    };
+    return { asked, ask };
+  };
+  const { deployment } = config;
+  const at = blockOf(1).at;
+  expect(await unlessUnreadable(deployment, at, () => askFrom(1).ask(1), 0)).toBe("answer");
+  const third = askFrom(3);
+  expect(await unlessUnreadable(deployment, at, () => third.ask(1), 0)).toBe("answer");
+  const never = askFrom(99);
+  expect(await unlessUnreadable(deployment, at, () => never.ask(1), 0)).toBeNull();
+  const fault = new RetryableError("rpc-unreachable", "no answer");
+  await expect(unlessUnreadable(deployment, at, () => Promise.reject(fault), 0)).rejects.toBe(fault);
+
+  let block = 0;
+  const head = async () => blockOf(++block);
+  const fifth = askFrom(5);
+  expect(await atHead(deployment, head, ({ blockNumber }) => fifth.ask(blockNumber), 0)).toBe("answer");
+  expect(fifth.asked).toEqual([1, 1, 1, 2, 2]);
+  await expect(atHead(deployment, head, ({ blockNumber }) => never.ask(blockNumber), 0)).rejects.toMatchObject({
+    code: "state-unreadable",
+  });
+  expect(block).toBe(6);
 });

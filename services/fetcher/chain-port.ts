@@ -67,6 +67,28 @@ export async function readable<Answer>(deployment: DexDeployment, blockHash: str
   }
 }
 
+/** A node that is behind for a moment has the block after the second pause. */
+const UNREADABLE_ATTEMPTS = 3;
+const UNREADABLE_PAUSE_MS = 2_000;
+
+/** Null for a block that stays unreadable for some seconds: what can wait for another block is no reason to stop following. */
+export async function unlessUnreadable<Answer>(
+  deployment: DexDeployment,
+  { blockHash }: Pick<Position, "blockHash">,
+  ask: () => Promise<Answer>,
+  pauseMs = UNREADABLE_PAUSE_MS,
+): Promise<Answer | null> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readable(deployment, blockHash, ask);
+    } catch (cause) {
+      if (!(cause instanceof RetryableError) || cause.code !== "state-unreadable") throw cause;
+      if (attempt === UNREADABLE_ATTEMPTS) return null;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+}
+
 /** A block as the stream has it, and the id of the message that says so. */
 export interface Observed {
   readonly at: Position;
@@ -111,6 +133,21 @@ export async function readAt<Answer>(
       from = Math.max(from, at.blockNumber - options.overlap);
       observed = newest;
     }
+  }
+}
+
+/** At the newest block, and at another one where that took longer than the node keeps its state. What the first attempt has learnt makes the next one shorter. */
+export async function atHead<Answer>(
+  deployment: DexDeployment,
+  head: () => Promise<Observed>,
+  ask: (at: Position) => Promise<Answer>,
+  pauseMs?: number,
+): Promise<Answer> {
+  for (let moves = 0; ; moves++) {
+    const { at } = await head();
+    if (moves === MOST_MOVES) return readable(deployment, at.blockHash, () => ask(at));
+    const answer = await unlessUnreadable(deployment, at, () => ask(at), pauseMs);
+    if (answer !== null) return answer;
   }
 }
 

@@ -26,7 +26,16 @@ import {
   statesOf,
 } from "#services/fetcher/actor.ts";
 import { Admission } from "#services/fetcher/admission.ts";
-import { known, type Listing, listsQuicker, type Observed, readAt, readable } from "#services/fetcher/chain-port.ts";
+import {
+  atHead,
+  known,
+  type Listing,
+  listsQuicker,
+  type Observed,
+  readAt,
+  readable,
+  unlessUnreadable,
+} from "#services/fetcher/chain-port.ts";
 import { type FetcherSettings, fetcherConfig, type StartProgress } from "#services/fetcher/config.ts";
 
 const BLOCK_POLL_MS = 50;
@@ -35,9 +44,6 @@ const DISCOVERED_BATCH = 500;
 /** Pools judged at one block: some seconds of a public endpoint. */
 const JUDGED_TOGETHER = 200;
 const SAY_EVERY_MS = 5_000;
-/** A node that is behind for a moment has the block after the second pause. */
-const UNREADABLE_ATTEMPTS = 3;
-const UNREADABLE_PAUSE_MS = 2_000;
 /** A block that was observed so long ago is hardly the newest: worth finding out before the chain is asked about it. */
 const PASSED_MS = 10_000;
 
@@ -80,19 +86,6 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
   const readerOf = ({ blockHash }: Position) => readerAt(client, { multicall3: settings.chain.multicall3, blockHash });
   const reading = (broker: Bus) => ({ overlap: config.journalBlocks, newest: () => newest(broker) });
 
-  /** Null for a block that stays unreadable for some seconds: what can wait for another block is no reason to stop following. */
-  async function unlessUnreadable<Answer>({ blockHash }: Position, ask: () => Promise<Answer>): Promise<Answer | null> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await readable(deployment, blockHash, ask);
-      } catch (cause) {
-        if (!(cause instanceof RetryableError) || cause.code !== "state-unreadable") throw cause;
-        if (attempt === UNREADABLE_ATTEMPTS) return null;
-        await new Promise((resolve) => setTimeout(resolve, UNREADABLE_PAUSE_MS));
-      }
-    }
-  }
-
   async function head(broker: Bus): Promise<Observed> {
     const observed = await newest(broker);
     if (observed === null) throw new InvariantError("the stream has lost its blocks");
@@ -121,15 +114,20 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
     );
     // In pieces, each at a block of its own: all of them may take longer than a node keeps a state.
     const chunks = chunksOf(found.answer, JUDGED_TOGETHER);
-    for (const chunk of chunks) {
-      const { at } = await head(broker);
-      await readable(deployment, at.blockHash, () => admission.learn(chunk, at));
-    }
+    for (const chunk of chunks)
+      await atHead(
+        deployment,
+        () => head(broker),
+        (at) => admission.learn(chunk, at),
+      );
     const admitted: PoolInfo[] = [];
     const refused: Refusal[] = [];
     for (const [index, chunk] of chunks.entries()) {
-      const { at } = await head(broker);
-      const judgement = await readable(deployment, at.blockHash, () => admission.judge(chunk, at));
+      const judgement = await atHead(
+        deployment,
+        () => head(broker),
+        (at) => admission.judge(chunk, at),
+      );
       admitted.push(...judgement.admitted);
       refused.push(...judgement.refused);
       say("judging", Math.min((index + 1) * JUDGED_TOGETHER, found.answer.length), found.answer.length);
@@ -248,7 +246,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
           const { announced } = request;
           // What of a list could not be judged is to be listed again.
           let listed = listing;
-          const judgement = await unlessUnreadable(at, async () => {
+          const judgement = await unlessUnreadable(deployment, at, async () => {
             listed = { ...listing };
             return admission.judge(await known(readerOf(at), deployment, announced, listed), at);
           });
@@ -273,7 +271,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         }
         case "check": {
           const { pools, rows, timestamp } = request;
-          const disagreeing = await unlessUnreadable(at, () => admission.check(pools, rows, { ...at, timestamp }));
+          const disagreeing = await unlessUnreadable(deployment, at, () => admission.check(pools, rows, { ...at, timestamp }));
           return { kind: "checked", disagreeing: disagreeing ?? [], at };
         }
         case "review":

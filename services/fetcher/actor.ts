@@ -366,7 +366,10 @@ function say(
       .map(([address, before]) => changeRow(state, family, address, before)),
   ];
   effects.push(publishChanged(config, position, what.causeId, what.reason, rows, removed));
-  if (arrived.length > 0 || removed.length > 0) effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
+  if (arrived.length === 0 && removed.length === 0) return;
+  effects.push(count("pools", { dex: config.deployment.id }, state.pools.size));
+  // A fetcher that came back from before this would follow other pools than its readers know, and ones that were found wrong.
+  scheduleSnapshot(state, effects);
 }
 
 /** Takes from those that wait to be told of as many as fit. One that this message says is gone comes back with the next. */

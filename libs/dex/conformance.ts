@@ -473,6 +473,16 @@ export function conform<Id extends FamilyId, State>(id: Id, spec: ConformanceSpe
           expect(approximate(ours, Number(amountIn), direction)).toBe(approximate(theirs, Number(amountIn), direction));
         }
       }
+      // A row forgets as a log does. Ticks that it leaves out stay.
+      family.applyRow(state, row);
+      const again = stateOf(family.toRow(info, state));
+      for (const direction of directionsOf(info.tokens.length, 0)) {
+        const swap = { ...direction, amountIn: amountOf(family.holdings(info, again)[direction.indexIn] as bigint, of) };
+        expect(family.quoteExactIn(info, state, swap)).toBe(family.quoteExactIn(info, again, swap));
+        if (!family.isLive(again)) continue;
+        const [ours, theirs] = [family.curve(info, state), family.curve(info, again)];
+        expect(approximate(ours, Number(swap.amountIn), direction)).toBe(approximate(theirs, Number(swap.amountIn), direction));
+      }
     },
     LOG_RUNS,
   );

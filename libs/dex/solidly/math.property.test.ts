@@ -1,14 +1,6 @@
 import { fc, test } from "@fast-check/vitest";
-import { id } from "ethers";
 import { expect } from "vitest";
-import type { PoolInfo } from "#libs/dex/family.ts";
-import { solidly } from "#libs/dex/solidly/index.ts";
 import { _k, amountOutExactIn, type Curve, getAmountOut, pays, REVERTED, type Reserves, type Swap } from "#libs/dex/solidly/math.ts";
-import { towards } from "#libs/dex/testing.ts";
-import { padWord } from "#libs/evm/hex.ts";
-import { asAddress } from "#libs/units/brand.ts";
-import type { LogRow } from "#proto/block/v1/observed.ts";
-import type { StateRowOf } from "#proto/pool/v1/state.ts";
 
 const variant = fc.constantFrom("solidly-v1", "velodrome-v2", "ramses-v3-legacy", "mute");
 const decimals = fc.constantFrom(0, 2, 6, 8, 18);
@@ -72,20 +64,6 @@ test.prop([anyPool, feePips, fc.boolean(), share])(
   },
 );
 
-test.prop([realPool, feePips, fc.boolean(), share, share])("more in is never less out", (pool, fee, zeroForOne, part, more) => {
-  const reserves = reservesOf(pool, fee);
-  const swap = swapOf(pool, zeroForOne, part);
-  const bigger = { zeroForOne, amountIn: swap.amountIn + swapOf(pool, zeroForOne, more).amountIn };
-  const [less, most] = [amountOutExactIn(pool.curve, reserves, swap), amountOutExactIn(pool.curve, reserves, bigger)];
-  // The view of Velodrome may revert at the end of its search, whatever the size: seen about once in 20,000 quotes, and then there is no quote.
-  if (most < less && most === 0n && pool.curve.stable && pool.curve.variant === "velodrome-v2") {
-    expect(() => getAmountOut(pool.curve, reserves, bigger)).toThrow(REVERTED);
-    return;
-  }
-  // Newton's method ends a unit of 1e-18 apart, which is one of a token that has as many decimals.
-  expect(most + 1n >= less).toBe(true);
-});
-
 test.prop([anyPool, feePips, fc.boolean(), share])("there and back returns no more than went in", (pool, fee, zeroForOne, part) => {
   const reserves = reservesOf(pool, fee);
   const swap = swapOf(pool, zeroForOne, part);
@@ -105,83 +83,6 @@ function grainOf({ curve, reserve0, reserve1 }: Pool, zeroForOne: boolean): bigi
   while (k(grain) <= k(0n) + 2n) grain *= 2n;
   return grain;
 }
-
-test.prop([realPool, feePips, fc.boolean(), share])(
-  "the curve for the search is the pair's, but for the fee's and the last unit",
-  (pool, fee, zeroForOne, part) => {
-    const info = infoOf(pool.curve);
-    const state = solidly.created();
-    solidly.applyRow(state, [info.pool, pool.reserve0.toString(), pool.reserve1.toString(), fee]);
-    const swap = { ...swapOf(pool, zeroForOne, 10n * part), ...towards(zeroForOne) };
-    const exact = solidly.quoteExactIn(info, state, swap);
-    fc.pre(exact > 0n);
-    const curve = solidly.curve(info, state);
-    // The fee is rounded down to a unit of the input, which the curve for the search does not do.
-    const amountIn = Number(swap.amountIn) + fraction(swap.amountIn, fee) / (1 - fee / 1e6);
-    let approx: number;
-    if (curve.kind === "smooth") {
-      approx = curve.amountOut(amountIn, swap);
-      const step = amountIn * 1e-3;
-      const slope = (curve.amountOut(amountIn + step, swap) - curve.amountOut(amountIn - step, swap)) / (2 * step);
-      expect(Math.abs(curve.rate(amountIn, swap) / slope - 1)).toBeLessThan(1e-5);
-      expect(curve.largestIn(swap)).toBeGreaterThan(amountIn);
-    } else {
-      const kept = amountIn * curve.gamma[swap.indexIn as 0 | 1];
-      const [x, y] = [curve.liquidity / curve.sqrtPrice, curve.liquidity * curve.sqrtPrice];
-      approx = zeroForOne ? (y * kept) / (x + kept) : (x * kept) / (y + kept);
-    }
-    const { relative, units } = solidly.curveError;
-    const taken = pool.curve.variant === "ramses-v3-legacy" ? 1 : 0;
-    expect(Math.abs(approx - Number(exact))).toBeLessThanOrEqual(relative * Number(exact) + units + taken);
-  },
-);
-
-/** What the fee loses to its rounding down, in units of the input. */
-const fraction = (amountIn: bigint, fee: number) => Number((amountIn * BigInt(fee)) % 1_000_000n) / 1e6;
-
-const infoOf = (shape: Curve): PoolInfo<"solidly"> => ({
-  pool: asAddress(`0x${"aa".repeat(20)}`),
-  tokens: [asAddress(`0x${"01".repeat(20)}`), asAddress(`0x${"02".repeat(20)}`)],
-  facts: { ...shape, feeSource: "factory.getFee(pair,stable)" },
-});
-const INFO = infoOf({ variant: "velodrome-v2", stable: true, decimals0: 18, decimals1: 18 });
-const uint = fc.bigInt({ min: 1n, max: 2n ** 112n });
-const sync = fc
-  .tuple(uint, uint)
-  .map((words): LogRow => [INFO.pool, [id("Sync(uint256,uint256)")], `0x${words.map(padWord).join("")}`, 0, 0, "0x"]);
-const customFee = fc
-  .constantFrom(0n, 1n, 30n, 420n)
-  .map(
-    (fee): LogRow => [INFO.pool, [id("SetCustomFee(address,uint256)"), `0x${padWord(BigInt(INFO.pool))}`], `0x${padWord(fee)}`, 0, 0, "0x"],
-  );
-
-test.prop([fc.array(fc.oneof(sync, customFee), { minLength: 1, maxLength: 8 }), fc.nat({ max: 7 })])(
-  "logs are undone alone and together, rows carry what they change, and quotes do not remember what was",
-  (logs, from) => {
-    const state = solidly.created();
-    for (const log of logs.slice(0, from)) solidly.applyLog(INFO, state, log);
-    const before = solidly.toRow(INFO, state);
-    let merged: StateRowOf<"solidly"> | null = null;
-    for (const log of logs.slice(from)) {
-      const last = solidly.toRow(INFO, state);
-      const undo = solidly.applyLog(INFO, state, log);
-      expect(undo).toEqual(last);
-      merged = merged === null ? undo : solidly.mergeUndo(merged, undo);
-      const fresh = solidly.created();
-      solidly.applyRow(fresh, solidly.toRow(INFO, state));
-      const swap = { amountIn: 1_000n, ...towards(true) };
-      expect(solidly.quoteExactIn(INFO, state, swap)).toBe(solidly.quoteExactIn(INFO, fresh, swap));
-    }
-    if (merged === null) return;
-    const now = solidly.toRow(INFO, state);
-    const copy = solidly.created();
-    solidly.applyRow(copy, before);
-    solidly.applyRow(copy, solidly.toChangeRow(INFO, state, merged));
-    expect(solidly.toRow(INFO, copy)).toEqual(now);
-    solidly.applyRow(copy, merged);
-    expect(solidly.toRow(INFO, copy)).toEqual(before);
-  },
-);
 
 test.prop([realPool, feePips, fc.boolean(), share])(
   "where there is a market, the swap pays what the view promises, or a unit less",

@@ -8,7 +8,6 @@ import { towards } from "#libs/dex/testing.ts";
 import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
-import type { RangesStateRow } from "#proto/pool/v1/state.ts";
 
 const Q96 = 2n ** 96n;
 const OWNER = `0x${"0a".repeat(20)}`;
@@ -106,28 +105,6 @@ function holdings({ state, positions }: Pool): { amount0: bigint; amount1: bigin
   return { amount0, amount1 };
 }
 
-/** The pool after the swap. The contract's tick: below the tick it stopped on when it came from above, else the tick of the price. */
-function after({ info, state }: Pool, amount: bigint, zeroForOne: boolean): Pick<Pool, "info" | "state"> {
-  const { sqrtPriceX96, liquidity } = swap({ info, state }, amount, zeroForOne);
-  let tick = state.tick;
-  if (sqrtPriceX96 !== state.sqrtPriceX96) {
-    let [low, high] = [MIN_TICK, MAX_TICK];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (getSqrtRatioAtTick(middle) <= sqrtPriceX96) low = middle;
-      else high = middle - 1;
-    }
-    tick = zeroForOne && getSqrtRatioAtTick(low) === sqrtPriceX96 && low % info.facts.tickSpacing === 0 ? low - 1 : low;
-  }
-  return { info, state: { ...state, sqrtPriceX96, liquidity, tick } };
-}
-
-test.prop([pool, amountIn, amountIn, fc.boolean()])("more in is never less out", (each, amount, more, zeroForOne) => {
-  const first = swap(each, amount, zeroForOne);
-  const second = swap(each, amount + more, zeroForOne);
-  expect(second.amountOut >= first.amountOut && second.amountInUsed >= first.amountInUsed).toBe(true);
-});
-
 test.prop([pool, amountIn, fc.boolean()])(
   "takes no more than it is given, pays no more than the positions hold",
   (each, amount, zeroForOne) => {
@@ -149,36 +126,8 @@ test.prop([pool, fc.boolean()])("a pool sold to its end pays out all that lies o
   expect(liquidity >= 0n).toBe(true);
 });
 
-test.prop([pool, amountIn, fc.boolean()])("there and back returns no more than went in", (each, amount, zeroForOne) => {
-  const there = swap(each, amount, zeroForOne);
-  fc.pre(there.amountOut > 0n);
-  expect(swap(after(each, amount, zeroForOne), there.amountOut, !zeroForOne).amountOut <= there.amountInUsed).toBe(true);
-});
-
-test.prop([pool, amountIn, amountIn, fc.boolean()])("one swap pays no less than the same in two", (each, amount, second, zeroForOne) => {
-  const first = swap(each, amount, zeroForOne);
-  fc.pre(first.amountInUsed === amount);
-  const then = swap(after(each, amount, zeroForOne), second, zeroForOne);
-  expect(first.amountOut + then.amountOut <= swap(each, amount + second, zeroForOne).amountOut).toBe(true);
-});
-
-test.prop([pool, amountIn, fc.boolean()])("a quote is all or nothing", (each, amount, zeroForOne) => {
-  const { amountInUsed, amountOut } = swap(each, amount, zeroForOne);
-  expect(uniswapV3.quoteExactIn(each.info, each.state, { amountIn: amount, ...towards(zeroForOne) })).toBe(
-    amountInUsed === amount ? amountOut : 0n,
-  );
-});
-
 const swapOut = ({ info, state }: Pick<Pool, "info" | "state">, amount: bigint, zeroForOne: boolean) =>
   swapExactOut(state, { amountOut: amount, zeroForOne, feePips: state.feePips[0], tickSpacing: info.facts.tickSpacing });
-
-test.prop([pool, amountIn, fc.boolean()])("what an input pays costs no more than that input", (each, amount, zeroForOne) => {
-  const there = swap(each, amount, zeroForOne);
-  fc.pre(there.amountOut > 0n);
-  const { amountIn: cost, amountOutPaid } = swapOut(each, there.amountOut, zeroForOne);
-  expect(amountOutPaid).toBe(there.amountOut);
-  expect(cost <= there.amountInUsed).toBe(true);
-});
 
 test.prop([pool, amountIn, amountIn, fc.boolean()])(
   "more out never costs less, and no more is paid than asked for or held",
@@ -232,30 +181,6 @@ const logs: fc.Arbitrary<LogRow[]> = fc
 
 const INFO = infoOf(60);
 
-test.prop([logs, fc.nat({ max: 14 })])("logs are undone alone and together, and rows carry what they change", (written, from) => {
-  const state = uniswapV3.created();
-  for (const each of written.slice(0, from)) uniswapV3.applyLog(INFO, state, each);
-  const before = uniswapV3.toRow(INFO, state);
-  let merged: RangesStateRow | null = null;
-  for (const each of written.slice(from)) {
-    const last = uniswapV3.toRow(INFO, state);
-    const undo = uniswapV3.applyLog(INFO, state, each);
-    const back = uniswapV3.created();
-    uniswapV3.applyRow(back, uniswapV3.toRow(INFO, state));
-    uniswapV3.applyRow(back, undo);
-    expect(uniswapV3.toRow(INFO, back)).toEqual(last);
-    merged = merged === null ? undo : uniswapV3.mergeUndo(merged, undo);
-  }
-  if (merged === null) return;
-  const after = uniswapV3.toRow(INFO, state);
-  const copy = uniswapV3.created();
-  uniswapV3.applyRow(copy, before);
-  uniswapV3.applyRow(copy, uniswapV3.toChangeRow(INFO, state, merged));
-  expect(uniswapV3.toRow(INFO, copy)).toEqual(after);
-  uniswapV3.applyRow(copy, merged);
-  expect(uniswapV3.toRow(INFO, copy)).toEqual(before);
-});
-
 test.prop([logs])("active liquidity is what the ticks at and below the price add up to, and all ticks add up to nothing", (written) => {
   const state = uniswapV3.created();
   for (const each of written) uniswapV3.applyLog(INFO, state, each);
@@ -263,19 +188,4 @@ test.prop([logs])("active liquidity is what the ticks at and below the price add
   const sum = (nets: readonly bigint[]) => nets.reduce((total, net) => total + net, 0n);
   expect(sum(state.liquidityNet.filter((_, index) => (state.sortedTicks[index] as number) <= state.tick))).toBe(state.liquidity);
   expect(sum(state.liquidityNet)).toBe(0n);
-});
-
-test.prop([logs])("a quote sees every change of ticks before it", (written) => {
-  const state = uniswapV3.created();
-  for (const each of written) {
-    uniswapV3.applyLog(INFO, state, each);
-    const fresh = uniswapV3.created();
-    uniswapV3.applyRow(fresh, uniswapV3.toRow(INFO, state));
-    for (const amountIn of [10n ** 6n, 10n ** 18n, 10n ** 27n, 10n ** 29n]) {
-      for (const zeroForOne of [true, false]) {
-        const input = { amountIn, ...towards(zeroForOne) };
-        expect(uniswapV3.quoteExactIn(INFO, state, input)).toBe(uniswapV3.quoteExactIn(INFO, fresh, input));
-      }
-    }
-  }
 });

@@ -64,7 +64,10 @@ export interface State {
   /** Known pools that hold too little to be followed, in the order in which they will be looked at again. */
   readonly small: Set<Address>;
   readonly quarantined: Map<string, { readonly code: string; readonly detail: string }>;
-  /** Taken out since the last message: the next one says so. */
+  /**
+   * Taken out since the last message: the next one says so. Also pools taken up while answered blocks are applied again: answers came in another order before the
+   * restart, so that they may be known, with what they were then, or not. They are told of anew.
+   */
   departures: string[];
   blocksSinceCheck: number;
   blocksSinceReview: number;
@@ -346,11 +349,8 @@ function say(
 ): void {
   const { position } = state;
   state.departures.push(...what.removed);
-  if (position.sequence <= state.answeredThrough) {
-    // Answers came in another order before the restart: who has come since may be known already, or not at all. It is told anew, by the first messages that go out.
-    for (const address of state.arrivals) if (!state.departures.includes(address)) state.departures.push(address);
-    return;
-  }
+  // Who has come and gone is told by the first messages that go out.
+  if (position.sequence <= state.answeredThrough) return;
   const removed = [...new Set(state.departures)];
   state.departures = [];
   const arrived = arrivalsFor(state, new Set(removed), config, family);
@@ -602,6 +602,7 @@ function admitted(
     state.small.delete(info.pool);
     state.journal[at]?.created.push(info.pool);
     state.arrivals.push(info.pool);
+    if (state.position.sequence <= state.answeredThrough) state.departures.push(info.pool);
   }
   for (const pool of [...announced, ...pools].map(addressIn)) {
     if (pool !== null) state.candidates.delete(pool);
@@ -819,7 +820,7 @@ export function restore(
     quarantined: new Map(
       snapshot.quarantined.filter(([pool]) => !release.includes(pool)).map(([pool, code, detail]) => [pool, { code, detail }]),
     ),
-    departures: [],
+    departures: answeredThrough > sequence ? [...snapshot.arrivals] : [],
     blocksSinceCheck: 0,
     blocksSinceReview: 0,
     checked: 0,

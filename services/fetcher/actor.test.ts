@@ -554,6 +554,26 @@ describe("pools that are not to be traded", () => {
     expect(calls(released.give(world.observed()))).toEqual([expect.objectContaining({ call: "admit", announced: [a.info.pool] })]);
   });
 
+  test("one whose log contradicts its state leaves; the others are followed on", () => {
+    const [first, second] = [0, 1].map((index) => ({
+      ...newPool("uniswap-v3", index),
+      sqrtPriceX96: 5n,
+      positions: [{ lower: -60, upper: 60, amount: 5n }],
+    }));
+    const world = new World("uniswap-v3", [first, second] as PoolFacts[]);
+    const core = drive(fetcher, configOf("uniswap-v3"), world.state());
+    const burn = log("Burn", first?.info.pool as string, [addressOf(9), -60, 60, 6, 0, 0]);
+    world.mine([{ kind: "trade", which: 1, low: 1, high: 0, amount: 7 }], [burn, burn]);
+    const effects = core.give(world.observed());
+    expect(judgedIn(effects)).toEqual([
+      expect.objectContaining({ verdict: "quarantined", rows: [[first?.info.pool, "log", expect.stringContaining(world.head.hash)]] }),
+    ]);
+    expect(changedIn(effects)[0]).toMatchObject({
+      removed: [first?.info.pool],
+      states: { rows: [[second?.info.pool, "14", 1, "5", 500, 500, []]] },
+    });
+  });
+
   test("all of a DEX leave when most of those that were checked are contradicted", () => {
     const pools = Array.from({ length: 8 }, (_, index) => ({ ...newPool("uniswap-v2", index), reserves: [10n, 20n] as const }));
     const world = new World("uniswap-v2", pools);

@@ -243,7 +243,10 @@ function observe(state: State, message: Received<"blockObserved">, config: Confi
       if (address === null) continue;
       const pool = state.pools.get(address);
       if (pool === undefined) state.candidates.get(address)?.logs.push({ blockHash: body.blockHash, log });
-      else change(entry, pool, family, family.applyLog(pool.info, pool.state, log));
+      else {
+        const refusal = follow(entry, pool, family, log);
+        if (refusal !== null) takeOut(state, [refusal], position, config, effects);
+      }
     }
   }
   state.journal.push(entry);
@@ -277,6 +280,16 @@ export const addressIn = (announcement: Announcement): Address | null =>
 function change(entry: JournalEntry, { info }: Pool, family: AnyFamily, before: Row): void {
   const earlier = entry.undo.get(info.pool);
   entry.undo.set(info.pool, earlier === undefined ? before : family.mergeUndo(earlier, before));
+}
+
+/** Applies a log. One that contradicts the state says that this pool is none that we know: the others are followed as before. */
+function follow(entry: JournalEntry, pool: Pool, family: AnyFamily, log: LogRow): Refusal | null {
+  try {
+    change(entry, pool, family, family.applyLog(pool.info, pool.state, log));
+    return null;
+  } catch (cause) {
+    return { pool: pool.info.pool, code: "log", detail: `log ${log[3]} of block ${entry.hash}: ${(cause as Error).message}` };
+  }
 }
 
 function movingAlone(state: State, { refresh }: AnyFamily): PoolInfo[] {
@@ -584,6 +597,7 @@ function admitted(
   const isKept = (pool: Address) => sequence >= (state.candidates.get(pool)?.since ?? Number.POSITIVE_INFINITY);
   const rows = new Map(answered.rows.map((row) => [row[0], row]));
   const again: Address[] = [];
+  const contradicted: Refusal[] = [];
   for (const info of pools) {
     const row = rows.get(info.pool);
     // A factory's list names those in quarantine too.
@@ -596,8 +610,13 @@ function admitted(
     const pool = { info, state: family.created() };
     family.applyRow(pool.state, row);
     const logs = state.candidates.get(info.pool)?.logs ?? [];
+    let refusal: Refusal | null = null;
     for (const entry of isHead ? [] : state.journal.slice(at + 1))
-      for (const { blockHash: of, log } of logs) if (of === entry.hash) change(entry, pool, family, family.applyLog(info, pool.state, log));
+      for (const { blockHash: of, log } of logs) if (of === entry.hash) refusal ??= follow(entry, pool, family, log);
+    if (refusal !== null) {
+      contradicted.push(refusal);
+      continue;
+    }
     state.pools.set(info.pool, pool);
     state.small.delete(info.pool);
     state.journal[at]?.created.push(info.pool);
@@ -610,7 +629,7 @@ function admitted(
   }
   for (const pool of again) keepLogs(state, pool, state.position.sequence);
   if (again.length > 0) effects.push({ type: "call", request: { call: "admit", announced: again, at: state.position } });
-  const lasting: Refusal[] = [];
+  const lasting: Refusal[] = contradicted;
   for (const refusal of answered.refused) {
     if (state.pools.has(refusal.pool)) continue;
     if (PASSING.has(refusal.code)) state.small.add(refusal.pool);
@@ -653,9 +672,16 @@ function quarantine(state: State, disagreeing: readonly Refusal[], at: Position,
     for (const { info } of [...state.pools.values()])
       if (leave(state, info.pool))
         out.push({ pool: info.pool, code: "dex", detail: "most pools of this DEX that were checked disagree with the chain" });
-  for (const { pool, code, detail } of out) state.quarantined.set(pool, { code, detail: detail.slice(0, DETAIL_LENGTH) });
-  effects.push(...judgements("quarantined", out, at, config));
-  if (out.length > 0) effects.push(count("poolsQuarantined", { dex: config.deployment.id }, state.quarantined.size));
+  takeOut(state, out, at, config, effects);
+}
+
+function takeOut(state: State, contradicted: readonly Refusal[], at: Position, config: Config, effects: Effect<Request>[]): void {
+  for (const { pool, code, detail } of contradicted) {
+    leave(state, pool);
+    state.quarantined.set(pool, { code, detail: detail.slice(0, DETAIL_LENGTH) });
+  }
+  effects.push(...judgements("quarantined", contradicted, at, config));
+  if (contradicted.length > 0) effects.push(count("poolsQuarantined", { dex: config.deployment.id }, state.quarantined.size));
 }
 
 /** Judgements in one message, and letters of each: reasons come from contracts, which may write anything. */

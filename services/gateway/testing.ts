@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import type { ChainConfig } from "#libs/chains/chain.ts";
+import { decimalOf } from "#libs/prices/decimal.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
+import type { ObservedArbitrage } from "#proto/arbitrage/v1/observed.ts";
 import { LOG_COLUMNS } from "#proto/block/v1/observed.ts";
 import { decode, encode } from "#proto/codec.ts";
 import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
 import type { FoundPools } from "#proto/pool/v1/state.ts";
+import { PRICE_COLUMNS, type PriceRow } from "#proto/price/v1/changed.ts";
 import { type BodyOf, SUBJECTS, type SubjectKey, streamName, subjectOf } from "#proto/subjects.ts";
 import type { ReadMessage } from "#services/gateway/model.ts";
 
@@ -37,6 +40,18 @@ const TOKENS_PER_COIN: Readonly<Record<string, number>> = {
   LINK: 212,
   UNI: 388,
 };
+/** What the analyst says of them: how sure it is of the price, how far a stable coin is from its peg, and whether a feed tells the price too. */
+const MARKET: readonly { symbol: string; confidence: number; peg?: number; feed?: true }[] = [
+  { symbol: "WETH", confidence: 1, feed: true },
+  { symbol: "USDC", confidence: 0.998, peg: 1, feed: true },
+  { symbol: "USDT", confidence: 0.991, peg: 1.0004 },
+  { symbol: "DAI", confidence: 0.93, peg: 0.9921 },
+  { symbol: "WBTC", confidence: 0.974, feed: true },
+  { symbol: "LINK", confidence: 0.712 },
+  { symbol: "UNI", confidence: 0.384 },
+];
+/** Of a token that is on no list. */
+const UNLISTED_PRICE = 0.000_000_004_137;
 const DEXES = [
   { id: "uniswap-v2", family: "uniswap-v2", pools: 42 },
   { id: "sushiswap", family: "uniswap-v2", pools: 27 },
@@ -90,10 +105,8 @@ export interface Scenario {
 const GWEI = 10n ** 9n;
 const COIN = 10n ** 18n;
 
-export function createScenario(options: ScenarioOptions): Scenario {
-  const chain = options.chain ?? TEST_CHAIN;
-  const mode = options.mode ?? "live";
-  let state = options.seed >>> 0;
+function drawsOf(seed: number) {
+  let state = seed >>> 0;
   /** mulberry32 */
   const random = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -108,6 +121,16 @@ export function createScenario(options: ScenarioOptions): Scenario {
     invariant(item !== undefined, "there is something to pick from");
     return item;
   };
+  return { random, between, pick };
+}
+
+export function createScenario(options: ScenarioOptions): Scenario {
+  const chain = options.chain ?? TEST_CHAIN;
+  const mode = options.mode ?? "live";
+  const draws = drawsOf(options.seed);
+  const { random, between, pick } = draws;
+  /** The analyst's own: what it says changes nothing of what the others do. */
+  const ofAnalyst = drawsOf(~options.seed);
 
   const wallet = addressOf("wallet");
   const contract = addressOf("executor");
@@ -126,11 +149,12 @@ export function createScenario(options: ScenarioOptions): Scenario {
     const stream = streamName(row.stream, row.subject.includes("<chain>") ? chain.key : null);
     const sequence = (sequences.get(stream) ?? 0) + 1;
     sequences.set(stream, sequence);
-    const fields = body as { dex?: string; instance?: string; actor?: string };
+    const fields = body as { dex?: string; instance?: string; actor?: string; scope?: string };
     const subject = subjectOf(key, {
       chain: chain.key,
       wallet,
       dex: fields.dex ?? "",
+      scope: fields.scope ?? "",
       instance: fields.instance ?? "",
       actor: fields.actor ?? "",
     });
@@ -142,10 +166,9 @@ export function createScenario(options: ScenarioOptions): Scenario {
   const envelope = (causeId: string | null = null) => ({ chainId: chain.chainId, blockNumber, blockHash, observedAtMs, causeId });
   const baseFee = (): bigint => 8n * GWEI + BigInt(between(0, 4_000_000)) * 1_000n;
 
-  const rawAmount = (coins: number, symbol: string, decimals: number): bigint =>
-    BigInt(Math.floor(coins * (TOKENS_PER_COIN[symbol] ?? 1) * 1e6)) * 10n ** BigInt(Math.max(0, decimals - 6)) + BigInt(between(0, 999));
-
-  const candidate = (): Candidate => {
+  const candidate = ({ random, between, pick } = draws): Candidate => {
+    const rawAmount = (coins: number, symbol: string, decimals: number): bigint =>
+      BigInt(Math.floor(coins * (TOKENS_PER_COIN[symbol] ?? 1) * 1e6)) * 10n ** BigInt(Math.max(0, decimals - 6)) + BigInt(between(0, 999));
     const middle = [...TOKENS.slice(1)].sort(() => random() - 0.5).slice(0, between(1, 2));
     const coins = 0.4 + random() ** 2 * 18;
     const path = [WETH, ...middle, WETH];
@@ -281,8 +304,205 @@ export function createScenario(options: ScenarioOptions): Scenario {
         { kind: "pool-snapshotted", v: 1, ...envelope(), dex, epoch, object: `${dex}/1`, pools, bytes: pools * 300, causeSequence: 1 },
         { id: `snapshot:${dex}:${blockHash}`, atMs: observedAtMs + 6 },
       );
-      return [discovered, snapshotted];
+      const judged = message(
+        "poolJudged",
+        {
+          kind: "pool-judged",
+          v: 1,
+          ...envelope(),
+          dex,
+          epoch,
+          verdict: "quarantined",
+          rows: [[addressOf(`${dex} 0`), "state-differs", ""]],
+        },
+        { id: `judged:${dex}:${blockHash}`, atMs: observedAtMs + 7 },
+      );
+      return dex === "sushiswap" ? [discovered, snapshotted, judged] : [discovered, snapshotted];
     });
+
+  /** Native coins in each pool. */
+  const poolValues = DEXES.flatMap(({ id: dex, pools }) =>
+    Array.from({ length: pools }, (_, index) => ({
+      pool: addressOf(`${dex} ${index}`),
+      dex,
+      native: ofAnalyst.random() ** 6 * 40_000 + ofAnalyst.random() * 50,
+    })),
+  );
+  let analysedEpoch = -1;
+
+  /** Prices, values and arbitrages of the block just observed. Everything is said again whole under a new epoch. */
+  const analyse = (concluded: readonly ReadMessage[]): ReadMessage[] => {
+    const { random, between } = ofAnalyst;
+    const around = (value: number, share: number): number => value * (1 + (random() - 0.5) * share);
+    const isWhole = analysedEpoch !== epoch;
+    const scope = isWhole ? "all" : "moved";
+    analysedEpoch = epoch;
+    const atMs = observedAtMs + between(4, 12);
+    const usdPerNative = around(TOKENS_PER_COIN.USDC ?? 0, 0.004);
+    const row = (address: string, decimals: number, native: number, holds: "native" | "usd", confidence: number): PriceRow => [
+      address,
+      decimals,
+      decimalOf(native),
+      decimalOf(native * usdPerNative),
+      holds,
+      confidence,
+    ];
+    const priced = MARKET.flatMap(({ symbol, confidence, peg, feed }) => {
+      const listed = TOKENS.find((each) => each.symbol === symbol);
+      if (listed === undefined) return [];
+      const { address, decimals } = listed;
+      const free = symbol === "WETH" ? 1 : around(1 / (TOKENS_PER_COIN[symbol] ?? 1), 0.01);
+      const native = peg === undefined ? free : peg / usdPerNative;
+      return [
+        {
+          address,
+          usd: native * usdPerNative,
+          feed,
+          row: row(address, decimals, native, peg === undefined ? "native" : "usd", confidence),
+        },
+      ];
+    });
+    const rows = [...priced.map((each) => each.row), row(addressOf("unlisted"), 18, UNLISTED_PRICE, "native", 0.02)];
+    const touched = poolValues.filter(() => isWhole || random() < 0.03);
+    for (const each of touched) each.native = around(each.native, 0.01);
+    const worth = (values: readonly { native: number }[]) => {
+      const native = values.reduce((sum, each) => sum + each.native, 0);
+      return { native: decimalOf(native), usd: decimalOf(native * usdPerNative) };
+    };
+    const messages = [
+      message(
+        "priceChanged",
+        {
+          kind: "price-changed",
+          v: 1,
+          ...envelope(),
+          scope,
+          epoch,
+          usdPerNative: decimalOf(usdPerNative),
+          columns: [...PRICE_COLUMNS],
+          rows: rows.filter(() => isWhole || random() < 0.4),
+          gone: [],
+          depegged: priced.flatMap(({ address, usd }, index): [string, string][] => {
+            const peg = MARKET[index]?.peg;
+            return peg !== undefined && Math.abs(usd - 1) > 0.005 ? [[address, decimalOf(usd)]] : [];
+          }),
+          feeds: priced.flatMap(({ address, usd, feed }): [string, string, number, number][] => {
+            if (feed === undefined) return [];
+            const said = around(usd, 0.006);
+            return [[address, decimalOf(said), blockNumber - (blockNumber % 5), usd / said - 1]];
+          }),
+          lateDexes: [],
+        },
+        { id: `prices:${blockHash}:${epoch}`, atMs },
+      ),
+      message(
+        "tvlChanged",
+        {
+          kind: "tvl-changed",
+          v: 1,
+          ...envelope(),
+          scope,
+          epoch,
+          ...worth(poolValues),
+          dexes: DEXES.map(({ id: dex, pools }) => ({ dex, pools, ...worth(poolValues.filter((each) => each.dex === dex)) })),
+          pools: touched.map(({ pool, dex, native }) => [pool, dex, decimalOf(native), decimalOf(native * usdPerNative)]),
+          lateDexes: [],
+        },
+        { id: `tvl:${blockHash}:${epoch}`, atMs },
+      ),
+    ];
+    const arbitrages = [
+      ...ourArbitrages(concluded, usdPerNative),
+      ...Array.from({ length: between(0, 3) }, () => foreignArbitrage(usdPerNative)),
+    ];
+    if (arbitrages.length > 0)
+      messages.push(
+        message(
+          "arbitrageObserved",
+          { kind: "arbitrage-observed", v: 1, ...envelope(), epoch, arbitrages, notJudged: 0 },
+          { id: `arbitrages:${blockHash}:${epoch}`, atMs: atMs + 3 },
+        ),
+      );
+    return messages;
+  };
+
+  const arbitrageOf = (
+    { token, amountIn, grossProfit }: Candidate,
+    usdPerNative: number,
+    hops: ObservedArbitrage["hops"],
+    { gasUsed, effectiveGasPrice }: { gasUsed: number; effectiveGasPrice: bigint },
+  ) => ({
+    token,
+    amountIn,
+    grossProfit,
+    grossProfitUsd: decimalOf((Number(grossProfit) / 1e18) * usdPerNative),
+    gains: [[token, grossProfit] as [string, string]],
+    hops,
+    gasUsed,
+    effectiveGasPrice: `${effectiveGasPrice}`,
+    gasCost: `${effectiveGasPrice * BigInt(gasUsed)}`,
+    tip: `${BigInt(gasUsed) * BigInt(ofAnalyst.between(0, 3_000)) * 1_000_000n}`,
+  });
+  const observedHop = ({ pool, dex, tokenIn, tokenOut, amountIn, amountOut }: Hop, logIndex: number) => ({
+    pool,
+    dex: dex as string | null,
+    tokenIn,
+    tokenOut,
+    amountIn,
+    amountOut,
+    logIndex,
+  });
+
+  /** What settled in this block is seen on the chain too. */
+  const ourArbitrages = (concluded: readonly ReadMessage[], usdPerNative: number): ObservedArbitrage[] =>
+    concluded.flatMap(({ body }) => {
+      if (body.kind !== "trade-settled" || body.profit === "0") return [];
+      const { transactionHash, gasUsed, effectiveGasPrice } = body;
+      const gas = { gasUsed, effectiveGasPrice: BigInt(effectiveGasPrice) };
+      const sent = { transactionHash, transactionIndex: ofAnalyst.between(0, 12), from: wallet, to: contract, ours: true };
+      return [{ ...sent, ...arbitrageOf(body.candidate, usdPerNative, body.candidate.hops.map(observedHop), gas) }];
+    });
+
+  /** Somebody else's: through a pool that nobody here follows now and then, or with its way split over two pools. */
+  const foreignArbitrage = (usdPerNative: number): ObservedArbitrage => {
+    const { random, between } = ofAnalyst;
+    const found = candidate(ofAnalyst);
+    const hops = found.hops.map(observedHop);
+    const [first] = hops;
+    invariant(first !== undefined, "a cycle has hops");
+    const shape = random();
+    if (shape < 0.2) {
+      first.dex = null;
+      first.pool = addressOf("not followed");
+    } else if (shape < 0.4) {
+      const half = { ...first, amountIn: `${BigInt(first.amountIn) / 2n}`, amountOut: `${BigInt(first.amountOut) / 2n}` };
+      const rest = {
+        ...first,
+        pool: addressOf("other half"),
+        amountIn: `${BigInt(first.amountIn) - BigInt(half.amountIn)}`,
+        amountOut: `${BigInt(first.amountOut) - BigInt(half.amountOut)}`,
+      };
+      hops.splice(0, 1, half, rest);
+    }
+    const searcher = between(0, 4);
+    const gas = {
+      gasUsed: 110_000 + hops.length * between(60_000, 120_000),
+      effectiveGasPrice: 9n * GWEI + BigInt(between(0, 4_000)) * 1_000_000n,
+    };
+    return {
+      transactionHash: hashOf(`${found.cycleId} ${blockHash} of ${searcher}`),
+      transactionIndex: between(0, 40),
+      from: addressOf(`searcher ${searcher}`),
+      to: random() < 0.05 ? null : addressOf(`bot ${searcher}`),
+      ours: false,
+      ...arbitrageOf(
+        found,
+        usdPerNative,
+        hops.map((hop, logIndex) => ({ ...hop, logIndex })),
+        gas,
+      ),
+    };
+  };
 
   const heartbeats: Scenario["heartbeats"] = (atMs) => {
     const posts = [
@@ -357,7 +577,9 @@ export function createScenario(options: ScenarioOptions): Scenario {
     messages.push(...concluded);
     inFlight = [];
 
-    const candidates = Array.from({ length: between(0, 5) }, candidate);
+    messages.push(...analyse(concluded));
+
+    const candidates = Array.from({ length: between(0, 5) }, () => candidate());
     candidates.sort((a, b) => (BigInt(b.grossProfit) > BigInt(a.grossProfit) ? 1 : -1));
     const unique = candidates.filter(({ cycleId }, index) => candidates.findIndex((other) => other.cycleId === cycleId) === index);
     const dexes = DEXES.map(({ id }) => id as string);

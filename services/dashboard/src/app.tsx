@@ -1,22 +1,28 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { ActorGrid } from "./components/actor-grid.tsx";
+import { ArbitrageTable } from "./components/arbitrage-table.tsx";
+import { DexTable } from "./components/dex-table.tsx";
 import { Funnel } from "./components/funnel.tsx";
 import { Header } from "./components/header.tsx";
 import { Kpis } from "./components/kpis.tsx";
 import { OpportunityTable } from "./components/opportunity-table.tsx";
 import { Panel } from "./components/panel.tsx";
-import { PoolsByDex } from "./components/pools-by-dex.tsx";
+import { PriceTable } from "./components/price-table.tsx";
 import { ProfitPanel } from "./components/profit-panel.tsx";
 import { StreamStrip } from "./components/stream-strip.tsx";
 import { TradeTable } from "./components/trade-table.tsx";
 import { useNow } from "./components/use-now.ts";
 import type { Connection, Feed } from "./feed.ts";
 import { age, clockTime } from "./format.ts";
+import { ofChain } from "./market.ts";
+import type { MarketFeed } from "./market-feed.ts";
 import { statsOf } from "./state.ts";
 
-export function App({ feed }: { feed: Feed }) {
+export function App({ feed, marketFeed }: { feed: Feed; marketFeed: MarketFeed }) {
   const { connection, state } = useSyncExternalStore(feed.subscribe, feed.snapshot);
+  const market = useSyncExternalStore(marketFeed.subscribe, marketFeed.snapshot);
   useEffect(() => feed.start(), [feed]);
+  useEffect(() => marketFeed.start(), [marketFeed]);
   const [selected, setSelected] = useState<string | null>(null);
   const chains = state?.health.chains ?? [];
   // With one chain there is nothing to choose; with several, all of them until one is chosen.
@@ -27,6 +33,9 @@ export function App({ feed }: { feed: Feed }) {
     [state?.opportunities, chain],
   );
   const trades = useMemo(() => state?.trades.filter((each) => chain === null || each.chain === chain) ?? [], [state?.trades, chain]);
+  const prices = useMemo(() => ofChain(market.prices.answer, chain), [market.prices, chain]);
+  const values = useMemo(() => ofChain(market.tvl.answer, chain), [market.tvl, chain]);
+  const arbitrages = useMemo(() => ofChain(market.arbitrages.answer, chain), [market.arbitrages, chain]);
 
   if (state === null) return <Waiting connection={connection} />;
   const stats = statsOf(state, chain);
@@ -45,8 +54,10 @@ export function App({ feed }: { feed: Feed }) {
         <Funnel funnel={stats.funnel} />
         <OpportunityTable opportunities={opportunities} heads={state.heads} namesChain={namesChain} />
         <TradeTable trades={trades} paper={paper} namesChain={namesChain} />
+        <ArbitrageTable reading={market.arbitrages} arbitrages={arbitrages} hasAnalyst={prices.length > 0} namesChain={namesChain} />
+        <PriceTable reading={market.prices} views={prices} namesChain={namesChain} />
+        <DexTable pools={stats.pools} reading={market.tvl} values={values} namesChain={namesChain} />
         <ActorGrid actors={actors} nowMs={state.health.timestamp} />
-        <PoolsByDex pools={stats.pools} />
       </main>
       <StreamStrip stats={stats} all={state.stats} />
     </div>

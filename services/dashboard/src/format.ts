@@ -34,6 +34,31 @@ export function compactUnits(amount: string, decimals: number): string {
   return shortUnits(amount, decimals, magnitude >= 10n ** BigInt(decimals) ? Math.max(0, 5 - wholeDigits) : 5);
 }
 
+/** Below this many zeros after the point a number is written with an exponent: nobody counts more of them. */
+const ZEROS_SHOWN = 3;
+
+/**
+ * A decimal string, as prices and values come, cut toward zero in its text: five significant digits, or all of the whole part where that is longer.
+ * `3119.987` → `3,119.9`, `0.00032051` → `0.00032051`, `0.000000004137` → `4.1370e−9`.
+ */
+export function shortDecimal(text: string, significant = 5): string {
+  const [whole = "0", fraction = ""] = text.split(".");
+  if (whole !== "0") {
+    const places = Math.max(0, significant - whole.length);
+    return `${grouped(whole)}${places === 0 ? "" : `.${fraction.slice(0, places).padEnd(places, "0")}`}`;
+  }
+  const zeros = fraction.search(/[1-9]/);
+  if (zeros < 0) return "0";
+  const digits = fraction.slice(zeros, zeros + significant).padEnd(significant, "0");
+  return zeros <= ZEROS_SHOWN ? `0.${"0".repeat(zeros)}${digits}` : `${digits[0]}.${digits.slice(1)}e−${zeros + 1}`;
+}
+
+/** `exactDecimal("1234.5")` → `1,234.5`: every digit that there is. */
+export function exactDecimal(text: string): string {
+  const [whole = "0", fraction] = text.split(".");
+  return fraction === undefined ? grouped(whole) : `${grouped(whole)}.${fraction}`;
+}
+
 /** With its sign always, for profit and loss. */
 export const signed = (text: string, amount: string): string => (BigInt(amount) > 0n ? `+${text}` : text);
 
@@ -61,6 +86,15 @@ export const milliseconds = (ms: number | null): string =>
   ms === null ? "–" : ms < 10_000 ? `${Math.round(ms)}` : `${Math.round(ms / 1_000)}k`;
 
 export const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)} %`;
+
+/** With its sign, unless nothing is left of it: `+0.12 %`, `−3.40 %`, `0.00 %`. */
+export function signedPercent(share: number, digits = 2): string {
+  const text = percent(Math.abs(share), digits);
+  return text === percent(0, digits) ? text : `${share < 0 ? "−" : "+"}${text}`;
+}
+
+/** A share cut, not rounded, to two decimals: only what is whole says 1.00. */
+export const shareOfOne = (share: number): string => share.toFixed(6).slice(0, 4);
 
 /** An axis label as fine as its ticks lie apart. */
 export function tickTime(seconds: number, apartSeconds: number): string {

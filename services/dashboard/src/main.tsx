@@ -2,6 +2,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import { Feed } from "./feed.ts";
+import { MarketFeed } from "./market-feed.ts";
 import "uplot/dist/uPlot.min.css";
 import "./styles.css";
 
@@ -9,6 +10,6 @@ const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has a #root");
 createRoot(root).render(
   <StrictMode>
-    <App feed={new Feed()} />
+    <App feed={new Feed()} marketFeed={new MarketFeed()} />
   </StrictMode>,
 );

@@ -14,6 +14,11 @@ const LONGEST_S = 120;
 /** From a block's observation to the relay's acceptance of a bundle, with the whole recorded market. Of 60 samples the 99th percentile is the worst one. */
 const BLOCK_TO_BUNDLE_P99_MS = 150;
 
+/** Of the local chain (libs/localnet/README.md). */
+const DEXES = ["uniswap-v2", "pancake-v2", "swapr", "uniswap-v3", "pancake-v3", "algebra", "balancer-v2"];
+/** Those that are not Uniswap's V2 or V3 under another name: each has its own mathematics, fees or call. */
+const OTHER_FAMILIES = ["pancake-v3", "algebra", "balancer-v2"];
+
 const directory = mkdtempSync(join(tmpdir(), "hs-acceptance-"));
 const file = join(directory, "report.json");
 const metricsPort = await freePort();
@@ -59,7 +64,10 @@ if (code === 0) {
   const report = JSON.parse(readFileSync(file, "utf8")) as Report;
   promise(`blocks ≥ 60 (${report.blocks})`, report.blocks >= 60);
   promise(`pools ≥ 300 (${report.pools})`, report.pools >= 300);
-  promise(`dexes ≥ 4 (${report.dexes})`, report.dexes >= 4);
+  promise(
+    `pools of each of ${DEXES.length} DEXes (${JSON.stringify(report.poolsByDex)})`,
+    DEXES.every((dex) => (report.poolsByDex[dex] ?? 0) >= 10),
+  );
   promise(`landed ≥ 20 (${report.landed})`, report.landed >= 20);
   promise(`reverted 0 (${report.reverted})`, report.reverted === 0);
   promise(`dead letters 0 (${report.deadLetters})`, report.deadLetters === 0);
@@ -68,6 +76,11 @@ if (code === 0) {
   promise(
     "every trade is on the chain: transaction, block, Transfer logs",
     report.trades.length === report.landed && report.trades.every(({ onChain }) => onChain),
+  );
+  const landedThrough = OTHER_FAMILIES.map((dex) => report.trades.filter(({ route }) => route.includes(`${dex}:`)).length);
+  promise(
+    `landed ≥ 3 through each of ${OTHER_FAMILIES.join(", ")} (${landedThrough.join(", ")})`,
+    landedThrough.every((trades) => trades >= 3),
   );
   const { p50, p99 } = report.latencyMs.blockToBundle;
   promise(

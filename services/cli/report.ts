@@ -30,6 +30,7 @@ export interface Report {
   readonly blocks: number;
   readonly pools: number;
   readonly dexes: number;
+  readonly poolsByDex: Readonly<Record<string, number>>;
   readonly cyclesFound: number;
   readonly opportunities: number;
   readonly bundlesSent: number;
@@ -229,6 +230,7 @@ export async function makeReport({ bus, chain, client, seed, measuredFrom, earni
     blocks: tally.blocks.size,
     pools: [...tally.pools.values()].reduce((sum, pools) => sum + pools.size, 0),
     dexes: tally.pools.size,
+    poolsByDex: Object.fromEntries([...tally.pools].map(([dex, pools]) => [dex, pools.size])),
     cyclesFound: tally.cyclesFound,
     opportunities: tally.opportunities,
     bundlesSent: tally.submitted.size,

@@ -19,6 +19,10 @@ function getAmount0Delta(sqrtRatioLower: bigint, sqrtRatioUpper: bigint, liquidi
   return roundUp ? divRoundingUp(numerator, denominator) : numerator / denominator;
 }
 
+/** Whether an amount is at least `getAmount0Delta`, rounded up, without the division. */
+const coversAmount0 = (amount: bigint, sqrtRatioLower: bigint, sqrtRatioUpper: bigint, liquidity: bigint): boolean =>
+  amount * (sqrtRatioUpper * sqrtRatioLower) >= (liquidity << 96n) * (sqrtRatioUpper - sqrtRatioLower);
+
 /** Source: SqrtPriceMath.getAmount1Delta (v3-core), liquidity unsigned. */
 function getAmount1Delta(sqrtRatioLower: bigint, sqrtRatioUpper: bigint, liquidity: bigint, roundUp: boolean): bigint {
   const product = liquidity * (sqrtRatioUpper - sqrtRatioLower);
@@ -95,11 +99,40 @@ export interface SwapResult {
   readonly ticksCrossed: number;
 }
 
+/** What the loop does from one initialised tick to the next, whatever the amount: it only changes with the ticks. */
+interface Stretch {
+  readonly liquidity: bigint;
+  /** Fee included. */
+  readonly amountIn: bigint;
+  readonly amountOut: bigint;
+  readonly steps: number;
+}
+
+/** Stretches that swaps have gone all through, by the index of the tick that they lead to. */
+interface Walked {
+  readonly feePips: number;
+  readonly tickSpacing: number;
+  readonly down: Stretch[];
+  readonly up: Stretch[];
+}
+
+/** By the ticks themselves, which are another list as soon as one changes. */
+const walked = new WeakMap<readonly number[], Walked>();
+
+function walkedOf(sortedTicks: readonly number[], feePips: number, tickSpacing: number): Walked {
+  const known = walked.get(sortedTicks);
+  if (known?.feePips === feePips && known.tickSpacing === tickSpacing) return known;
+  const none: Walked = { feePips, tickSpacing, down: [], up: [] };
+  walked.set(sortedTicks, none);
+  return none;
+}
+
 /**
  * An exact-input swap up to the end of the price range, step by step as UniswapV3Pool.swap does it, amounts equal to the unit.
  *
  * The contract ends a step at the border of each 256-bit word of its tick bitmap also where no tick is initialised; amounts are rounded per step, so
- * the same borders are walked here. Sources: v3-core UniswapV3Pool.swap, SwapMath.computeSwapStep, TickBitmap.nextInitializedTickWithinOneWord.
+ * the same borders are walked here, once: what all steps between two ticks take and pay is remembered while the ticks stay (`sortedTicks` must not be changed in
+ * place). Sources: v3-core UniswapV3Pool.swap, SwapMath.computeSwapStep, TickBitmap.nextInitializedTickWithinOneWord.
  */
 export function swapExactIn(
   pool: TickedPool,
@@ -118,28 +151,65 @@ export function swapExactIn(
 
   let steps = 0;
   let ticksCrossed = 0;
+  let stretches: Stretch[] | null = null;
+  /** Where the stretch under way began; before the first crossing there is none. */
+  let [remainingBefore, amountOutBefore, stepsBefore] = [0n, 0n, 0];
 
   while (remaining !== 0n && sqrtPrice !== limit) {
-    steps++;
-    const candidate = sortedTicks[zeroForOne ? below : below + 1];
-    const tickNext = nextTick({ candidate, tick, tickSpacing, zeroForOne });
-    const sqrtPriceNext = getSqrtRatioAtTick(tickNext);
-    const target = zeroForOne ? (sqrtPriceNext < limit ? limit : sqrtPriceNext) : sqrtPriceNext > limit ? limit : sqrtPriceNext;
+    const ahead = zeroForOne ? below : below + 1;
+    const candidate = sortedTicks[ahead];
+    const known = stretches?.[ahead];
+    const isKnown = known !== undefined && candidate !== undefined && known.liquidity === liquidity && remaining >= known.amountIn;
+    let tickNext: number;
+    let sqrtPriceNext: bigint;
+    if (isKnown) {
+      steps += known.steps;
+      remaining -= known.amountIn;
+      amountOut += known.amountOut;
+      tickNext = candidate;
+      sqrtPriceNext = getSqrtRatioAtTick(candidate);
+      sqrtPrice = sqrtPriceNext;
+    } else {
+      steps++;
+      tickNext = nextTick({ candidate, tick, tickSpacing, zeroForOne });
+      sqrtPriceNext = getSqrtRatioAtTick(tickNext);
+      const target = zeroForOne ? (sqrtPriceNext < limit ? limit : sqrtPriceNext) : sqrtPriceNext > limit ? limit : sqrtPriceNext;
 
-    const remainingLessFee = (remaining * feeless) / PIPS;
-    const amountInToTarget = zeroForOne
-      ? getAmount0Delta(target, sqrtPrice, liquidity, true)
-      : getAmount1Delta(sqrtPrice, target, liquidity, true);
-    const reached =
-      remainingLessFee >= amountInToTarget ? target : getNextSqrtPriceFromInput(sqrtPrice, liquidity, remainingLessFee, zeroForOne);
-    amountOut += zeroForOne ? getAmount1Delta(reached, sqrtPrice, liquidity, false) : getAmount0Delta(sqrtPrice, reached, liquidity, false);
-    // A step that does not reach its target keeps all that is left as fee. One that does takes its input and, rounded up, the fee on top: amountIn / (1 - fee).
-    remaining = reached === target ? remaining - divRoundingUp(amountInToTarget * PIPS, feeless) : 0n;
-    sqrtPrice = reached;
+      const remainingLessFee = (remaining * feeless) / PIPS;
+      const isReached = zeroForOne
+        ? coversAmount0(remainingLessFee, target, sqrtPrice, liquidity)
+        : remainingLessFee >= getAmount1Delta(sqrtPrice, target, liquidity, true);
+      const reached = isReached ? target : getNextSqrtPriceFromInput(sqrtPrice, liquidity, remainingLessFee, zeroForOne);
+      amountOut += zeroForOne
+        ? getAmount1Delta(reached, sqrtPrice, liquidity, false)
+        : getAmount0Delta(sqrtPrice, reached, liquidity, false);
+      if (isReached) {
+        const amountIn = zeroForOne
+          ? getAmount0Delta(target, sqrtPrice, liquidity, true)
+          : getAmount1Delta(sqrtPrice, target, liquidity, true);
+        // With the fee on top, rounded up: amountIn / (1 - fee).
+        remaining -= divRoundingUp(amountIn * PIPS, feeless);
+      } else {
+        // A step that falls short of its target keeps all that is left as fee.
+        remaining = 0n;
+      }
+      sqrtPrice = reached;
+    }
 
     if (sqrtPrice === sqrtPriceNext) {
       if (tickNext === candidate) {
-        const net = liquidityNet[zeroForOne ? below : below + 1] as bigint;
+        // Without liquidity a stretch takes nothing, and whoever has nothing left does not go all through it.
+        if (stretches !== null && !isKnown && liquidity > 0n)
+          stretches[ahead] = {
+            liquidity,
+            amountIn: remainingBefore - remaining,
+            amountOut: amountOut - amountOutBefore,
+            steps: steps - stepsBefore,
+          };
+        const { down, up } = walkedOf(sortedTicks, input.feePips, tickSpacing);
+        stretches = zeroForOne ? down : up;
+        [remainingBefore, amountOutBefore, stepsBefore] = [remaining, amountOut, steps];
+        const net = liquidityNet[ahead] as bigint;
         liquidity += zeroForOne ? -net : net;
         below += zeroForOne ? -1 : 1;
         ticksCrossed++;

@@ -40,6 +40,8 @@ export interface At {
 
 export interface State {
   readonly head: At | null;
+  /** Time of the head, seconds; null while only a reorganisation has named it. */
+  readonly headTimestamp: number | null;
   /** The newest ranking and how many of its opportunities have been tried. */
   readonly ranked: { readonly message: Received<"opportunityScored">; readonly tried: number } | null;
   /** Next nonce of the wallet; null while the chain is being asked. */
@@ -58,6 +60,8 @@ export interface Config {
   readonly contract: Address;
   readonly wrappedNative: Address;
   readonly leaseEpoch: number;
+  /** Expected seconds from a block to the next. */
+  readonly blockSeconds: number;
   /** As long as a landed transaction can be dropped again. */
   readonly reorgBlocks: number;
   /** So many blocks a transaction that was thrown out is watched for: nodes put it back into their pools. */
@@ -76,7 +80,8 @@ export interface Receipt {
 
 export type Keys = "blockObserved" | "blockReorged" | "opportunityScored";
 export type Request =
-  | { readonly call: "simulate"; readonly planned: Planned }
+  /** `timestamp`: when the target block is expected, seconds; null where its parent's time is not known. Fees may depend on it. */
+  | { readonly call: "simulate"; readonly planned: Planned; readonly timestamp: number | null }
   | { readonly call: "submit"; readonly executionId: string; readonly targetBlock: number }
   | {
       readonly call: "read-receipt";
@@ -116,7 +121,7 @@ const gasLimitOf = (gasEstimate: number): number => 2 * gasEstimate + 200_000;
 const MAX_TRIES = 3;
 
 export function initialState(nonce: number | null): State {
-  return { head: null, ranked: null, nonce, open: new Map(), landed: new Map(), netProfit: 0n };
+  return { head: null, headTimestamp: null, ranked: null, nonce, open: new Map(), landed: new Map(), netProfit: 0n };
 }
 
 /**
@@ -281,7 +286,9 @@ function attempt(turn: Turn, config: Config): void {
     candidate,
   };
   say(turn, config, "executionPlanned", `planned:${executionId}`, planned);
-  turn.effects.push({ type: "call", request: { call: "simulate", planned } });
+  const timestamp =
+    head?.blockHash === body.blockHash && turn.state.headTimestamp !== null ? turn.state.headTimestamp + config.blockSeconds : null;
+  turn.effects.push({ type: "call", request: { call: "simulate", planned, timestamp } });
 }
 
 /** The contract enforces what makes the trade worth its gas: it reverts unless at least `minProfit` is left. */
@@ -307,7 +314,7 @@ function calldataOf(executionId: string, candidate: Candidate, minProfit: bigint
 function onBlock(turn: Turn, { body }: Received<"blockObserved">, config: Config): void {
   const { blockNumber, blockHash, observedAtMs, epoch } = body;
   const at: At = { blockNumber, blockHash, observedAtMs, epoch };
-  turn.state = { ...turn.state, head: at };
+  turn.state = { ...turn.state, head: at, headTimestamp: body.timestamp };
   if (turn.state.nonce === null) turn.effects.push({ type: "call", request: { call: "read-nonce" } });
   for (const [executionId, { planned, transactionHash, stage }] of turn.state.open) {
     if (blockNumber < planned.targetBlock) continue;
@@ -340,7 +347,7 @@ function expire(turn: Turn, planned: Planned, config: Config, at: At): void {
 function onReorg(turn: Turn, { body }: Received<"blockReorged">, config: Config): void {
   const dropped = new Set(body.dropped.map(([, hash]) => hash));
   const { blockNumber, blockHash, observedAtMs, epoch } = body;
-  turn.state = { ...turn.state, head: { blockNumber, blockHash, observedAtMs, epoch }, nonce: null };
+  turn.state = { ...turn.state, head: { blockNumber, blockHash, observedAtMs, epoch }, headTimestamp: null, nonce: null };
   turn.effects.push({ type: "call", request: { call: "read-nonce" } });
   for (const [executionId, landed] of turn.state.landed) {
     if (!dropped.has(landed.blockHash)) continue;

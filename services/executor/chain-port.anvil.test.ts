@@ -17,7 +17,7 @@ let chain: TestChain;
 let client: RpcClient;
 let weth: Address;
 let override: StateOverride;
-let head: { blockHash: string; blockNumber: number };
+let head: { blockHash: string; blockNumber: number; timestamp: number };
 
 beforeAll(async () => {
   chain = await startTestChain();
@@ -25,8 +25,8 @@ beforeAll(async () => {
   weth = await addressOf(await deployPublished(chain.signer, "@uniswap/v2-periphery/build/WETH9.json", []));
   override = await paperOverride(client, VAULT, weth);
   await chain.provider.send("evm_mine", []);
-  const block = await client.send<{ hash: string; number: string }>("eth_getBlockByNumber", ["latest", false]);
-  head = { blockHash: block.hash, blockNumber: Number(block.number) };
+  const block = await client.send<{ hash: string; number: string; timestamp: string }>("eth_getBlockByNumber", ["latest", false]);
+  head = { blockHash: block.hash, blockNumber: Number(block.number), timestamp: Number(block.timestamp) + 12 };
 });
 afterAll(async () => {
   await client.close();
@@ -60,6 +60,13 @@ describe("paper mode's contract", () => {
       client.send<string>("eth_call", [{ to: PAPER_CONTRACT, data: id(signature).slice(0, 10) }, "latest", override]);
     expect(await read("vault()")).toBe(`0x${VAULT.slice(2).padStart(64, "0")}`);
     expect(await read("wrappedNative()")).toBe(`0x${weth.slice(2).padStart(64, "0")}`);
+  });
+
+  test("runs at the time of the next block, gas included", async () => {
+    /** Reverts at any other time: TIMESTAMP, PUSH4, EQ, PUSH1 13, JUMPI, PUSH0, PUSH0, REVERT, JUMPDEST, STOP. */
+    const only = (time: number) => ({ [PAPER_CONTRACT]: { code: `0x4263${time.toString(16).padStart(8, "0")}14600d575f5ffd5b00` } });
+    expect(await call(PAPER_WALLET, "0x", only(head.timestamp))).toMatchObject({ ok: true });
+    expect(await call(PAPER_WALLET, "0x", only(head.timestamp - 12))).toMatchObject({ ok: false });
   });
 
   test("refuses a plan whose block has passed, in words", async () => {

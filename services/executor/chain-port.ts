@@ -19,26 +19,35 @@ export type StateOverride = Readonly<Record<string, { readonly code?: string; re
 
 export type SimulationOutcome = { readonly ok: true; readonly gasUsed: number } | { readonly ok: false; readonly detail: string };
 
+/** Answers of nodes that do not know a fourth parameter of eth_call. */
+const NO_BLOCK_OVERRIDES = /too many arguments|block overrides?|invalid (argument|params)|expected .*(arguments|params)/i;
+
 /**
- * Runs the call on the state of one block with eth_call, and beside it learns its gas: from the relay's own simulation of the signed bundle, which is exact and a
+ * Runs the call on the state of one block, at the time at which the next one is expected (fees may depend on it) where the node can, with eth_call, and beside it learns its gas: from the relay's own simulation of the signed bundle, which is exact and a
  * second opinion, or where there is none from eth_estimateGas, which runs the call several times. A refusal is an answer: the reason in the contract's own words
  * where they can be read.
  */
 export async function simulate(
   client: Rpc,
   call: CallRequest,
-  at: { readonly blockHash: string; readonly blockNumber: number },
+  at: { readonly blockHash: string; readonly blockNumber: number; readonly timestamp: number | null },
   asRelayDoes: (() => ReturnType<typeof callBundle>) | null,
   override?: StateOverride,
 ): Promise<SimulationOutcome> {
   const request = { from: call.from, to: call.to, data: call.data, gas: toHex(call.gas) };
-  const more = override === undefined ? [] : [override];
-  const estimate = async () => Number(await client.send<string>("eth_estimateGas", [request, toHex(at.blockNumber), ...more]));
+  const later = at.timestamp === null ? [] : [{ time: toHex(at.timestamp) }];
+  const ask = async (method: string, block: unknown): Promise<string> => {
+    if (later.length > 0)
+      try {
+        return await client.send<string>(method, [request, block, override ?? {}, ...later]);
+      } catch (cause) {
+        if (!(cause instanceof RpcError) || cause.data !== undefined || !NO_BLOCK_OVERRIDES.test(cause.message)) throw cause;
+      }
+    return client.send<string>(method, [request, block, ...(override === undefined ? [] : [override])]);
+  };
+  const estimate = async () => Number(await ask("eth_estimateGas", toHex(at.blockNumber)));
   try {
-    const [, relayed] = await Promise.all([
-      client.send("eth_call", [request, { blockHash: at.blockHash }, ...more]),
-      asRelayDoes?.() ?? null,
-    ]);
+    const [, relayed] = await Promise.all([ask("eth_call", { blockHash: at.blockHash }), asRelayDoes?.() ?? null]);
     if (relayed === null || !relayed.ok) return { ok: true, gasUsed: await estimate() };
     const reverted = relayed.value.results.find(({ error, revert }) => error !== undefined || revert !== undefined);
     if (reverted !== undefined) return { ok: false, detail: `the relay's simulation reverts: ${reverted.revert ?? reverted.error}` };

@@ -33,6 +33,7 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
     contract,
     wrappedNative: chain.wrappedNative,
     leaseEpoch: 0,
+    blockSeconds: Math.max(1, Math.round(chain.blockTimeMs / 1_000)),
     reorgBlocks: REORG_BLOCKS,
     comebackBlocks: COMEBACK_BLOCKS,
   };
@@ -40,7 +41,7 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
   const readNonce = async () =>
     signer === null ? 0 : Number(await submission.send<string>("eth_getTransactionCount", [wallet, "latest"]));
 
-  async function simulateAndSign({ planned }: Extract<Request, { call: "simulate" }>): Promise<Reply> {
+  async function simulateAndSign({ planned, timestamp }: Extract<Request, { call: "simulate" }>): Promise<Reply> {
     const { executionId, blockHash, blockNumber, calldata, gasLimit } = planned;
     const call = { from: wallet, to: contract, data: calldata, gas: gasLimit };
     const transaction = await signer?.sign({
@@ -58,7 +59,7 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
       mode !== "live" || transaction === undefined || relay === undefined || signer === null
         ? null
         : () => callBundle(relay, signer, { transactions: [transaction.raw], targetBlock: planned.targetBlock });
-    const outcome = await simulate(client, call, { blockHash, blockNumber }, asRelayDoes, override);
+    const outcome = await simulate(client, call, { blockHash, blockNumber, timestamp }, asRelayDoes, override);
     if (!outcome.ok) return { kind: "simulated", executionId, ...outcome };
     if (transaction !== undefined) {
       signed.set(executionId, transaction.raw);

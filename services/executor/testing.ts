@@ -43,6 +43,7 @@ export const config: Config = {
   contract: CONTRACT,
   wrappedNative: WETH,
   leaseEpoch: 4,
+  blockSeconds: 12,
   reorgBlocks: 128,
   comebackBlocks: 4,
 };

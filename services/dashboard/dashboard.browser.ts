@@ -378,6 +378,41 @@ async function runEmpty(page: Page): Promise<void> {
   }
 }
 
+/** Beside a busy chain, a quiet one whose arbitrages are not among the latest of all. */
+async function runSeveral(page: Page): Promise<void> {
+  const days = [
+    { chain: { ...TEST_CHAIN, key: "busy" }, blocks: 120, startMs: Date.now() - 240_000 },
+    { chain: { ...TEST_CHAIN, key: "quiet" }, blocks: 10, startMs: Date.now() - 3_600_000 },
+  ];
+  const config = gatewayConfig({ port: 0 });
+  const model = initialReadModel({ chains: days.map(({ chain }) => ({ config: chain, mode: "live" as const })), bounds: config });
+  for (const { chain, blocks, startMs } of days) {
+    const scenario = createScenario({ seed: 11, startMs, chain });
+    for (let block = 0; block < blocks; block += 1) for (const message of scenario.nextBlock()) applyMessage(model, message);
+  }
+  const gateway = createGatewayServer({ model, config });
+  const { url: apiUrl } = await gateway.listen();
+  const dashboard = createDashboardServer({ host: "127.0.0.1", port: 0, apiUrl });
+  const { url } = await dashboard.listen();
+  gateway.allowOrigin(url);
+  try {
+    await page.goto(url);
+    await until("of several chains, every DEX of each is shown", async () => (await rows(page, "dexes")) === 8);
+    const chainsShown = async () => new Set(await page.locator("[data-testid=arbitrages] td .row-chain:not([title])").allTextContents());
+    await until("the latest arbitrages of all are those of the busy chain", async () => same([...(await chainsShown())], ["busy"]));
+    await page.getByRole("button", { name: "quiet" }).click();
+    const expected = arbitragesView(selected(model, "quiet"), 100).map(({ blockNumber }) => count(blockNumber));
+    await until("once it is chosen, the quiet chain shows its own", async () => {
+      const shown = (await cells(page, "arbitrages")).map(([block]) => block);
+      return expected.length > 5 && same(shown, expected);
+    });
+    check("and its own prices and DEXes alone", (await rows(page, "prices")) === 8 && (await rows(page, "dexes")) === 4);
+  } finally {
+    await dashboard.close();
+    await gateway.close();
+  }
+}
+
 /** A gateway that takes its time, then refuses, then answers. */
 async function runRefused(page: Page): Promise<void> {
   const { model, config } = market({ blocks: 3, mode: "live" });
@@ -442,6 +477,7 @@ async function main(): Promise<void> {
     });
     await runEmpty(page);
     await runRefused(page);
+    await runSeveral(page);
     console.log("the dashboard works");
   } finally {
     await browser.close();

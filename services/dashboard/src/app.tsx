@@ -28,6 +28,8 @@ export function App({ feed, marketFeed }: { feed: Feed; marketFeed: MarketFeed }
   // With one chain there is nothing to choose; with several, all of them until one is chosen.
   const chain = chains.length === 1 ? (chains[0]?.chain ?? null) : chains.some((each) => each.chain === selected) ? selected : null;
 
+  useEffect(() => marketFeed.choose(chain), [marketFeed, chain]);
+
   const opportunities = useMemo(
     () => state?.opportunities.filter((each) => chain === null || each.chain === chain) ?? [],
     [state?.opportunities, chain],

@@ -17,6 +17,8 @@ const PATHS = {
 export class MarketFeed {
   #market: Market = UNREAD_MARKET;
   #listeners = new Set<() => void>();
+  #chain: string | null = null;
+  #ask = (): void => {};
 
   subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
@@ -24,6 +26,14 @@ export class MarketFeed {
   };
 
   snapshot = (): Market => this.#market;
+
+  /** Asks for the arbitrages of one chain, or of all: the latest of all may hold none of a quiet chain. */
+  choose(chain: string | null): void {
+    if (chain === this.#chain) return;
+    this.#chain = chain;
+    this.#publish({ ...this.#market, arbitrages: UNREAD_MARKET.arbitrages });
+    this.#ask();
+  }
 
   start(): () => void {
     const stop = new AbortController();
@@ -34,10 +44,12 @@ export class MarketFeed {
       if (isAsking || document.hidden) return;
       clearTimeout(timer);
       isAsking = true;
-      await this.#refresh(stop.signal);
+      const chain = this.#chain;
+      await this.#refresh(chain, stop.signal);
       isAsking = false;
-      if (!stop.signal.aborted) timer = setTimeout(() => void ask(), PAUSE_MS);
+      if (!stop.signal.aborted) timer = setTimeout(() => void ask(), chain === this.#chain ? PAUSE_MS : 0);
     };
+    this.#ask = () => void ask();
     document.addEventListener("visibilitychange", () => void ask(), { signal: stop.signal });
     void ask();
     return () => {
@@ -46,7 +58,7 @@ export class MarketFeed {
     };
   }
 
-  async #refresh(stopped: AbortSignal): Promise<void> {
+  async #refresh(chain: string | null, stopped: AbortSignal): Promise<void> {
     const late = AbortSignal.timeout(TIMEOUT_MS);
     const signal = AbortSignal.any([stopped, late]);
     // Read again each time: a dashboard that was set up anew may point elsewhere.
@@ -67,10 +79,15 @@ export class MarketFeed {
     const market = await Promise.all([
       read<readonly PricesView[]>(prices, PATHS.prices),
       read<readonly TvlView[]>(tvl, PATHS.tvl),
-      read<readonly ArbitrageView[]>(arbitrages, PATHS.arbitrages),
+      read<readonly ArbitrageView[]>(arbitrages, `${PATHS.arbitrages}${chain === null ? "" : `&chain=${encodeURIComponent(chain)}`}`),
     ]);
     if (stopped.aborted) return;
-    this.#market = { prices: market[0], tvl: market[1], arbitrages: market[2] };
+    // Another chain was chosen meanwhile: its own answer comes next.
+    this.#publish({ prices: market[0], tvl: market[1], arbitrages: chain === this.#chain ? market[2] : this.#market.arbitrages });
+  }
+
+  #publish(market: Market): void {
+    this.#market = market;
     for (const listener of this.#listeners) listener();
   }
 }

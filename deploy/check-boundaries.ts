@@ -117,7 +117,7 @@ const RULES: readonly Rule[] = [
   (from, to, kind) => {
     const [own, other] = [serviceOf(from), serviceOf(to)];
     if (own === undefined || other === undefined || own === other) return null;
-    if (own === "cli" && (COMPOSED.test(to) || isCore(to) || isSupport(from))) return null;
+    if (own === "cli" && (COMPOSED.test(to) || isCore(to) || isSupport(from) || isSupport(to))) return null;
     if (own === "dashboard" && other === "gateway" && (isSupport(from) || (to === "services/gateway/api.ts" && kind === "type")))
       return null;
     return "services do not import each other";

@@ -39,6 +39,9 @@ import {
 /** Per-message TTL, `term` reasons and priority groups are silently ignored by older servers. */
 const OLDEST_SERVER = [2, 11] as const;
 
+/** Blocks with all their logs, and the pools of a DEX that were read again, are one message each. */
+const LEAST_PAYLOAD = 8_000_000;
+
 /** Error code of the server for a failed expected-last-subject-sequence: another instance has written. */
 const WRONG_LAST_SEQUENCE = 10_071;
 
@@ -95,6 +98,14 @@ export class Bus {
       throw new UserError(
         `the NATS server at ${where} is version ${version}; ${OLDEST_SERVER.join(".")} or newer is needed`,
         "upgrade it, or leave nats.servers out and let the local run bring its own",
+      );
+    }
+    const payload = connection.info?.max_payload ?? 0;
+    if (payload < LEAST_PAYLOAD) {
+      await connection.close();
+      throw new UserError(
+        `the NATS server at ${where} takes messages of at most ${payload} bytes`,
+        "set max_payload: 8MB in its configuration: a block of a busy chain is one message (deploy/nats/nats.conf)",
       );
     }
     if (connection.info?.jetstream !== true) {

@@ -101,10 +101,13 @@ test("an endpoint of another chain is refused", async () => {
   expectRefusal(outcome, /chain test has chain id 1, but .* serves chain id 31337/, /right chain/);
 });
 
-test("a NATS server that is too old is refused", async () => {
+test.each([
+  ["that is too old", "2.9.10", 8_388_608, /is version 2\.9\.10; 2\.11 or newer is needed/, /upgrade it/],
+  ["that takes small messages only", "2.12.0", 1_048_576, /at most 1048576 bytes/, /set max_payload: 8MB/],
+])("a NATS server %s is refused", async (_, version, payload, problem, remedy) => {
   const old: Server = createServer((socket) => {
     socket.on("error", () => {});
-    socket.write('INFO {"server_id":"A","version":"2.9.10","proto":1,"headers":true,"max_payload":1048576,"jetstream":true}\r\n');
+    socket.write(`INFO {"server_id":"A","version":"${version}","proto":1,"headers":true,"max_payload":${payload},"jetstream":true}\r\n`);
     socket.on("data", (data) => {
       if (data.toString().includes("PING")) socket.write("PONG\r\n");
     });
@@ -113,7 +116,7 @@ test("a NATS server that is too old is refused", async () => {
   const url = `nats://127.0.0.1:${(old.address() as AddressInfo).port}`;
   const outcome = await run({ nats: { servers: [url] }, chains: { test: section(chain.url) } });
   old.close();
-  expectRefusal(outcome, /is version 2\.9\.10; 2\.11 or newer is needed/, /upgrade it/);
+  expectRefusal(outcome, problem, remedy);
 });
 
 test("no NATS server at all is said", async () => {

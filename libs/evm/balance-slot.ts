@@ -24,6 +24,21 @@ const MAPPINGS: readonly BalanceSlot[] = [...Array.from({ length: LAST_SLOT + 1 
   ],
 );
 
+/** The slots of an owner, whom all tokens are asked about: hashing them costs more than the call. */
+const slotsOf = new Map<string, readonly string[]>();
+/** Owners remembered: verifiers ask about one, and tests about a few. */
+const MOST_OWNERS = 64;
+
+function candidateSlots(owner: string): readonly string[] {
+  let slots = slotsOf.get(owner);
+  if (slots === undefined) {
+    slots = MAPPINGS.map((slotOf) => slotOf(owner));
+    if (slotsOf.size >= MOST_OWNERS) slotsOf.clear();
+    slotsOf.set(owner, slots);
+  }
+  return slots;
+}
+
 /**
  * Where a token keeps its balances, null when it is none of the places that compilers give a mapping. One call: every candidate is overridden with a value of
  * its own, and `balanceOf` says which of them it reads.
@@ -34,7 +49,7 @@ export async function balanceSlot(
   token: string,
   owner: string,
 ): Promise<BalanceSlot | null> {
-  const stateDiff = Object.fromEntries(MAPPINGS.map((slotOf, index) => [slotOf(owner), `0x${padWord(MARK + BigInt(index))}`]));
+  const stateDiff = Object.fromEntries(candidateSlots(owner).map((slot, index) => [slot, `0x${padWord(MARK + BigInt(index))}`]));
   try {
     const call = { to: token, data: `${BALANCE_OF}${addressWord(owner)}` };
     const answer = await client.send<string>("eth_call", [call, { blockHash: at.blockHash }, { [token]: { stateDiff } }]);

@@ -1,11 +1,11 @@
 import type { Actor, Effect, Input, Publish } from "#libs/actor/actor.ts";
 import type { Bus, Delivery } from "#libs/actor/bus.ts";
+import { decodeOnce } from "#libs/actor/decode-once.ts";
 import { acquireLease, type Lease } from "#libs/actor/lease.ts";
 import type { Logger } from "#libs/telemetry/log.ts";
 import { metrics } from "#libs/telemetry/metrics.ts";
 import { type ActiveSpan, startSpan, type TraceContext } from "#libs/telemetry/trace.ts";
 import { InvariantError, RetryableError } from "#libs/units/invariant.ts";
-import { decode } from "#proto/codec.ts";
 import { type ActorName, type AnyBody, type BodyOf, type StreamKey, type SubjectKey, subjectOf } from "#proto/subjects.ts";
 
 const HEARTBEAT_EVERY_MS = 1_000;
@@ -181,7 +181,7 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
   }
 
   function onDelivery(delivery: Delivery, shared: boolean): void {
-    const decoded = decode(delivery.meta.subject, delivery.message.data);
+    const decoded = decodeOnce(delivery.meta.subject, delivery.message.data);
     if (decoded.ok) {
       enqueue({
         input: { type: "message", key: decoded.value.key, body: decoded.value.body, meta: delivery.meta } as Input<Keys, Reply>,

@@ -188,31 +188,63 @@ function profitOf(edges: readonly Edge[], amountIn: number): number {
   return amount - amountIn;
 }
 
-/** Relative width of the bracket at which the search for the optimum ends: profit is flat there. */
-const BRACKET = 1e-10;
+/** The search for the optimum ends this close to it, relative to the first distance: profit is flat there. */
+const CLOSE = 1e-9;
+/** The first input tried, as a share of what the smallest smooth pool takes. */
+const FIRST_TRY = 1e-3;
+/** A chain of ranges takes two or three steps, stable pools some six; where a pool's end has to be found by halving, some thirty. */
+const MAX_STEPS = 64;
 
-/** As `sizeCycle`, for curves without a closed form: the input at which the marginal rates of the hops multiply to one, by bisection of its logarithm. */
+/**
+ * As `sizeCycle`, for curves without a closed form: the input at which the marginal rates of the hops multiply to one. Newton's method by differences on
+ * 1/√(product of the rates) − 1, which for constant products is a straight line (their product is a/(1 + cδ)²) and for other curves nearly one. Kept inside a
+ * bracket; an end of it that has stayed twice counts half (Illinois), so that both close in.
+ */
 function sizeNumerically(edges: readonly Edge[], largest: number): Size | null {
-  let low = 1;
-  if (!(profitOf(edges, low) > Number.NEGATIVE_INFINITY) || slope <= 1) {
-    // A single unit may round to nothing in a pool of few decimals: the rates at the margin decide.
-    const atMargin = edges.reduce((rate, edge) => rate * edge.rate, 1);
-    if (atMargin <= 1) return null;
+  let product = 1;
+  let scale = largest;
+  for (const edge of edges) {
+    const { curve } = edge.pool;
+    if (curve === null) return null;
+    if (curve.kind === "smooth") scale = Math.min(scale, (FIRST_TRY * curve.largestIn(edge)) / product);
+    product *= edge.rate;
   }
-  let high = low;
-  for (;;) {
-    high = Math.min(high * 16, largest);
-    const profit = profitOf(edges, high);
-    if (Number.isNaN(profit) || slope <= 1) break;
-    low = high;
-    if (high >= largest) break;
+  const atZero = 1 / Math.sqrt(product) - 1;
+  if (!(atZero < 0) || !(scale > 0)) return null;
+  let [low, atLow] = [0, atZero];
+  /** Not a number at an end that has not been tried, or that some pool does not reach. */
+  let [high, atHigh] = [largest, Number.NaN];
+  let best = { amountIn: 0, profit: 0 };
+  let stayed = 0;
+  let next = scale;
+  for (let step = 0; step < MAX_STEPS; step++) {
+    const amountIn = next;
+    const profit = profitOf(edges, amountIn);
+    const value = Number.isNaN(profit) ? Number.NaN : 1 / Math.sqrt(slope) - 1;
+    if (profit > best.profit) best = { amountIn, profit };
+    if (!(value < Number.POSITIVE_INFINITY)) {
+      [high, atHigh] = [amountIn, Number.NaN];
+      next = halfway(low, high);
+    } else if (value > 0) {
+      [high, atHigh] = [amountIn, value];
+      if (stayed > 0) atLow /= 2;
+      stayed = 1;
+      next = low + ((high - low) * atLow) / (atLow - atHigh);
+    } else {
+      const rise = (value - atLow) / (amountIn - low);
+      [low, atLow] = [amountIn, value];
+      if (stayed < 0) atHigh /= 2;
+      stayed = -1;
+      if (!Number.isNaN(atHigh)) next = low + ((high - low) * atLow) / (atLow - atHigh);
+      else {
+        const ahead = rise > 0 ? low - value / rise : high;
+        next = ahead < high ? ahead : step === 0 || high < largest ? halfway(low, high) : high;
+      }
+    }
+    if (Math.abs(value) <= CLOSE * -atZero || high - low <= CLOSE * high || low >= largest) break;
   }
-  while (high / low > 1 + BRACKET) {
-    const middle = Math.sqrt(low * high);
-    const profit = profitOf(edges, middle);
-    if (Number.isNaN(profit) || slope <= 1) high = middle;
-    else low = middle;
-  }
-  const profit = profitOf(edges, low);
-  return profit > 0 ? { amountIn: low, profit } : null;
+  return best.profit > 0 ? best : null;
 }
+
+/** In digits while the ends are far apart. */
+const halfway = (low: number, high: number): number => (high > 16 * low && low > 0 ? Math.sqrt(low * high) : (low + high) / 2);

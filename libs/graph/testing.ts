@@ -134,6 +134,67 @@ function v3Row(random: Random, { pool, price, depth0, feePips, tickSpacing }: Co
   return [pool, sqrtPriceX96.toString(), tick, liquidity.toString(), feePips, feePips, rows];
 }
 
+/**
+ * A pool whose curve has no closed form for cycles: a solidly stable pair, a balancer weighted pool or a curve pool, of tokens whose whole units are worth the same.
+ * Its balances are apart by a few per cent, so that it pays one way.
+ */
+export function smoothPool(random: Random, index: number, tokens: readonly [TestToken, TestToken]): PoolSpec {
+  const [one, other] = tokens[0].address < tokens[1].address ? tokens : [tokens[1], tokens[0]];
+  const pool = addressOf(index + 1, "b");
+  const info = { pool, tokens: [asAddress(one.address), asAddress(other.address)] };
+  const decimals = [one, other].map(({ value }) => 18 - Math.round(Math.log10(value)));
+  const depth = 10 ** random.between(19, 22);
+  const balances = [depth / one.value, (depth / other.value) * Math.exp(random.between(-0.05, 0.05))].map((balance) =>
+    toBigInt(balance).toString(),
+  );
+  const feePips = random.pick([100, 400, 3_000]);
+  switch (random.integer(0, 2)) {
+    case 0: {
+      const [decimals0, decimals1] = decimals as [number, number];
+      const facts = { variant: "velodrome-v2", stable: true, decimals0, decimals1, feeSource: "factory.getFee(pair,stable)" } as const;
+      return { dex: "solidly", family: "solidly", info: { ...info, facts }, row: [pool, ...(balances as [string, string]), feePips] };
+    }
+    case 1: {
+      const weights = random
+        .pick([
+          [50, 50],
+          [20, 80],
+        ])
+        .map((weight) => `${weight}${"0".repeat(16)}`);
+      // Equal in worth by their weights.
+      const weighted = balances.map((balance, side) => ((BigInt(balance) * BigInt(weights[side] as string)) / 10n ** 17n).toString());
+      const facts = {
+        vault: pool,
+        poolId: `${pool}${"0".repeat(24)}`,
+        kind: "weighted",
+        maths: 2,
+        decimals,
+        weights,
+        bptIndex: -1,
+        rateProviders: [],
+      } as const;
+      const fee = (BigInt(feePips) * 10n ** 12n).toString();
+      return {
+        dex: "balancer",
+        family: "balancer-v2",
+        info: { ...info, facts },
+        row: [pool, weighted, ["0", "0"], fee, false, ["0", false, [], 0], []],
+      };
+    }
+    default: {
+      const multipliers = decimals.map((places) => (10n ** BigInt(36 - places)).toString());
+      const facts = { lineage: "2021", rates: "fixed", multipliers, view: "as-exchange" } as const;
+      const amp = (random.integer(20, 2_000) * 100).toString();
+      return {
+        dex: "curve",
+        family: "curve-stableswap",
+        info: { ...info, facts },
+        row: [pool, balances, multipliers, amp, feePips * 10_000, 0, "0", 0],
+      };
+    }
+  }
+}
+
 export interface TestMarket {
   readonly tokens: readonly TestToken[];
   readonly pools: readonly PoolSpec[];

@@ -224,7 +224,7 @@ export class System {
    * were compared and which differ.
    */
   async compareStates(): Promise<{ compared: number; different: string[] }> {
-    const head = await this.client.send<{ hash: string }>("eth_getBlockByNumber", ["latest", false]);
+    const head = await this.client.send<{ hash: string; timestamp: string }>("eth_getBlockByNumber", ["latest", false]);
     const different: string[] = [];
     let compared = 0;
     for (const deployment of this.chain.dexes) {
@@ -247,11 +247,22 @@ export class System {
       }
       const infos = [...pools.values()].map(({ info }) => info);
       const reader = readerAt(this.client, { multicall3: this.chain.multicall3, blockHash: head.hash });
-      const truth = new Map((await family.read(reader, deployment, infos)).map((row) => [row[0], row]));
+      const truth = new Map<string, object>();
+      for (const row of await family.read(reader, deployment, infos)) {
+        const state = family.created();
+        family.applyRow(state, row);
+        truth.set(row[0], state);
+      }
+      // What moves without an event is held as it will be at the next block's time.
+      const moving = infos.filter((info) => family.refresh?.needed(info, truth.get(info.pool) ?? family.created()));
+      const next = Number(head.timestamp) + Math.max(1, Math.round(this.chain.blockTimeMs / 1_000));
+      for (const row of (moving.length > 0 && (await family.refresh?.read(reader, deployment, moving, next))) || [])
+        family.applyRow(truth.get(row[0]) ?? {}, row);
       for (const { info, state } of pools.values()) {
         compared++;
         const held = JSON.stringify(family.toRow(info, state));
-        const chain = JSON.stringify(truth.get(info.pool));
+        const read = truth.get(info.pool);
+        const chain = read === undefined ? "nothing" : JSON.stringify(family.toRow(info, read));
         if (held !== chain) different.push(`${deployment.id} ${info.pool}: ${held} is ${chain} on the chain`);
       }
     }

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { type AddressInfo, createServer } from "node:net";
 
 async function tryListen(port: number): Promise<number | null> {
@@ -12,11 +13,18 @@ async function tryListen(port: number): Promise<number | null> {
   return bound;
 }
 
+/** Below the ports that systems give to outgoing connections (Linux: from 32,768 on): what is free there stays free until somebody wants that very port. */
+const LOWEST = 15_000;
+const HIGHEST = 32_000;
+const TRIES = 100;
+
 /** A loopback port that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const port = await tryListen(0);
-  if (port === null) throw new Error("no free loopback port");
-  return port;
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if ((await tryListen(port)) !== null) return port;
+  }
+  throw new Error("no free loopback port");
 }
 
 export async function isPortFree(port: number): Promise<boolean> {

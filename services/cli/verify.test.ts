@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ChainConfig } from "#libs/chains/chain.ts";
-import type { PoolInfo } from "#libs/dex/family.ts";
 import { familyOf } from "#libs/dex/registry.ts";
 import { scanLogs } from "#libs/evm/log-scan.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
@@ -33,7 +32,8 @@ beforeAll(async () => {
       fromBlock: 0,
       toBlock: net.loadedBlock,
     });
-    if (log !== undefined) poolOf.set(dex.id, (family.decodeCreated(log, dex) as PoolInfo).pool);
+    const announced = log === undefined ? null : family.decodeCreated(log, dex);
+    if (announced !== null) poolOf.set(dex.id, typeof announced === "string" ? announced : announced.pool);
   }
 });
 afterAll(async () => {

@@ -5,7 +5,7 @@ import type { PoolInfo } from "#libs/dex/family.ts";
 import { type DexTestChain, deploymentOf, startDexTestChain } from "#libs/dex/testing.ts";
 import { uniswapV2 } from "#libs/dex/uniswap-v2/index.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
-import { toHex } from "#libs/evm/hex.ts";
+import { addressWord, toHex } from "#libs/evm/hex.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
@@ -86,7 +86,7 @@ beforeAll(async () => {
     await client.send("anvil_setStorageAt", [pair, toHex(slot), word(value)]);
   await dex.mint(native, pair, half);
   pools.taxed = { pool: pair, tokens: [token0, token1], facts: {} };
-  const created = await dex.send(factory, "0xc9c65396" + [third, fourth].map((token) => token.slice(2).padStart(64, "0")).join(""));
+  const created = await dex.send(factory, `0xc9c65396${[third, fourth].map(addressWord).join("")}`);
   pools.empty = uniswapV2.decodeCreated(created.logs[0] as (typeof created.logs)[number], deployment) as PoolInfo<"uniswap-v2">;
 }, 60_000);
 

@@ -132,7 +132,20 @@ function start(options: Partial<Config> = {}, answered: { prices: Answered; arbi
   const config = { ...analystConfig({ chain }), ...options };
   const decimals = new Map(chain.tokens.map((token) => [token.address as string, token.decimals]));
   const market = new AnalystMarket(pricesOptions(chain), config.dexes, decimals);
-  const core = drive(analyst, config, initialState(config, market, answered));
+  const driven = drive(analyst, config, initialState(config, market, answered));
+  const turn = () => driven.give({ type: "timer", name: "turn" });
+  /** What a complete block waits for comes at once. */
+  const give: typeof driven.give = (input) => {
+    const effects = driven.give(input);
+    return effects.some((effect) => effect.type === "set-timer" && effect.name === "turn") ? [...effects, ...turn()] : effects;
+  };
+  const core = {
+    all: driven.all,
+    give,
+    get state() {
+      return driven.state;
+    },
+  };
   const load = (dex: "one" | "two") => {
     const [call] = calls(
       core.give(
@@ -151,7 +164,7 @@ function start(options: Partial<Config> = {}, answered: { prices: Answered; arbi
     ...core.give(changed("one", where, ones)),
     ...core.give(changed("two", where, twos)),
   ];
-  return { core, config, load, whole };
+  return { core, driven, turn, config, load, whole };
 }
 
 const said = <Key extends "priceChanged" | "tvlChanged" | "arbitrageObserved">(
@@ -253,6 +266,21 @@ test("a DEX that is late is named and gone on without; one that has never loaded
   expect(said("priceChanged", fresh.core.give(block({ number: 11, sequence: 20 })))).toMatchObject([
     { blockNumber: 10, lateDexes: ["one", "two"] },
   ]);
+});
+
+test("a complete block waits its turn, which what follows takes from it", () => {
+  const { core, driven, turn, load } = start();
+  load("one");
+  load("two");
+  const where = { number: 10, sequence: 10 };
+  for (const input of [block(where), changed("one", where), changed("two", where)]) expect(published(driven.give(input))).toEqual([]);
+  const next = block({ number: 11, sequence: 20 });
+  expect(said("priceChanged", driven.give(next))).toMatchObject([{ blockNumber: 10, lateDexes: [] }]);
+  // The turn of the block before: this one is not complete.
+  expect(turn()).toEqual([]);
+  core.give(changed("one", { number: 11, sequence: 20 }));
+  expect(said("priceChanged", core.give(changed("two", { number: 11, sequence: 20 })))).toMatchObject([{ blockNumber: 11, lateDexes: [] }]);
+  expect(turn()).toEqual([]);
 });
 
 test("what comes while a snapshot is loaded is answered afterwards: a restart passes over no block, however long loading takes", () => {

@@ -147,6 +147,9 @@ export function initialState(
 }
 
 const DEADLINE = "late-dex";
+const TURN = "turn";
+/** A complete block waits this long: valuing it, and reading receipts, beside the search and the simulation held up the bundle by up to 60 ms. */
+const TURN_MS = 200;
 const branchOf = ({ blockHash, epoch }: { blockHash: string; epoch: number }) => `${blockHash}@${epoch}`;
 const isAnswered = (answered: Answered, { epoch, blockNumber }: { epoch: number; blockNumber: number }) =>
   answered !== null && (epoch < answered.epoch || (epoch === answered.epoch && blockNumber <= answered.blockNumber));
@@ -158,7 +161,9 @@ export const analyst: Actor<State, Config, Keys, Request, Reply> = {
     const effects: Effect<Request>[] = [];
     if (input.type === "message") hold(state, input, config, effects);
     else if (input.type === "reply") reply(state, input.reply, config, effects);
-    else {
+    else if (input.name === TURN) {
+      if (isComplete(state)) release(state, config, effects);
+    } else {
       missDeadline(state);
       release(state, config, effects);
       state.inTime = null;
@@ -200,7 +205,7 @@ function receive(state: State, message: Received<Keys>, config: Config, effects:
       if (dex === undefined) return;
       if (dex.loaded) report(state, dex, message);
       else dex.buffered.push(message);
-      releaseIfComplete(state, config, effects);
+      takeTurnIfComplete(state, effects);
       return;
     }
   }
@@ -257,7 +262,7 @@ function adopt(
   dex.loading = false;
   // A snapshot that is gone already has a successor, whose message comes.
   if (snapshot !== null) load(state, id, dex, snapshot);
-  releaseIfComplete(state, config, effects);
+  takeTurnIfComplete(state, effects);
   while (state.held.length > 0 && !isLoading(state)) receive(state, state.held.shift() as Received<Keys>, config, effects);
 }
 
@@ -272,13 +277,18 @@ function load(state: State, id: string, dex: Dex, snapshot: PoolSnapshot): void 
   state.anew = true;
 }
 
-function releaseIfComplete(state: State, config: Config, effects: Effect<Request>[]): void {
+/** A block that comes before its turn releases it. */
+function takeTurnIfComplete(state: State, effects: Effect<Request>[]): void {
+  if (isComplete(state)) effects.push({ type: "set-timer", name: TURN, delayMs: TURN_MS });
+}
+
+function isComplete(state: State): boolean {
   const { pending } = state;
-  if (pending === null) return;
+  if (pending === null) return false;
   const branch = branchOf(pending.body);
   const loaded = [...state.dexes.values()].filter((dex) => dex.loaded);
   for (const dex of loaded) if (dex.reported === branch) dex.late = false;
-  if (loaded.length > 0 && loaded.every((dex) => dex.late || dex.reported === branch)) release(state, config, effects);
+  return loaded.length > 0 && loaded.every((dex) => dex.late || dex.reported === branch);
 }
 
 /** Only the deadline makes a DEX late: in a burst of blocks, or a reorganisation, none has had its time when the next block comes. */

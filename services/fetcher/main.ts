@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus } from "#libs/actor/bus.ts";
 import type { ActorSpec } from "#libs/actor/run.ts";
 import { loadSnapshot, saveSnapshot } from "#libs/actor/snapshots.ts";
@@ -46,6 +47,10 @@ const JUDGED_TOGETHER = 200;
 const SAY_EVERY_MS = 5_000;
 /** A block that was observed so long ago is hardly the newest: worth finding out before the chain is asked about it. */
 const PASSED_MS = 10_000;
+
+/** What judges pools that are followed waits until the block's decisions are out, as snapshots do. */
+const UNHURRIED_MS = 300;
+const unhurried = (signal: AbortSignal) => sleep(UNHURRIED_MS, undefined, { signal });
 
 const chunksOf = <Item>(items: readonly Item[], size: number): Item[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
@@ -229,7 +234,7 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         ],
       };
     },
-    async call(request): Promise<Reply> {
+    async call(request, signal): Promise<Reply> {
       if (request.call === "save-snapshot") {
         const saved = await saveSnapshot(bus as Bus, config.chain, request.snapshot);
         return {
@@ -271,10 +276,12 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         }
         case "check": {
           const { pools, rows, timestamp } = request;
+          await unhurried(signal);
           const disagreeing = await unlessUnreadable(deployment, at, () => admission.check(pools, rows, { ...at, timestamp }));
           return { kind: "checked", disagreeing: disagreeing ?? [], at };
         }
         case "review":
+          await unhurried(signal);
           return { kind: "reviewed", small: admission.small(request.holdings) };
         case "reread": {
           const { announced, answer, observed } = await readAt(

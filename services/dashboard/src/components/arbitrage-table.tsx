@@ -5,8 +5,19 @@ import { CoinAmount, TokenAmount } from "./amount.tsx";
 import { Panel } from "./panel.tsx";
 import { ReadingNote, Unanswered } from "./reading.tsx";
 import { Route } from "./route.tsx";
+import { BlockCell, type Column, GasCell, ScrollTable } from "./scroll-table.tsx";
 import { Status } from "./status.tsx";
 import { TransactionHash } from "./transaction-hash.tsx";
+
+const COLUMNS: readonly Column[] = [
+  { name: "Block", isRight: true },
+  { name: "Who", title: "The contract that was called" },
+  { name: "Route" },
+  { name: "Gross", isRight: true, title: "Before gas and payments to the builder" },
+  { name: "Gas", isRight: true },
+  { name: "Tip", isRight: true, title: "Priority fee; what a contract pays the builder itself is not in it" },
+  { name: "Transaction" },
+];
 
 export function ArbitrageTable(props: {
   reading: Reading<unknown>;
@@ -36,66 +47,35 @@ export function ArbitrageTable(props: {
             : "No analyst has spoken here yet: it reads every block for arbitrages."}
         </p>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard (WCAG 2.1.1)
-        <section className="scroll" tabIndex={0} aria-label="Arbitrages landed by anybody, scrollable">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col" className="right">
-                  Block
-                </th>
-                <th scope="col" title="The contract that was called">
-                  Who
-                </th>
-                <th scope="col">Route</th>
-                <th scope="col" className="right" title="Before gas and payments to the builder">
-                  Gross
-                </th>
-                <th scope="col" className="right">
-                  Gas
-                </th>
-                <th scope="col" className="right" title="Priority fee; what a contract pays the builder itself is not in it">
-                  Tip
-                </th>
-                <th scope="col">Transaction</th>
-              </tr>
-            </thead>
-            <tbody>
-              {arbitrages.map((each) => (
-                <tr key={keyOf(each)} className={each.dropped ? "faded struck" : each.ours ? "ours" : ""}>
-                  <td className="number right" title={`${each.blockHash}, ${clockTime(each.observedAtMs)}`}>
-                    {count(each.blockNumber)}
-                    {namesChain ? <span className="row-chain">{each.chain}</span> : null}
-                  </td>
-                  <td title={`From ${each.from}${each.to === null ? ", creating a contract" : ` to ${each.to}`}`}>
-                    {each.ours ? <span className="chip good">ours</span> : <code className="who">{shortHash(each.to ?? each.from)}</code>}
-                    {each.dropped ? <Status status="dropped" detail="Its block was dropped by a reorganisation" /> : null}
-                  </td>
-                  <td>
-                    <Route hops={each.hops} />
-                  </td>
-                  <td className="number right strong amount">
-                    <TokenAmount amount={each.grossProfit} token={each.token} />
-                    {each.grossProfitUsd === null ? null : (
-                      <span className="row-chain" title={`$${exactDecimal(each.grossProfitUsd)}`}>
-                        ${shortDecimal(each.grossProfitUsd)}
-                      </span>
-                    )}
-                  </td>
-                  <td className="number right muted amount" title={`${count(each.gasUsed)} gas`}>
-                    <CoinAmount wei={each.gasCost} symbol="" />
-                  </td>
-                  <td className="number right muted amount">
-                    <CoinAmount wei={each.tip} symbol="" />
-                  </td>
-                  <td>
-                    <TransactionHash hash={each.transactionHash} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </section>
+        <ScrollTable name="Arbitrages landed by anybody" columns={COLUMNS}>
+          {arbitrages.map((each) => (
+            <tr key={keyOf(each)} className={each.dropped ? "faded struck" : each.ours ? "ours" : ""}>
+              <BlockCell of={each} title={`${each.blockHash}, ${clockTime(each.observedAtMs)}`} namesChain={namesChain} />
+              <td title={`From ${each.from}${each.to === null ? ", creating a contract" : ` to ${each.to}`}`}>
+                {each.ours ? <span className="chip good">ours</span> : <code className="who">{shortHash(each.to ?? each.from)}</code>}
+                {each.dropped ? <Status status="dropped" detail="Its block was dropped by a reorganisation" /> : null}
+              </td>
+              <td>
+                <Route hops={each.hops} />
+              </td>
+              <td className="number right strong amount">
+                <TokenAmount amount={each.grossProfit} token={each.token} />
+                {each.grossProfitUsd === null ? null : (
+                  <span className="row-chain" title={`$${exactDecimal(each.grossProfitUsd)}`}>
+                    ${shortDecimal(each.grossProfitUsd)}
+                  </span>
+                )}
+              </td>
+              <GasCell gas={each.gasUsed} cost={each.gasCost} />
+              <td className="number right muted amount">
+                <CoinAmount wei={each.tip} symbol="" />
+              </td>
+              <td>
+                <TransactionHash hash={each.transactionHash} />
+              </td>
+            </tr>
+          ))}
+        </ScrollTable>
       )}
     </Panel>
   );

@@ -4,6 +4,15 @@ import { count, exactDecimal, shortDecimal } from "../format.ts";
 import { type DexRow, dexRows, type Reading } from "../market.ts";
 import { Panel } from "./panel.tsx";
 import { MissingDollars, ReadingNote } from "./reading.tsx";
+import { type Column, ScrollTable } from "./scroll-table.tsx";
+
+const COLUMNS: readonly Column[] = [
+  { name: "DEX" },
+  { name: "Family" },
+  { name: "Pools", isRight: true, title: "Pools that are followed" },
+  { name: "Quarantined", isRight: true, title: "Taken out because the chain contradicted them" },
+  { name: "TVL", isRight: true, title: "What liquidity providers have in its pools, at the analyst's prices" },
+];
 
 export function DexTable(props: {
   pools: ChainStats["pools"];
@@ -28,42 +37,22 @@ export function DexTable(props: {
       {rows.length === 0 ? (
         <p className="empty">No pool discovered yet.</p>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard (WCAG 2.1.1)
-        <section className="scroll" tabIndex={0} aria-label="DEXes, scrollable">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">DEX</th>
-                <th scope="col">Family</th>
-                <th scope="col" className="right" title="Pools that are followed">
-                  Pools
-                </th>
-                <th scope="col" className="right" title="Taken out because the chain contradicted them">
-                  Quarantined
-                </th>
-                <th scope="col" className="right" title="What liquidity providers have in its pools, at the analyst's prices">
-                  TVL
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((each) => (
-                <tr key={`${each.chain} ${each.dex}`}>
-                  <td className="strong">
-                    {each.dex}
-                    {namesChain ? <span className="row-chain">{each.chain}</span> : null}
-                  </td>
-                  <td className="muted">{each.family ?? "–"}</td>
-                  <td className="number right">{each.pools === null ? "–" : count(each.pools)}</td>
-                  <td className={each.quarantined > 0 ? "number right warning" : "number right muted"}>{count(each.quarantined)}</td>
-                  <td className="number right strong">
-                    <Tvl tvl={each.tvl} isRead={reading.answer !== null || reading.failure !== null} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </section>
+        <ScrollTable name="DEXes" columns={COLUMNS}>
+          {rows.map((each) => (
+            <tr key={`${each.chain} ${each.dex}`}>
+              <td className="strong">
+                {each.dex}
+                {namesChain ? <span className="row-chain">{each.chain}</span> : null}
+              </td>
+              <td className="muted">{each.family ?? "–"}</td>
+              <td className="number right">{each.pools === null ? "–" : count(each.pools)}</td>
+              <td className={each.quarantined > 0 ? "number right warning" : "number right muted"}>{count(each.quarantined)}</td>
+              <td className="number right strong">
+                <Tvl tvl={each.tvl} isRead={reading.answer !== null || reading.failure !== null} />
+              </td>
+            </tr>
+          ))}
+        </ScrollTable>
       )}
       {rows.length > 0 && reading.answer !== null && values.length === 0 ? (
         <p className="panel-foot">No analyst has spoken here yet: it says what the pools hold.</p>

@@ -4,6 +4,15 @@ import { count, exactDecimal, shareOfOne, shortDecimal, signedPercent } from "..
 import { chainsWithoutDollar, type PriceRow, priceRows, type Reading } from "../market.ts";
 import { Panel } from "./panel.tsx";
 import { MissingDollars, ReadingNote, Unanswered } from "./reading.tsx";
+import { type Column, ScrollTable } from "./scroll-table.tsx";
+
+const columnsOf = ([symbol, ...others]: readonly string[]): Column[] => [
+  { name: "Token" },
+  { name: "USD", isRight: true, title: "US dollars for one whole token" },
+  { name: symbol === undefined || others.length > 0 ? "Native" : symbol, isRight: true, title: "Native coins for one whole token" },
+  { name: "Confidence", title: "How much depth agrees with the price, from 0 to 1" },
+  { name: "Feed", isRight: true, title: "How far our price is from a price feed" },
+];
 
 export function PriceTable(props: { reading: Reading<unknown>; views: readonly PricesView[]; namesChain: boolean }) {
   const { reading, views, namesChain } = props;
@@ -28,57 +37,35 @@ export function PriceTable(props: { reading: Reading<unknown>; views: readonly P
       ) : rows.length === 0 ? (
         <p className="empty">No token has a price: no followed pool leads to {symbols.join(" or ")} with enough depth.</p>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard (WCAG 2.1.1)
-        <section className="scroll" tabIndex={0} aria-label="Prices, scrollable">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Token</th>
-                <th scope="col" className="right" title="US dollars for one whole token">
-                  USD
-                </th>
-                <th scope="col" className="right" title="Native coins for one whole token">
-                  {symbols.length === 1 ? symbols[0] : "Native"}
-                </th>
-                <th scope="col" title="How much depth agrees with the price, from 0 to 1">
-                  Confidence
-                </th>
-                <th scope="col" className="right" title="How far our price is from a price feed">
-                  Feed
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((each) => (
-                <tr key={`${each.chain} ${each.token.address}`}>
-                  <td title={`${each.token.address}, moved at block ${count(each.movedAtBlock)}`}>
-                    <span className="strong">{each.token.symbol}</span>
-                    {each.isDepegged ? <span className="chip warn off-peg">off peg</span> : null}
-                    {namesChain ? <span className="row-chain">{each.chain}</span> : null}
-                  </td>
-                  <td className="number right">
-                    {each.usd === null ? "–" : <span title={`$${exactDecimal(each.usd)}`}>${shortDecimal(each.usd)}</span>}
-                  </td>
-                  <td className="number right">
-                    <span title={`${exactDecimal(each.native)} ${each.nativeSymbol}`}>{shortDecimal(each.native)}</span>
-                    {symbols.length === 1 ? null : <span className="unit"> {each.nativeSymbol}</span>}
-                  </td>
-                  <td>
-                    <span className="confidence">
-                      <span className="bar blue">
-                        <i style={{ width: `${100 * each.confidence}%` }} />
-                      </span>
-                      <span className="number">{shareOfOne(each.confidence)}</span>
-                    </span>
-                  </td>
-                  <td className="number right">
-                    <Deviation feed={each.feed} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </section>
+        <ScrollTable name="Prices" columns={columnsOf(symbols)}>
+          {rows.map((each) => (
+            <tr key={`${each.chain} ${each.token.address}`}>
+              <td title={`${each.token.address}, moved at block ${count(each.movedAtBlock)}`}>
+                <span className="strong">{each.token.symbol}</span>
+                {each.isDepegged ? <span className="chip warn off-peg">off peg</span> : null}
+                {namesChain ? <span className="row-chain">{each.chain}</span> : null}
+              </td>
+              <td className="number right">
+                {each.usd === null ? "–" : <span title={`$${exactDecimal(each.usd)}`}>${shortDecimal(each.usd)}</span>}
+              </td>
+              <td className="number right">
+                <span title={`${exactDecimal(each.native)} ${each.nativeSymbol}`}>{shortDecimal(each.native)}</span>
+                {symbols.length === 1 ? null : <span className="unit"> {each.nativeSymbol}</span>}
+              </td>
+              <td>
+                <span className="confidence">
+                  <span className="bar blue">
+                    <i style={{ width: `${100 * each.confidence}%` }} />
+                  </span>
+                  <span className="number">{shareOfOne(each.confidence)}</span>
+                </span>
+              </td>
+              <td className="number right">
+                <Deviation feed={each.feed} />
+              </td>
+            </tr>
+          ))}
+        </ScrollTable>
       )}
       <MissingDollars
         chains={withoutDollar}

@@ -54,8 +54,10 @@ export interface DexTestChain {
   readonly trader: Address;
   /** Tokens that anyone may mint, ascending by address. */
   readonly tokens: readonly Address[];
-  /** From the trader, mined at once. */
-  send(to: Address, data: string): Promise<SentTransaction>;
+  /** From the trader, mined at once. With more gas than chains allow only where what is deployed is larger than they allow. */
+  send(to: Address, data: string, gas?: number): Promise<SentTransaction>;
+  /** From the trader, all in one block of that time, in seconds. */
+  mine(calls: readonly { readonly to: Address; readonly data: string }[], timestamp: number): Promise<SentTransaction[]>;
   mint(token: Address, to: Address, amount: bigint): Promise<SentTransaction>;
   /** Bound to one block, the head when none is given. */
   readerAt(blockHash?: string): Promise<ChainReader>;
@@ -80,12 +82,27 @@ export const deploymentOf = (family: FamilyId, factory: Address, options: Partia
   ...options,
 });
 
+const sentOf = ({ status, blockHash, logs }: Receipt): SentTransaction => ({
+  ok: status === "0x1",
+  blockHash,
+  logs: logs.map(
+    (log): LogRow => [
+      asAddress(log.address),
+      log.topics,
+      log.data,
+      Number(log.logIndex),
+      Number(log.transactionIndex),
+      log.transactionHash,
+    ],
+  ),
+});
+
 /** Word of a mapping(address => uint256) in storage. */
 const balanceSlot = (owner: Address): string => keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [owner, BALANCE_SLOT]));
 
-/** One token for each number of decimals given. */
-export async function startDexTestChain(decimals: readonly number[]): Promise<DexTestChain> {
-  const chain = await startTestChain(["--gas-limit", "30000000000"]);
+/** One token for each number of decimals given; `nodeArgs` are anvil's. */
+export async function startDexTestChain(decimals: readonly number[], nodeArgs: readonly string[] = []): Promise<DexTestChain> {
+  const chain = await startTestChain(["--gas-limit", "30000000000", ...nodeArgs]);
   const { provider, signer } = chain;
   const { url } = provider._getConnection();
   const client = new RpcClient(url, "test");
@@ -102,21 +119,9 @@ export async function startDexTestChain(decimals: readonly number[]): Promise<De
   await provider.send("anvil_impersonateAccount", [trader]);
   await provider.send("anvil_setBalance", [trader, toHex(10n ** 24n)]);
 
-  const send = async (to: Address, data: string): Promise<SentTransaction> => {
-    const transaction = { from: trader, to, data, gas: toHex(TRANSACTION_GAS) };
-    const receipt = await client.send<Receipt>("eth_sendTransactionSync", [transaction]);
-    const logs = receipt.logs.map(
-      (log): LogRow => [
-        asAddress(log.address),
-        log.topics,
-        log.data,
-        Number(log.logIndex),
-        Number(log.transactionIndex),
-        log.transactionHash,
-      ],
-    );
-    return { ok: receipt.status === "0x1", blockHash: receipt.blockHash, logs };
-  };
+  const transactionOf = (to: Address, data: string, gas = TRANSACTION_GAS) => ({ from: trader, to, data, gas: toHex(gas) });
+  const send = async (...call: Parameters<typeof transactionOf>): Promise<SentTransaction> =>
+    sentOf(await client.send<Receipt>("eth_sendTransactionSync", [transactionOf(...call)]));
 
   return {
     chain,
@@ -124,6 +129,15 @@ export async function startDexTestChain(decimals: readonly number[]): Promise<De
     trader,
     tokens: tokens.toSorted(),
     send,
+    async mine(calls, timestamp) {
+      await client.send("evm_setAutomine", [false]);
+      const hashes: string[] = [];
+      for (const { to, data } of calls) hashes.push(await client.send<string>("eth_sendTransaction", [transactionOf(to, data)]));
+      await client.send("evm_setNextBlockTimestamp", [timestamp]);
+      await client.send("evm_mine", []);
+      await client.send("evm_setAutomine", [true]);
+      return Promise.all(hashes.map(async (hash) => sentOf(await client.send<Receipt>("eth_getTransactionReceipt", [hash]))));
+    },
     mint: (token, to, amount) => send(token, TOKEN.encodeFunctionData("mint", [to, amount])),
     async readerAt(blockHash) {
       const hash = blockHash ?? (await client.send<{ hash: string }>("eth_getBlockByNumber", ["latest", false])).hash;

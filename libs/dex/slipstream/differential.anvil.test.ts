@@ -1,18 +1,15 @@
 import { type Contract, Interface } from "ethers";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { addressOf } from "#libs/contracts/testing.ts";
-import { governance, poolSpecs, RangesMarket, type TestPool, TICK_POOL } from "#libs/dex/concentrated/testing.ts";
+import { governance, poolSpecs, type TestPool, TICK_POOL, testAgainstContracts, V3_DIALECT } from "#libs/dex/concentrated/testing.ts";
 import { MAX_TICK } from "#libs/dex/concentrated/tick-math.ts";
+import { V3_TOPICS } from "#libs/dex/concentrated/v3.ts";
 import { slipstream } from "#libs/dex/slipstream/index.ts";
 import { deploySlipstream } from "#libs/dex/slipstream/testing.ts";
-import { type DexTestChain, type SentTransaction, startDexTestChain } from "#libs/dex/testing.ts";
+import { deploymentOf, type SentTransaction } from "#libs/dex/testing.ts";
 import type { Random } from "#libs/localnet/random.ts";
 import type { Address } from "#libs/units/brand.ts";
 
-/** Another seed is another run: SEED=7 npx vitest run libs/dex/slipstream */
-const SEED = process.env.SEED ?? "1";
-const SIZE = { rounds: 12, steps: 5, quotes: 350 };
-const QUOTES = SIZE.rounds * SIZE.quotes;
 /** The average's length in the dynamic module: half of it in slots is what a pool must remember. */
 const SECONDS_AGO = 60;
 
@@ -26,15 +23,12 @@ const POOL = new Interface([
   "function gaugeFees() view returns (uint128 token0, uint128 token1)",
 ]);
 
-let dex: DexTestChain;
-let market: RangesMarket;
 let factory: Contract;
 let protocol: Contract;
 let dynamicModule: Contract;
 let customModule: Contract;
-const feesSeen = new Set<number>();
 
-const act = (contract: Contract, name: string, ...args: unknown[]) => governance(dex, contract, name, args);
+const act = (contract: Contract, name: string, ...args: unknown[]) => governance(market().dex, contract, name, args);
 const asGauge = (pool: Address, name: string, args: readonly unknown[]) =>
   act(protocol, "execute", pool, POOL.encodeFunctionData(name, args));
 
@@ -60,120 +54,98 @@ async function govern({ pool }: { readonly pool: Address }, random: Random): Pro
 
 /** Liquidity around the price, staked: nobody burns it, as nobody burns what the gauge holds. */
 async function stakeNew(address: Address): Promise<SentTransaction> {
-  const { info, state } = market.pools.find((each) => each.info.pool === address) as TestPool;
+  const { info, state } = market().pools.find((each) => each.info.pool === address) as TestPool;
   const spacing = info.facts.tickSpacing;
   const middle = Math.floor(state.tick / spacing);
   const end = Math.floor(MAX_TICK / spacing);
   const [lower, upper] = [Math.max(-end, middle - 40) * spacing, Math.min(end, middle + 40) * spacing];
   const liquidity = 2n ** 50n;
-  const minted = await market.execute(address, TICK_POOL.encodeFunctionData("mint", [market.trader, lower, upper, liquidity, "0x"]));
+  const minted = await market().execute(address, TICK_POOL.encodeFunctionData("mint", [market().trader, lower, upper, liquidity, "0x"]));
   const staked = await asGauge(address, "stake", [liquidity, lower, upper, false]);
   return { ok: minted.ok && staked.ok, blockHash: staked.blockHash, logs: minted.logs };
 }
 
-beforeAll(async () => {
-  dex = await startDexTestChain([18, 6, 8]);
-  const { signer } = dex.chain;
-  protocol = await deploySlipstream(signer, "Protocol", []);
-  const implementation = await deploySlipstream(signer, "CLPool", []);
-  factory = await deploySlipstream(signer, "CLFactory", [protocol, protocol, implementation]);
-  for (const [spacing, fee] of [
-    [10_000, 60_000],
-    [10, 400],
-    [60, 300],
-  ] as const)
-    await act(factory, "enableTickSpacing", spacing, fee);
-  customModule = await deploySlipstream(signer, "CustomSwapFeeModule", [factory]);
-  dynamicModule = await deploySlipstream(signer, "DynamicSwapFeeModule", [factory, 10n ** 6n, 30_000, [], []]);
-  await act(dynamicModule, "setSecondsAgo", SECONDS_AGO);
-  await act(factory, "setSwapFeeModule", dynamicModule);
-  await act(protocol, "setAlive", true);
-  const address = await addressOf(factory);
-  market = await RangesMarket.open(
-    dex,
-    {
+const market = testAgainstContracts({
+  name: "slipstream",
+  size: { blocks: 125, quotes: 100, paid: 10_000 },
+  async deploy(dex) {
+    const { signer } = dex.chain;
+    protocol = await deploySlipstream(signer, "Protocol", []);
+    const implementation = await deploySlipstream(signer, "CLPool", []);
+    factory = await deploySlipstream(signer, "CLFactory", [protocol, protocol, implementation]);
+    for (const [spacing, fee] of [
+      [10_000, 60_000],
+      [10, 400],
+      [60, 300],
+    ] as const) {
+      await governance(dex, factory, "enableTickSpacing", [spacing, fee]);
+    }
+    customModule = await deploySlipstream(signer, "CustomSwapFeeModule", [factory]);
+    dynamicModule = await deploySlipstream(signer, "DynamicSwapFeeModule", [factory, 10n ** 6n, 30_000, [], []]);
+    await governance(dex, dynamicModule, "setSecondsAgo", [SECONDS_AGO]);
+    await governance(dex, factory, "setSwapFeeModule", [dynamicModule]);
+    await governance(dex, protocol, "setAlive", [true]);
+    const address = await addressOf(factory);
+    const specs = poolSpecs({
+      dense: { key: 1, spacing: 1 },
+      fine: { key: 10, spacing: 10 },
+      islands: { key: 50, spacing: 50 },
+      wide: { key: 200, spacing: 200 },
+      end: { key: 60, spacing: 60 },
+      deep: { key: 10_000, spacing: 10_000 },
+    });
+    return {
+      ...V3_DIALECT,
       family: slipstream,
-      deployment: {
-        id: "slipstream",
-        brand: "Aerodrome",
-        family: "slipstream",
-        variant: "slipstream",
-        factory: address,
-        deployBlock: 0,
-        verified: true,
-        source: "test",
-      },
-      specs: poolSpecs({
-        dense: { key: 1, spacing: 1 },
-        fine: { key: 10, spacing: 10 },
-        islands: { key: 50, spacing: 50 },
-        wide: { key: 200, spacing: 200 },
-        end: { key: 60, spacing: 60 },
-        deep: { key: 10_000, spacing: 10_000 },
-      }),
-      swapTopic: slipstream.topics({} as never).state[1] as string,
+      deployment: deploymentOf("slipstream", address),
+      // The dynamic module asks for more the further the price is from its average.
+      specs: specs.map((spec) => ({ ...spec, slides: true })),
+      swapTopics: [V3_TOPICS.swap],
       createPool: async ({ key }, [token0, token1], sqrtPriceX96) => [
         await dex.send(address, FACTORY.encodeFunctionData("createPool", [token1, token0, key, sqrtPriceX96])),
       ],
       govern,
-    },
-    SEED,
-  );
-  for (const { info } of market.pools) {
-    await asGauge(info.pool, "setGaugeAndPositionManager", [await addressOf(protocol), dex.trader]);
-    await dex.send(info.pool, POOL.encodeFunctionData("increaseObservationCardinalityNext", [40]));
-    market.follow(await stakeNew(info.pool));
-  }
-}, 60_000);
-
-afterAll(() => dex.stop());
-
-test(`seed ${SEED}: ${QUOTES} swaps, exact in and exact out, are what the pools do, while transactions and fees are followed exactly`, async () => {
-  const refresh = market.refresh.bind(market);
-  market.refresh = async (timestamp) => {
-    const undo = await refresh(timestamp);
-    for (const { state } of market.pools) feesSeen.add(state.feePips[0]);
-    return undo;
-  };
-  await market.run(SIZE);
-  const { counts } = market;
-  const reader = await dex.readerAt();
-  const staked = await reader.multicall(
-    market.infos().map(({ pool }) => ({ target: pool, data: POOL.encodeFunctionData("stakedLiquidity") })),
-  );
-  const gaugeFees = await reader.multicall(
-    market.infos().map(({ pool }) => ({ target: pool, data: POOL.encodeFunctionData("gaugeFees") })),
-  );
-  console.info(`slipstream against contracts: ${JSON.stringify({ ...counts, fees: feesSeen.size })}`);
-  expect(counts.exactIn + counts.exactOut).toBe(QUOTES);
-  expect(counts.exactOut).toBeGreaterThan(QUOTES / 5);
-  expect(counts.beyond).toBeGreaterThan(QUOTES / 50);
-  expect(counts.crossings).toBeGreaterThan(QUOTES);
-  expect(counts.swapsExecuted).toBeGreaterThan(3);
-  // The run has had staked liquidity, a gauge that earned, and fees that moved.
-  expect(staked.some((word) => BigInt(word ?? 0) > 0n)).toBe(true);
-  expect(gaugeFees.some((words) => BigInt((words ?? "0x0").slice(0, 66)) > 0n)).toBe(true);
-  expect(feesSeen.size).toBeGreaterThan(5);
-}, 120_000);
+    };
+  },
+  async prepare(opened) {
+    for (const { info } of opened.pools) {
+      await asGauge(info.pool, "setGaugeAndPositionManager", [await addressOf(protocol), opened.dex.trader]);
+      await opened.dex.send(info.pool, POOL.encodeFunctionData("increaseObservationCardinalityNext", [40]));
+      opened.follow(await stakeNew(info.pool));
+    }
+  },
+  /** The run has had staked liquidity, and a gauge that earned. */
+  async seen({ dex, pools }) {
+    const reader = await dex.readerAt();
+    const ask = (name: string) => reader.multicall(pools.map(({ info }) => ({ target: info.pool, data: POOL.encodeFunctionData(name) })));
+    expect((await ask("stakedLiquidity")).some((word) => BigInt(word ?? 0) > 0n)).toBe(true);
+    expect((await ask("gaugeFees")).some((words) => BigInt((words ?? "0x0").slice(0, 66)) > 0n)).toBe(true);
+  },
+});
 
 test("the fee of a coming block is what the pool takes in it, for each second of ten minutes", async () => {
-  const { family, deployment } = market.protocol;
+  const {
+    dex,
+    pools,
+    trader,
+    protocol: { family, deployment },
+  } = market();
   await act(factory, "setSwapFeeModule", dynamicModule);
   await act(dynamicModule, "setSecondsAgo", SECONDS_AGO);
-  for (const [index, { info, state }] of market.pools.entries()) {
+  for (const [index, { info, state }] of pools.entries()) {
     await act(dynamicModule, "resetDynamicFee", info.pool);
     await act(dynamicModule, "setCustomFee", info.pool, 100 * index);
     const limit = (state.sqrtPriceX96 * 98n) / 100n;
-    await market.execute(info.pool, TICK_POOL.encodeFunctionData("swap", [market.trader, true, 2n ** 120n, limit, "0x"]));
+    await market().execute(info.pool, TICK_POOL.encodeFunctionData("swap", [trader, true, 2n ** 120n, limit, "0x"]));
   }
   const reader = await dex.readerAt();
-  const now = await market.timestamp();
+  const now = await market().timestamp();
   const seen = new Set<string>();
   for (let ahead = 1; ahead <= 600; ahead += ahead < 130 ? 1 : 47) {
-    const rows = await family.refresh?.read(reader, deployment, market.infos(), now + ahead);
+    const rows = await family.refresh?.read(reader, deployment, market().infos(), now + ahead);
     const block = `0x${(await dex.chain.provider.getBlockNumber()).toString(16)}`;
     const answers = await Promise.all(
-      market
+      market()
         .infos()
         .map(({ pool }) =>
           dex.chain.provider.send("eth_call", [
@@ -189,7 +161,3 @@ test("the fee of a coming block is what the pool takes in it, for each second of
   }
   expect(seen.size).toBeGreaterThan(20);
 }, 60_000);
-
-test("the factory's pools are described and listed, others are not", () => market.expectDescribed());
-test("the pools say of themselves what they pay, or that they take less", () => market.expectAnswered());
-test("what is no pool is not live, and quotes nothing", () => market.expectNobody());

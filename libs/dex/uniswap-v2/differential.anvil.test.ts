@@ -3,8 +3,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { DexDeployment } from "#libs/chains/chain.ts";
 import { addressOf, deployPublished } from "#libs/contracts/testing.ts";
 import type { ChainReader, PoolInfo } from "#libs/dex/family.ts";
-import { type DexTestChain, deploymentOf, type Question, type SentTransaction, startDexTestChain, towards } from "#libs/dex/testing.ts";
+import { type Trial, trialsOf } from "#libs/dex/pair-trials.ts";
+import { type DexTestChain, deploymentOf, type SentTransaction, startDexTestChain, towards } from "#libs/dex/testing.ts";
 import { uniswapV2, type V2State } from "#libs/dex/uniswap-v2/index.ts";
+import { RpcClient } from "#libs/evm/rpc.ts";
 import { randomFor } from "#libs/localnet/random.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
@@ -12,12 +14,12 @@ import type { StateRowOf } from "#proto/pool/v1/state.ts";
 
 /** Another seed is another run: SEED=7 npx vitest run libs/dex/uniswap-v2 */
 const SEED = process.env.SEED ?? "1";
-const ROUNDS = 30;
-const STEPS_PER_ROUND = 6;
-const QUOTES_PER_ROUND = 100;
+const ROUNDS = 60;
+const STEPS_PER_ROUND = 3;
+const EXACT_IN_PER_ROUND = 170;
+const EXACT_OUT_PER_ROUND = 50;
 const STEPS = ROUNDS * STEPS_PER_ROUND;
-const QUOTES = ROUNDS * QUOTES_PER_ROUND;
-const EXACT_OUT_QUOTES = 500;
+const QUOTES = ROUNDS * (EXACT_IN_PER_ROUND + EXACT_OUT_PER_ROUND);
 const MAX_RESERVE = 2n ** 112n - 1n;
 
 const FORKS = [
@@ -52,7 +54,17 @@ interface Pair {
   readonly fork: string;
 }
 
+interface Counts {
+  transactions: number;
+  events: number;
+  exactIn: number;
+  exactOut: number;
+  /** Quotes of 0: there is no such swap. */
+  zero: number;
+}
+
 let dex: DexTestChain;
+let client: RpcClient;
 const pairs: Pair[] = [];
 const pairOf = new Map<string, Pair>();
 const random = randomFor("uniswap-v2 differential", SEED);
@@ -67,6 +79,7 @@ function logUniform(low: bigint, high: bigint): bigint {
 
 beforeAll(async () => {
   dex = await startDexTestChain([18, 6, 8, 18, 0]);
+  client = new RpcClient(dex.chain.url, "test");
   for (const { name, factory: file, feeBps, ...fork } of FORKS) {
     const factory = await addressOf(await deployPublished(dex.chain.signer, file, [dex.trader]));
     // Of a fork whose pairs have fees of their own nothing is stated.
@@ -101,7 +114,10 @@ beforeAll(async () => {
   }
 }, 60_000);
 
-afterAll(() => dex.stop());
+afterAll(async () => {
+  await client.close();
+  await dex.stop();
+});
 
 /** Applies the logs of a transaction; returns what undoes them, by pair, and how many there were. */
 function follow({ logs }: Pick<SentTransaction, "logs">): { undo: Map<Pair, StateRowOf<"uniswap-v2">>; applied: number } {
@@ -133,26 +149,25 @@ function drawAmountIn(reserveIn: bigint): bigint {
   const kind = random.unit();
   if (kind < 0.15) return BigInt(random.integer(1, 10));
   if (kind < 0.25) return border[random.integer(0, border.length - 1)] ?? 1n;
-  if (kind < 0.65) return logUniform(1n + reserveIn / 10n ** 6n, 1n + reserveIn * 10n);
+  if (kind < 0.65) {
+    // No more than pair-trials.ts gives whoever swaps, which is more than any pair takes.
+    const most = 1n + reserveIn * 10n;
+    return logUniform(1n + reserveIn / 10n ** 6n, most > 2n * MAX_RESERVE ? 2n * MAX_RESERVE : most);
+  }
   return logUniform(1n, MAX_RESERVE);
 }
 
-/** An input that the library says for an output, asked with and with two units less, which is too little: one may not be, where the division has no remainder. */
-function exactOutQuestions({ info, state }: Pair, zeroForOne: boolean): { asked: Question[]; note: string } {
-  const [reserveIn, reserveOut] = zeroForOne ? [state.reserve0, state.reserve1] : [state.reserve1, state.reserve0];
-  const amountOut = random.chance(0.5) ? logUniform(1n, reserveOut - 1n) : reserveOut - logUniform(1n, reserveOut - 1n);
-  const amountIn = uniswapV2.quoteExactOut?.(info, state, { amountOut, ...towards(zeroForOne) }) ?? 0n;
-  const note = `${info.pool}, ${state.reserve0}/${state.reserve1}, zeroForOne ${zeroForOne}, ${amountIn} for ${amountOut}`;
-  const swap = (paid: bigint): Question => ({
-    from: dex.trader,
-    to: info.pool,
-    data: swapData(zeroForOne, amountOut),
-    balances: [{ token: info.tokens[zeroForOne ? 0 : 1] as Address, owner: info.pool, amount: reserveIn + paid }],
-  });
-  if (amountIn === 0n) return { asked: [], note };
-  expect(uniswapV2.quoteExactIn(info, state, { amountIn, ...towards(zeroForOne) }) >= amountOut, note).toBe(true);
-  return { asked: amountIn > 2n ? [swap(amountIn), swap(amountIn - 2n)] : [swap(amountIn)], note };
+/** One of the pairs, and one of its directions. */
+function drawSide() {
+  const pair = random.pick(pairs);
+  const zeroForOne = random.chance(0.5);
+  const { reserve0, reserve1 } = pair.state;
+  const [reserveIn, reserveOut] = zeroForOne ? [reserve0, reserve1] : [reserve1, reserve0];
+  return { ...pair, reserveIn, reserveOut, ...towards(zeroForOne) };
 }
+
+const noteOf = ({ fork, info, state, indexIn }: ReturnType<typeof drawSide>) =>
+  `${fork}, ${info.pool}, ${state.reserve0}/${state.reserve1}, ${indexIn} in`;
 
 /** Something that people do to pairs, as the transactions it takes. */
 async function act(): Promise<SentTransaction[]> {
@@ -190,8 +205,8 @@ async function act(): Promise<SentTransaction[]> {
 /** What a refused call left lying in the pair goes back, so that balances equal reserves and a swap's input is all its own. */
 const tidy = (pool: Address) => dex.send(pool, PAIR.encodeFunctionData("skim", [asAddress(`0x${"de".repeat(20)}`)]));
 
-test(`seed ${SEED}: ${QUOTES} quotes are what pairs pay, not a unit more or less, while ${STEPS} steps of trade are followed exactly`, async () => {
-  const counts = { transactions: 0, events: 0, quotes: 0, zero: 0 };
+test(`seed ${SEED}: ${QUOTES} quotes, exact in and exact out, are what pairs pay, not a unit more or less, while ${STEPS} steps of trade are followed exactly`, async () => {
+  const counts: Counts = { transactions: 0, events: 0, exactIn: 0, exactOut: 0, zero: 0 };
   const undos: Map<Pair, StateRowOf<"uniswap-v2">>[] = [];
   const start = { rows: rows(), reader: await dex.readerAt() };
 
@@ -205,7 +220,8 @@ test(`seed ${SEED}: ${QUOTES} quotes are what pairs pay, not a unit more or less
         expect(await readAll(await dex.readerAt(sent.blockHash))).toEqual(rows());
       }
     }
-    await compareQuotes(counts);
+    await compareExactIn(counts);
+    await compareExactOut(counts);
   }
 
   // All the way back, transaction by transaction, to what the chain still knows of the first block.
@@ -213,61 +229,83 @@ test(`seed ${SEED}: ${QUOTES} quotes are what pairs pay, not a unit more or less
   expect(rows()).toEqual(start.rows);
   expect(await readAll(start.reader)).toEqual(start.rows);
   console.info(`uniswap-v2 against contracts: ${JSON.stringify(counts)}`);
-  expect(counts.quotes).toBe(QUOTES);
+  expect(counts.exactIn + counts.exactOut).toBe(QUOTES);
+  expect(QUOTES - counts.zero).toBeGreaterThan(10_000);
   expect(counts.events).toBeGreaterThan(STEPS / 2);
   expect(counts.zero).toBeGreaterThan(QUOTES / 20);
   expect(counts.zero).toBeLessThan(QUOTES / 2);
 }, 120_000);
 
-async function compareQuotes(counts: { quotes: number; zero: number }): Promise<void> {
-  const asked: Question[] = [];
-  const quotes: { readonly amountOut: bigint; readonly note: string }[] = [];
-  for (let index = 0; index < QUOTES_PER_ROUND; index++) {
-    const { info, state, fork } = random.pick(pairs);
-    const zeroForOne = random.chance(0.5);
-    const reserveIn = zeroForOne ? state.reserve0 : state.reserve1;
-    const amountIn = drawAmountIn(reserveIn);
-    const amountOut = uniswapV2.quoteExactIn(info, state, { amountIn, ...towards(zeroForOne) });
-    counts.quotes++;
+/** Runs swaps in the pairs themselves, a hundred in a call: why each is refused, null for one that passes. */
+async function tryAll(trials: readonly Trial[]): Promise<(string | null)[]> {
+  const head = (await dex.chain.provider.send("eth_getBlockByNumber", ["latest", false])) as { hash: string };
+  const all = await trialsOf(
+    client,
+    { blockHash: head.hash },
+    trials.map(({ question }) => question),
+  );
+  const refusals = await all.run(trials);
+  expect(refusals.length).toBe(trials.length);
+  return refusals;
+}
+
+/** Pairs pay the quote, and not a unit more. */
+async function compareExactIn(counts: Counts): Promise<void> {
+  const asked = Array.from({ length: EXACT_IN_PER_ROUND }, () => {
+    const side = drawSide();
+    const question = { ...side, amountIn: drawAmountIn(side.reserveIn) };
+    return { question, amountOut: uniswapV2.quoteExactIn(side.info, side.state, question) };
+  });
+  const refusals = await tryAll(
+    asked.flatMap(({ question, amountOut }) => [0n, 1n].map((more) => ({ question, amountOut: amountOut + more }))),
+  );
+  for (const [index, { question, amountOut }] of asked.entries()) {
+    const [paid, more] = refusals.slice(2 * index, 2 * index + 2);
+    const note = `${noteOf(question)}: ${question.amountIn} → ${amountOut}`;
+    counts.exactIn++;
     if (amountOut === 0n) counts.zero++;
-    const balances = [{ token: info.tokens[zeroForOne ? 0 : 1] as Address, owner: info.pool, amount: reserveIn + amountIn }];
-    const swap = (out: bigint): Question => ({ from: dex.trader, to: info.pool, data: swapData(zeroForOne, out), balances });
-    asked.push(swap(amountOut), swap(amountOut + 1n));
-    const note = `${fork}, ${info.pool}, ${state.reserve0}/${state.reserve1}, zeroForOne ${zeroForOne}, ${amountIn} → ${amountOut}`;
-    quotes.push({ amountOut, note });
-  }
-  const answers = await dex.ask(asked);
-  for (const [index, { amountOut, note }] of quotes.entries()) {
-    const paid = answers[2 * index];
-    const more = answers[2 * index + 1];
     // A quote of 0 says that there is no swap: pairs refuse an output of 0, so then both must fail.
-    expect(paid?.returned, `${note}: ${paid?.reverted}`).toBe(amountOut === 0n ? null : "0x");
-    expect(more?.returned, note).toBeNull();
-    expect(more?.reverted, note).toMatch(/: K|INSUFFICIENT_LIQUIDITY|OVERFLOW/);
+    if (amountOut === 0n) expect(paid, note).not.toBeNull();
+    else expect(paid, note).toBeNull();
+    expect(more, note).toMatch(/: K|INSUFFICIENT_LIQUIDITY|OVERFLOW/);
+  }
+}
+
+/**
+ * For the quoted input pairs pay the output, and for two units less they do not: for one they may, where the division has no remainder. Where the quote is 0 they
+ * do not for the most that they hold.
+ */
+async function compareExactOut(counts: Counts): Promise<void> {
+  const trials: (Trial & { readonly passes: boolean; readonly note: string })[] = [];
+  for (let index = 0; index < EXACT_OUT_PER_ROUND; index++) {
+    const side = drawSide();
+    const { info, state, indexIn, indexOut, reserveIn, reserveOut } = side;
+    // From one unit to all there is, which no pair pays.
+    const part = logUniform(1n, reserveOut);
+    const amountOut = random.chance(0.5) ? part : reserveOut - part + 1n;
+    const quote = uniswapV2.quoteExactOut?.(info, state, { amountOut, indexIn, indexOut }) ?? 0n;
+    const note = `${noteOf(side)}: ${quote} for ${amountOut}`;
+    const add = (amountIn: bigint, passes: boolean) => trials.push({ question: { info, indexIn, amountIn }, amountOut, passes, note });
+    counts.exactOut++;
+    if (quote === 0n) {
+      counts.zero++;
+      add(MAX_RESERVE - reserveIn, false);
+      continue;
+    }
+    expect(uniswapV2.quoteExactIn(info, state, { amountIn: quote, indexIn, indexOut }) >= amountOut, note).toBe(true);
+    add(quote, true);
+    if (quote > 2n) add(quote - 2n, false);
+  }
+  const refusals = await tryAll(trials);
+  for (const [index, { passes, note }] of trials.entries()) {
+    if (passes) expect(refusals[index], note).toBeNull();
+    else expect(refusals[index], note).toMatch(/: K|INSUFFICIENT_(INPUT|LIQUIDITY)|OVERFLOW/);
   }
 }
 
 async function readAgain(): Promise<void> {
   for (const row of await readAll(await dex.readerAt())) uniswapV2.applyRow((pairOf.get(row[0]) as Pair).state, row);
 }
-
-test(`seed ${SEED}: for the input of an exact output the pair pays it, and for two units less it does not`, async () => {
-  await readAgain();
-  let quotes = 0;
-  for (let batch = 0; batch < EXACT_OUT_QUOTES / 100; batch++) {
-    const questions = Array.from({ length: 100 }, () => exactOutQuestions(random.pick(pairs), random.chance(0.5)));
-    const answers = await dex.ask(questions.flatMap(({ asked }) => asked));
-    let next = 0;
-    for (const { asked, note } of questions) {
-      for (const [index] of asked.entries()) {
-        const answer = answers[next++];
-        expect(answer?.returned, `${note}: ${answer?.reverted}`).toBe(index === 0 ? "0x" : null);
-        quotes++;
-      }
-    }
-  }
-  expect(quotes).toBeGreaterThan(EXACT_OUT_QUOTES);
-}, 60_000);
 
 test("a pair's own fee is read from it, and is what the pair takes", async () => {
   const own = pairs.filter(({ deployment }) => deployment.variant === "swapr");
@@ -279,7 +317,10 @@ test("a pair's own fee is read from it, and is what the pair takes", async () =>
   }
   await readAgain();
   expect(own.map(({ state }) => state.feePips)).toEqual(own.map((_, index) => [index * 700, index * 700]));
-  await compareQuotes({ quotes: 0, zero: 0 });
+  const counts: Counts = { transactions: 0, events: 0, exactIn: 0, exactOut: 0, zero: 0 };
+  await compareExactIn(counts);
+  await compareExactOut(counts);
+  expect(counts.exactIn + counts.exactOut - counts.zero).toBeGreaterThan(100);
 });
 
 test("a pair without reserves is not live, and an address that is no pair is left out", async () => {

@@ -1,6 +1,7 @@
 import { Interface } from "ethers";
 import fc from "fast-check";
-import type { RangesState } from "#libs/dex/concentrated/ranges.ts";
+import { type RangesState, sortTicks } from "#libs/dex/concentrated/ranges.ts";
+import { swapExactIn } from "#libs/dex/concentrated/swap-math.ts";
 import { getSqrtRatioAtTick, MAX_TICK, MIN_TICK } from "#libs/dex/concentrated/tick-math.ts";
 import { type Fraction, magnitudes, POOL, type Slack, type Subject, tokensOf } from "#libs/dex/conformance.ts";
 import type { SwapExactIn } from "#libs/dex/family.ts";
@@ -236,3 +237,21 @@ export function rangesSurplus(_: unknown, state: RangesState, moved: readonly bi
  * Source: SwapMath.computeSwapStep (v3-core), PriceMovementMath.movePriceTowardsTarget (Algebra).
  */
 export const rangesSlack = (): Slack => ({ short: 1n });
+
+/** What is the same of all whose swaps are Uniswap V3's, by the `Swap` that they write. */
+export const v3Conformance = (
+  kind: SwapKind,
+): {
+  swapLog(info: { readonly facts: { readonly tickSpacing: number } }, state: RangesState, swap: SwapExactIn, amountOut: bigint): LogRow;
+  invariantOf: typeof rangesSurplus;
+  slack: typeof rangesSlack;
+} => ({
+  swapLog({ facts: { tickSpacing } }, state, swap, amountOut) {
+    sortTicks(state);
+    const [zeroForOne, feePips] = swap.indexIn === 0 ? [true, state.feePips[0]] : [false, state.feePips[1]];
+    const { sqrtPriceX96 } = swapExactIn(state, { amountIn: swap.amountIn, zeroForOne, feePips, tickSpacing });
+    return swapLogAt(kind, state, swap, amountOut, sqrtPriceX96);
+  },
+  invariantOf: rangesSurplus,
+  slack: rangesSlack,
+});

@@ -1,6 +1,5 @@
-import { RANGES_SIGNATURES, rangesLogs, rangesPools, rangesSlack, rangesSurplus, swapLogAt } from "#libs/dex/concentrated/conformance.ts";
-import { type RangesState, sortTicks } from "#libs/dex/concentrated/ranges.ts";
-import { swapExactIn } from "#libs/dex/concentrated/swap-math.ts";
+import { RANGES_SIGNATURES, rangesLogs, rangesPools, v3Conformance } from "#libs/dex/concentrated/conformance.ts";
+import type { RangesState } from "#libs/dex/concentrated/ranges.ts";
 import type { ConformanceSpec } from "#libs/dex/conformance.ts";
 import { pancakeV3 } from "#libs/dex/pancake-v3/index.ts";
 
@@ -21,16 +20,5 @@ export const conformance: ConformanceSpec<"pancake-v3", RangesState> = {
     { tickSpacing: 200, fees: [10_000, 10_000] },
   ]),
   logs: (subject) => rangesLogs("pancake", subject, null),
-  swapLog(info, state, swap, amountOut) {
-    sortTicks(state);
-    const input = {
-      amountIn: swap.amountIn,
-      zeroForOne: swap.indexIn === 0,
-      feePips: state.feePips[0],
-      tickSpacing: info.facts.tickSpacing,
-    };
-    return swapLogAt("pancake", state, swap, amountOut, swapExactIn(state, input).sqrtPriceX96);
-  },
-  invariantOf: rangesSurplus,
-  slack: rangesSlack,
+  ...v3Conformance("pancake"),
 };

@@ -1,16 +1,7 @@
 import { Interface } from "ethers";
 import fc from "fast-check";
-import {
-  emit,
-  RANGES_SIGNATURES,
-  rangesLogs,
-  rangesPools,
-  rangesSlack,
-  rangesSurplus,
-  swapLogAt,
-} from "#libs/dex/concentrated/conformance.ts";
-import { type RangesState, sortTicks } from "#libs/dex/concentrated/ranges.ts";
-import { swapExactIn } from "#libs/dex/concentrated/swap-math.ts";
+import { emit, RANGES_SIGNATURES, rangesLogs, rangesPools, v3Conformance } from "#libs/dex/concentrated/conformance.ts";
+import type { RangesState } from "#libs/dex/concentrated/ranges.ts";
 import { type ConformanceSpec, FACTORY, POOL } from "#libs/dex/conformance.ts";
 import { uniswapV3 } from "#libs/dex/uniswap-v3/index.ts";
 
@@ -61,12 +52,5 @@ export const conformance: ConformanceSpec<"uniswap-v3", RangesState> = {
     { tickSpacing: 60, fees: [999_999, 999_999] },
   ]),
   logs: (subject) => rangesLogs("uniswap", subject, other),
-  swapLog(info, state, swap, amountOut) {
-    sortTicks(state);
-    const zeroForOne = swap.indexIn === 0;
-    const input = { amountIn: swap.amountIn, zeroForOne, feePips: state.feePips[0], tickSpacing: info.facts.tickSpacing };
-    return swapLogAt("uniswap", state, swap, amountOut, swapExactIn(state, input).sqrtPriceX96);
-  },
-  invariantOf: rangesSurplus,
-  slack: rangesSlack,
+  ...v3Conformance("uniswap"),
 };

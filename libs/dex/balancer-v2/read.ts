@@ -49,7 +49,7 @@ const QUESTIONS = [
   "getSwapEnabled",
   "getGradualWeightUpdateParams",
 ] as const;
-type Answers = Readonly<Record<(typeof QUESTIONS)[number], string | null>>;
+type Question = (typeof QUESTIONS)[number];
 
 /** Creation code that returns the block's time: TIMESTAMP, MSTORE at 0, RETURN of 32 bytes. */
 const TIMESTAMP_CODE = "0x4260005260206000f3";
@@ -96,13 +96,15 @@ function nameOf(version: string | null): string {
 }
 
 /** The kind that a pool's functions tell, null for any that we have no exact mathematics for. */
-function candidateOf(pool: Address, vault: Address, answers: Answers): Candidate | null {
-  const { getPoolId, getVault, getNormalizedWeights, getAmplificationParameter, getRateProviders, getBptIndex } = answers;
-  const has = (question: keyof Answers) => isWord(answers[question]);
+function candidateOf(pool: Address, vault: Address, answerTo: (question: Question) => string | null): Candidate | null {
+  const [getPoolId, getVault] = [answerTo("getPoolId"), answerTo("getVault")];
+  const [getNormalizedWeights, getAmplificationParameter] = [answerTo("getNormalizedWeights"), answerTo("getAmplificationParameter")];
+  const [getRateProviders, getBptIndex] = [answerTo("getRateProviders"), answerTo("getBptIndex")];
+  const has = (question: Question) => isWord(answerTo(question));
   if (!isWord(getPoolId) || !isWord(getVault) || addressAt(getVault, 0) !== vault || FOREIGN.some(has)) return null;
   const poolId = getPoolId.slice(0, 66);
   if (poolOfId(poolId) !== pool) return null;
-  const name = nameOf(answers.version);
+  const name = nameOf(answerTo("version"));
   const common = { pool, poolId, weights: [], bptIndex: -1, rateProviders: [], named: name !== "" };
   const isNamed = (expected: string) => !has("version") || name === expected;
   if (isWord(getNormalizedWeights)) {
@@ -146,8 +148,8 @@ export async function describe(reader: ChainReader, vault: Address, pools: reado
 async function describeTogether(reader: ChainReader, vault: Address, pools: readonly Address[]): Promise<(Info | null)[]> {
   const told = await reader.multicall(pools.flatMap((pool) => QUESTIONS.map((question) => ({ target: pool, data: SELECTORS[question] }))));
   const candidates = pools.map((pool, index) => {
-    const own = told.slice(index * QUESTIONS.length, (index + 1) * QUESTIONS.length);
-    return candidateOf(pool, vault, Object.fromEntries(QUESTIONS.map((question, at) => [question, own[at] ?? null])) as unknown as Answers);
+    const own = new Map(QUESTIONS.map((question, at) => [question, told[index * QUESTIONS.length + at] ?? null]));
+    return candidateOf(pool, vault, (question) => own.get(question) ?? null);
   });
   const known = candidates.filter((each) => each !== null);
   const registered = await reader.multicall(

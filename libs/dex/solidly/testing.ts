@@ -80,7 +80,12 @@ export function compileSolidlyCurve(): Compiled {
   );
 }
 
-/** Words of a question: reserves, units of the tokens, fee in 1e-4, whether token0 comes in, amount in. Words of an answer: whether there is one, and it. */
+/**
+ * Words of a question: reserves, units of the tokens, fee in 1e-4, whether token0 comes in, amount in. Words of an answer: whether there is one, and it.
+ *
+ * The empty `catch` drops nothing: where the curve reverts (a sum past 2^256, a division by nothing) the answer stays 0, 0, which says so, and our curve has to
+ * refuse the same question. One revert would else take all the others' answers with it.
+ */
 const wrapped = (functions: string) => `
 contract SolidlyCurve {
   uint256 private constant MAX_FEE = 10000;
@@ -90,7 +95,7 @@ contract SolidlyCurve {
   function ask(uint256[7][] calldata questions) external returns (uint256[2][] memory answers) {
     answers = new uint256[2][](questions.length);
     for (uint256 i = 0; i < questions.length; i++)
-      try this.one(questions[i]) returns (uint256 amountOut) { answers[i] = [1, amountOut]; } catch {}
+      try this.one(questions[i]) returns (uint256 amountOut) { answers[i] = [1, amountOut]; } catch {} // refused: [0, 0]
   }
   function one(uint256[7] calldata question) external returns (uint256) {
     (decimals0, decimals1, swapFee) = (question[2], question[3], question[4]);

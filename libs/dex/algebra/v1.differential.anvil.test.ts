@@ -21,7 +21,7 @@ const POOL = new Interface(["function setCommunityFee(uint8 communityFee0, uint8
 describe.skipIf(CORE === null)("Algebra v1, @cryptoalgebra/core 2.0.0 (skipped where the package is not installed)", () => {
   const market = testAgainstContracts({
     name: "algebra v1",
-    size: { blocks: 100, quotes: 125, paid: 10_000 },
+    size: { blocks: 100, quotes: 135, paid: 10_000 },
     nodeArgs: NODE_ARGS,
     async deploy(dex) {
       const { signer } = dex.chain;

@@ -753,7 +753,7 @@ export function testAgainstContracts({ name, size, decimals = [18, 6, 8], nodeAr
     expect(counts.crossings).toBeGreaterThan(quotes);
     expect(counts.events).toBeGreaterThan(size.blocks);
     // A position of no liquidity, or burnt by another transaction of the same block.
-    expect(counts.failed).toBeLessThan(counts.transactions / 20);
+    expect(counts.failed).toBeLessThan(counts.transactions / 10);
     expect(counts.swapsExecuted).toBeGreaterThan(size.blocks / 5);
     if (protocol.govern !== undefined) expect(counts.governed).toBeGreaterThan(size.blocks / 20);
     if (protocol.family.refresh !== undefined) {

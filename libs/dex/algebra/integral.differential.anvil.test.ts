@@ -11,7 +11,7 @@ import { invariant } from "#libs/units/invariant.ts";
 
 const PLUGINS = packageFolder("@cryptoalgebra/integral-base-plugin");
 const VAULT = `0x${"5a".repeat(20)}`;
-/** By a spec's key: the first sets a fee that follows volatility, the second overrides the fee of each direction with one that follows the price, the last is none. */
+/** By a spec's key. The first sets a fee that follows volatility, the second overrides that of each direction with one that follows the price. */
 const PLUGIN_FACTORIES = ["BasePluginV1Factory", "BasePluginV2Factory", null] as const;
 
 const SPECS = [

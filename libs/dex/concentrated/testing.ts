@@ -1,6 +1,6 @@
 /**
- * The tests that every family with ranges passes against its protocol's own contracts: pools with liquidity of many shapes, random acts on them, every quote asked
- * of the pools. A family's own test says how its protocol is deployed and spoken to (`testAgainstContracts`), and what else its run has to have seen.
+ * The tests that every family with ranges passes against its protocol's own contracts: pools with liquidity of many shapes, random acts on them, every quote
+ * asked of the pools. A family's own test says how its protocol is deployed and spoken to (`testAgainstContracts`), and what else its run has to have seen.
  */
 
 import { Contract, Interface } from "ethers";
@@ -506,7 +506,7 @@ export class RangesMarket {
     return { pool, data, swap: { zeroForOne, amountSpecified, limit }, done: () => {} };
   }
 
-  /** A few transactions in one block, or something that the protocol's owner does. A swap within its limit does exactly what is computed before. Returns their undo rows. */
+  /** A few transactions in one block, or what the protocol's owner does. Swaps within their limits do exactly what is computed before. Returns undo rows. */
   async #block(timestamp: number): Promise<Map<TestPool, RangesStateRow>[]> {
     const { random, counts, protocol } = this;
     counts.blocks++;
@@ -622,7 +622,7 @@ export class RangesMarket {
     }
   }
 
-  /** `ask`, as verification uses it, makes each pool say what we say: amounts that it takes whole, and one that it does not. `ahead` seconds after the head. */
+  /** `ask`, as verification uses it, makes pools say what we say, of amounts that they take whole and of one that none does, `ahead` seconds after the head. */
   async expectAnswered(ahead = 0): Promise<void> {
     const { family, deployment } = this.protocol;
     const reader = await this.dex.readerAt();
@@ -663,8 +663,8 @@ export class RangesMarket {
   }
 
   /**
-   * Block by block: the fees of the next one, quotes for it, what happens in it. Then all the way back, transaction by transaction, to what the chain still knows of
-   * the first block.
+   * Block by block: the fees of the next one, quotes for it, what happens in it. Then all the way back, transaction by transaction, to what the chain still
+   * knows of the first block.
    */
   async run({ blocks, quotes }: Omit<RunSize, "paid">): Promise<void> {
     const { family, deployment } = this.protocol;
@@ -742,7 +742,7 @@ export function testAgainstContracts({ name, size, decimals = [18, 6, 8], nodeAr
 
   afterAll(() => dex.stop());
 
-  test(`${name}, seed ${SEED}: ${quotes} swaps, exact in and exact out, are what the pools do in the next of ${size.blocks} blocks, all followed exactly`, async () => {
+  test(`${name}, seed ${SEED}: ${quotes} swaps, in and out, are what the pools do in the next of ${size.blocks} blocks, all followed exactly`, async () => {
     await market.run(size);
     const { counts, protocol } = market;
     console.info(`${name} against contracts: ${JSON.stringify({ ...counts, fees: counts.fees.size })}`);

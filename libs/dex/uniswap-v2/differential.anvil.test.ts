@@ -205,7 +205,7 @@ async function act(): Promise<SentTransaction[]> {
 /** What a refused call left lying in the pair goes back, so that balances equal reserves and a swap's input is all its own. */
 const tidy = (pool: Address) => dex.send(pool, PAIR.encodeFunctionData("skim", [asAddress(`0x${"de".repeat(20)}`)]));
 
-test(`seed ${SEED}: ${QUOTES} quotes, exact in and exact out, are what pairs pay, not a unit more or less, while ${STEPS} steps of trade are followed exactly`, async () => {
+test(`seed ${SEED}: ${QUOTES} quotes, in and out, are what pairs pay, not a unit more or less, while ${STEPS} steps are followed exactly`, async () => {
   const counts: Counts = { transactions: 0, events: 0, exactIn: 0, exactOut: 0, zero: 0 };
   const undos: Map<Pair, StateRowOf<"uniswap-v2">>[] = [];
   const start = { rows: rows(), reader: await dex.readerAt() };
@@ -272,8 +272,8 @@ async function compareExactIn(counts: Counts): Promise<void> {
 }
 
 /**
- * For the quoted input pairs pay the output, and for two units less they do not: for one they may, where the division has no remainder. Where the quote is 0 they
- * do not for the most that they hold.
+ * For the quoted input pairs pay the output, and for two units less they do not: for one they may, where the division has no remainder. Where the quote is 0
+ * they do not for the most that they hold.
  */
 async function compareExactOut(counts: Counts): Promise<void> {
   const trials: (Trial & { readonly passes: boolean; readonly note: string })[] = [];

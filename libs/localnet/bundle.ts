@@ -83,11 +83,22 @@ export function parseBundle(parameters: BundleParameters, chainId: number): Resu
   });
 }
 
+/** A bundle is simulated, sent and thrown out by a reorganisation: the same transaction comes several times within a few blocks. */
+const PARSED_KEPT = 256;
+const parsedBefore = new Map<string, BundleTransaction>();
+
+/** Undefined for what is no signed transaction. Recovering a sender takes milliseconds, so the last ones are remembered. */
 export function parseTransaction(raw: string): BundleTransaction | undefined {
+  const known = parsedBefore.get(raw);
+  if (known !== undefined) return known;
   try {
     const parsed = Transaction.from(raw);
-    if (parsed.from === null || parsed.hash === null) return undefined;
-    return { raw, hash: asHash(parsed.hash), from: asAddress(parsed.from), parsed };
+    const { from, hash } = parsed;
+    if (from === null || hash === null) return undefined;
+    const transaction = { raw, hash: asHash(hash), from: asAddress(from), parsed };
+    parsedBefore.set(raw, transaction);
+    for (const old of [...parsedBefore.keys()].slice(0, -PARSED_KEPT)) parsedBefore.delete(old);
+    return transaction;
   } catch {
     return undefined;
   }

@@ -155,6 +155,29 @@ test("one message in gives one message out, with its cause and its trace", async
   await raw.close();
 });
 
+test("an actor has something to do until the calls that its inputs led to are answered", async () => {
+  let answer: () => void = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const looking: Echo = {
+    name: "scorer",
+    decide: (state, input) => ({
+      state,
+      effects: input.type === "message" ? [{ type: "call", request: { call: "look", block: input.body.blockNumber } }] : [],
+    }),
+  };
+  const actor = start({ actor: looking, call: ({ block }) => answered.then(() => ({ kind: "looked", block })) });
+  await until(() => actor.state() === "ready", "ready");
+  expect(actor.progress()).toEqual({ handled: 0, idle: true });
+  await put(cycle(1));
+  await until(() => actor.progress().handled === 1, "the message");
+  expect(actor.progress().idle).toBe(false);
+  answer();
+  await until(() => actor.progress().handled === 2, "the reply");
+  expect(actor.progress()).toEqual({ handled: 2, idle: true });
+});
+
 test("a message that is delivered twice is answered once", async () => {
   await put(cycle(1));
   start({ instance: "one" }, "follow");

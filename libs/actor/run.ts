@@ -76,6 +76,8 @@ export interface RunningActor {
   readonly name: ActorName;
   readonly instance: string;
   state(): ActorState;
+  /** Inputs handled so far, and whether there is nothing to do: no input waits or is being handled, no call is under way. Timers may be set. */
+  progress(): { readonly handled: number; readonly idle: boolean };
   /** Takes no new work, finishes what it has, releases its lease. */
   drain(): Promise<void>;
   /** Settles when the actor has stopped: rejects if it failed. */
@@ -116,6 +118,8 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
   let state: ActorState = "starting";
   let wake: (() => void) | null = null;
   let callsInFlight = 0;
+  let handled = 0;
+  let handling = false;
   let headBlock: number | null = null;
   let consumed = 0;
   let published = 0;
@@ -378,7 +382,10 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
         const item = queue.shift();
         if (item?.input.type === "timer" && item.setting !== timerSettings.get(item.input.name)) continue;
         if (item !== undefined) {
+          handling = true;
           current = await handle(current, item);
+          handling = false;
+          handled++;
           continue;
         }
         if (state === "draining" && callsInFlight === 0) break;
@@ -409,6 +416,7 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
     name,
     instance: spec.instance,
     state: () => state,
+    progress: () => ({ handled, idle: queue.length === 0 && !handling && callsInFlight === 0 }),
     done,
     async drain() {
       if (state === "stopped") return;

@@ -1,4 +1,5 @@
 import { Bus } from "#libs/actor/bus.ts";
+import { collectBetweenBlocks } from "#libs/actor/collect.ts";
 import { serveProcess, untilStopped } from "#libs/actor/host.ts";
 import { runActor } from "#libs/actor/run.ts";
 import type { SystemConfig } from "#libs/chains/system-config.ts";
@@ -40,10 +41,12 @@ export async function runActors(options: RunOptions): Promise<number> {
     if (gateway !== undefined) log.info({ url: gateway.url }, "gateway listens");
     const actors = hosted.specs.map((spec) => runActor(spec, { bus, log, version: VERSION }));
     const server = await serveProcess({ host: config.http?.host ?? "127.0.0.1", port: config.http?.port ?? 0, bus, actors });
+    const stopCollecting = collectBetweenBlocks(actors);
     log.info({ url: server.url, actors: actors.map(({ instance }) => instance) }, "hosting");
     try {
       return await untilStopped(actors, log);
     } finally {
+      stopCollecting();
       await server.close();
     }
   } finally {

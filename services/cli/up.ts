@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Bus } from "#libs/actor/bus.ts";
+import { collectBetweenBlocks } from "#libs/actor/collect.ts";
 import { freePort, isPortFree } from "#libs/actor/free-port.ts";
 import { type ProcessServer, serveProcess } from "#libs/actor/host.ts";
 import { startLocalBroker, stopChild } from "#libs/actor/local-broker.ts";
@@ -282,7 +283,9 @@ async function startInProcess(
   await hosted.gateway?.listen();
   const running: RunningActor[] = hosted.specs.map((spec) => runActor(spec, { bus, log, version: VERSION }));
   const server: ProcessServer = await serveProcess({ host: HOST, port: config.http?.port ?? 0, bus, actors: running });
+  const stopCollecting = collectBetweenBlocks(running);
   cleanups.push(async () => {
+    stopCollecting();
     for (const actor of running) await actor.drain();
     await server.close();
     await flushTraces();

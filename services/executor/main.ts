@@ -1,12 +1,14 @@
 import type { ActorSpec } from "#libs/actor/run.ts";
 import { Endpoints } from "#libs/evm/endpoints.ts";
 import { callBundle, sendBundle } from "#libs/relays/flashbots.ts";
+import type { Logger } from "#libs/telemetry/log.ts";
 import { asAddress } from "#libs/units/brand.ts";
-import { invariant } from "#libs/units/invariant.ts";
+import { invariant, RetryableError } from "#libs/units/invariant.ts";
 import { openKeystore, type Signer } from "#libs/wallet/keystore.ts";
 import { type Config, executor, fold, initialState, type Keys, type Reply, type Request, type State } from "#services/executor/actor.ts";
 import { PAPER_CONTRACT, PAPER_WALLET, paperOverride, readReceipt, type StateOverride, simulate } from "#services/executor/chain-port.ts";
 import { COMEBACK_BLOCKS, checkExecutorSettings, type ExecutorSettings, REORG_BLOCKS } from "#services/executor/config.ts";
+import { practise } from "#services/executor/practice.ts";
 
 /** Stream messages to look back over for blocks: enough to meet a reorganisation that happened while this actor was down. */
 const LOOK_BACK = 4_096;
@@ -68,6 +70,25 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
     return { kind: "simulated", executionId, ok: true, gasUsed: outcome.gasUsed, transactionHash: transaction?.hash ?? null };
   }
 
+  /** A node that fails now is no reason not to start: the first block pays for it. */
+  async function practice(log: Logger): Promise<void> {
+    try {
+      const block = await client.send<{ number: string; hash: string; timestamp: string }>("eth_getBlockByNumber", ["latest", false]);
+      const head = {
+        blockNumber: Number(block.number),
+        blockHash: block.hash.toLowerCase(),
+        timestamp: Number(block.timestamp),
+        observedAtMs: Date.now(),
+        epoch: 0,
+      };
+      await practise(config, head, simulateAndSign);
+    } catch (cause) {
+      if (!(cause instanceof RetryableError)) throw cause;
+      log.warn({ cause: cause.message }, "not practised");
+    }
+    signed.clear();
+  }
+
   async function submit({ executionId, targetBlock }: Extract<Request, { call: "submit" }>): Promise<Reply> {
     const raw = signed.get(executionId);
     invariant(signer !== null && raw !== undefined, `execution ${executionId} is to be sent but was not signed`);
@@ -106,7 +127,7 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
       }
       // What the replay says of the nonce is older than what the chain says.
       state = { ...state, nonce: await readNonce() };
-      await warmUp(signer, chain.chainId, contract);
+      await practice(log);
       const market = await bus.lastSequence("MARKET", chain.key);
       const decisions = await bus.lastSequence("DECISIONS", chain.key);
       return {
@@ -151,12 +172,4 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
     },
     close: () => client.close(),
   };
-}
-
-/** The first signature in a process takes 20 ms and more while the elliptic-curve tables are built: better now than in the first block. */
-async function warmUp(signer: Signer | null, chainId: number, to: Config["contract"]): Promise<void> {
-  for (let round = 0; round < 5; round++) {
-    await signer?.sign({ chainId, nonce: 0, to, data: "0x", gasLimit: 21_000n, maxFeePerGas: 1n, maxPriorityFeePerGas: 1n });
-    await signer?.identity.signMessage(`warm-up ${round}`);
-  }
 }

@@ -148,7 +148,7 @@ export function initialState(
 
 const DEADLINE = "late-dex";
 const TURN = "turn";
-/** A complete block waits this long: valuing it, and reading receipts, beside the search and the simulation held up the bundle by up to 60 ms. */
+/** A complete block waits this long: valuing it takes up to 18 ms of the thread on which, in a process that hosts all actors, its bundle is planned and signed. */
 const TURN_MS = 200;
 const branchOf = ({ blockHash, epoch }: { blockHash: string; epoch: number }) => `${blockHash}@${epoch}`;
 const isAnswered = (answered: Answered, { epoch, blockNumber }: { epoch: number; blockNumber: number }) =>

@@ -1,13 +1,14 @@
 import type { Direction, FamilyId, PoolCurve, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type AnyFamily, familyOf } from "#libs/dex/registry.ts";
+import { grown, sharedFloats, sharedInts } from "#libs/graph/shared.ts";
 
 /** One direction of a pool. */
 export interface Edge extends Direction {
+  /** Its place in the market's tables. */
+  readonly id: number;
   readonly pool: MarketPool;
   readonly from: string;
   readonly to: string;
-  /** Out per in at the margin, after fee; 0 for a pool that cannot trade. */
-  rate: number;
 }
 
 export class MarketPool {
@@ -19,17 +20,17 @@ export class MarketPool {
   /** Null until the pool can trade. */
   curve: PoolCurve | null = null;
   live = false;
-  /** The last search that has dealt with every cycle through this pool: a number is compared in a tenth of the time that a set is asked in. */
-  doneInSearch = 0;
+  /** Is among the pools that the market's tables have not been told of yet. */
+  awaited = false;
 
-  constructor(dex: string, family: AnyFamily, info: PoolInfo) {
+  constructor(dex: string, family: AnyFamily, info: PoolInfo, nextId: () => number) {
     const { tokens } = info;
     this.dex = dex;
     this.family = family;
     this.info = info;
     this.state = family.created();
     this.edges = tokens.flatMap((from, indexIn) =>
-      tokens.flatMap((to, indexOut) => (indexIn === indexOut ? [] : [{ pool: this, indexIn, indexOut, from, to, rate: 0 }])),
+      tokens.flatMap((to, indexOut) => (indexIn === indexOut ? [] : [{ id: nextId(), pool: this, indexIn, indexOut, from, to }])),
     );
   }
 
@@ -40,16 +41,53 @@ export class MarketPool {
   }
 }
 
+/** No edge, no token: the end of a list. */
+export const NONE = -1;
+
 /**
- * The pools of a chain as a graph: tokens are nodes, each pool an edge in both directions. Holds exact states (bigint) beside the float curves that the
- * search prunes with. Changed in place by its single owner.
+ * The pools of a chain as a graph: tokens are nodes, each pair of a pool's tokens an edge in both directions. Exact states (bigint) and float curves stand with
+ * the pools; the topology stands in typed arrays on shared memory, by number: 28 bytes an edge, and 16 for each pair of tokens that trade. Pools and tokens come
+ * and go in place; what is outgrown is copied to twice the room. Changed by its single owner.
  */
 export class Market {
   readonly #pools = new Map<string, MarketPool>();
-  readonly #neighbours = new Map<string, Map<string, Edge[]>>();
+  readonly #tokenIds = new Map<string, number>();
+  /** Edges by number; what is removed leaves a hole that the next pool fills. */
+  readonly edges: (Edge | null)[] = [];
+  readonly #free: number[] = [];
+  readonly #retired: number[] = [];
+
+  from = sharedInts(64);
+  to = sharedInts(64);
+  /** The edge the other way through the same pool. */
+  back = sharedInts(64);
+  /** Number of the pool: that of its first edge. */
+  poolOf = sharedInts(64);
+  /** The next edge from the same token to the same token. */
+  parallel = sharedInts(64, NONE);
+
+  /** Edges out of each token: `rowLength` from `rowStart` on in `row`; those into it are their `back`. A row that is full moves to the end, with twice the room. */
+  rowStart = sharedInts(64);
+  rowLength = sharedInts(64);
+  rowRoom = sharedInts(64);
+  row = sharedInts(256);
+  #rowEnd = 0;
+
+  /** Pairs of tokens by open addressing: key and first of the parallel edges. A pair without pools keeps its place. */
+  pairKey = sharedFloats(64, NONE);
+  pairFirst = sharedInts(64, NONE);
+  #pairs = 0;
+
+  /** Pools whose state or neighbourhood has changed since they were last handed out. */
+  #awaited: MarketPool[] = [];
 
   get size(): number {
     return this.#pools.size;
+  }
+
+  /** Tokens that have been seen: their numbers are below this. */
+  get tokenCount(): number {
+    return this.#tokenIds.size;
   }
 
   pool(address: string): MarketPool | undefined {
@@ -60,31 +98,32 @@ export class Market {
     return this.#pools.values();
   }
 
-  /** Edges that lead out of a token, by the token they lead to. */
-  neighbours(token: string): ReadonlyMap<string, readonly Edge[]> {
-    return this.#neighbours.get(token) ?? NO_NEIGHBOURS;
+  /** The token's number; NONE for one that no pool has. */
+  tokenId(token: string): number {
+    return this.#tokenIds.get(token) ?? NONE;
   }
 
-  /** Edges from one token to another: parallel pools. */
-  between(from: string, to: string): readonly Edge[] {
-    return this.#neighbours.get(from)?.get(to) ?? NO_EDGES;
+  /** Bytes in shared memory. */
+  get bytes(): number {
+    const tables = [this.from, this.to, this.back, this.poolOf, this.parallel, this.rowStart, this.rowLength, this.rowRoom, this.row];
+    return [...tables, this.pairKey, this.pairFirst].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   add(dex: string, family: FamilyId, info: PoolInfo): MarketPool {
     const existing = this.#pools.get(info.pool);
     if (existing !== undefined) return existing;
-    const pool = new MarketPool(dex, familyOf(family), info);
+    const pool = new MarketPool(dex, familyOf(family), info, () => this.#free.pop() ?? this.#nextEdge());
     this.#pools.set(info.pool, pool);
     for (const edge of pool.edges) {
-      let towards = this.#neighbours.get(edge.from);
-      if (towards === undefined) {
-        towards = new Map();
-        this.#neighbours.set(edge.from, towards);
-      }
-      const parallel = towards.get(edge.to);
-      if (parallel === undefined) towards.set(edge.to, [edge]);
-      else parallel.push(edge);
+      this.edges[edge.id] = edge;
+      this.from[edge.id] = this.#enter(edge.from);
+      this.to[edge.id] = this.#enter(edge.to);
+      this.poolOf[edge.id] = (pool.edges[0] as Edge).id;
+      this.back[edge.id] = pool.reverse(edge).id;
+      this.#link(edge.id);
     }
+    this.#await(pool);
+    for (const token of info.tokens) this.#awaitOnlyNeighbour(token, pool);
     return pool;
   }
 
@@ -93,32 +132,190 @@ export class Market {
     if (pool === undefined) return;
     this.#pools.delete(address);
     pool.live = false;
+    this.#await(pool);
     for (const edge of pool.edges) {
-      edge.rate = 0;
-      const towards = this.#neighbours.get(edge.from);
-      const left = towards?.get(edge.to)?.filter((parallel) => parallel !== edge) ?? [];
-      if (left.length > 0) towards?.set(edge.to, left);
-      else towards?.delete(edge.to);
+      this.#unlink(edge.id);
+      this.#retired.push(edge.id);
     }
+    for (const token of pool.info.tokens) this.#awaitOnlyNeighbour(token, pool);
   }
 
-  /** Sets a pool's state from a row and renews its curves. Rows of pools that were never added are refused with false. */
+  /** Sets a pool's state from a row and renews its curve. Rows of pools that were never added are refused with false. */
   apply(row: RowOf<FamilyId>): boolean {
     const pool = this.#pools.get(row[0]);
     if (pool === undefined) return false;
     pool.family.applyRow(pool.state, row);
     pool.live = pool.family.isLive(pool.state);
     pool.curve = pool.live ? pool.family.curve(pool.info, pool.state) : null;
-    for (const edge of pool.edges) edge.rate = pool.curve === null ? 0 : marginalRate(pool.curve, edge);
+    this.#await(pool);
     return true;
+  }
+
+  /** Hands out the pools that have changed since the last call, removed ones too, each once. */
+  takeAwaited(): readonly MarketPool[] {
+    const taken = this.#awaited;
+    this.#awaited = [];
+    for (const pool of taken) pool.awaited = false;
+    return taken;
+  }
+
+  /** Edges of removed pools may be numbered anew: nobody holds their numbers any more. */
+  recycle(): void {
+    for (const id of this.#retired.splice(0)) {
+      this.edges[id] = null;
+      this.#free.push(id);
+    }
+  }
+
+  /** First of the edges from one token to another, by numbers; the others follow in `parallel`. */
+  firstBetween(from: number, to: number): number {
+    const { pairKey, pairFirst } = this;
+    const mask = pairKey.length - 1;
+    const key = keyOfPair(from, to);
+    for (let slot = slotOfPair(from, to) & mask; ; slot = (slot + 1) & mask) {
+      const found = pairKey[slot] as number;
+      if (found === key) return pairFirst[slot] as number;
+      if (found === NONE) return NONE;
+    }
+  }
+
+  #nextEdge(): number {
+    const id = this.edges.length;
+    this.edges.push(null);
+    if (id === this.from.length) {
+      this.from = grown(this.from, 2 * id);
+      this.to = grown(this.to, 2 * id);
+      this.back = grown(this.back, 2 * id);
+      this.poolOf = grown(this.poolOf, 2 * id);
+      this.parallel = grown(this.parallel, 2 * id, NONE);
+    }
+    return id;
+  }
+
+  #enter(token: string): number {
+    const known = this.#tokenIds.get(token);
+    if (known !== undefined) return known;
+    const id = this.#tokenIds.size;
+    this.#tokenIds.set(token, id);
+    if (id === this.rowStart.length) {
+      this.rowStart = grown(this.rowStart, 2 * id);
+      this.rowLength = grown(this.rowLength, 2 * id);
+      this.rowRoom = grown(this.rowRoom, 2 * id);
+    }
+    return id;
+  }
+
+  #await(pool: MarketPool): void {
+    if (pool.awaited) return;
+    pool.awaited = true;
+    this.#awaited.push(pool);
+  }
+
+  /** Hands out the token's pools again: its worth has become known. */
+  awaitPoolsOf(token: number): void {
+    const start = this.rowStart[token] as number;
+    for (let index = start; index < start + (this.rowLength[token] as number); index++)
+      this.#await((this.edges[this.row[index] as number] as Edge).pool);
+  }
+
+  /** A token's only pool is no part of any cycle: that changes when a second one comes or goes. */
+  #awaitOnlyNeighbour(token: string, pool: MarketPool): void {
+    const id = this.tokenId(token);
+    const start = this.rowStart[id] as number;
+    const length = this.rowLength[id] as number;
+    let only: MarketPool | null = null;
+    for (let index = start; index < start + length; index++) {
+      const other = (this.edges[this.row[index] as number] as Edge).pool;
+      if (other === pool || other === only) continue;
+      if (only !== null) return;
+      only = other;
+    }
+    if (only !== null) this.#await(only);
+  }
+
+  /** True when more than one pool trades the token. */
+  isShared(token: number): boolean {
+    const start = this.rowStart[token] as number;
+    const end = start + (this.rowLength[token] as number);
+    for (let index = start + 1; index < end; index++)
+      if (this.poolOf[this.row[index] as number] !== this.poolOf[this.row[start] as number]) return true;
+    return false;
+  }
+
+  #link(id: number): void {
+    const from = this.from[id] as number;
+    const length = this.rowLength[from] as number;
+    if (length === this.rowRoom[from]) {
+      const room = Math.max(2, 2 * length);
+      while (this.#rowEnd + room > this.row.length) this.row = grown(this.row, 2 * this.row.length);
+      const start = this.rowStart[from] as number;
+      this.row.copyWithin(this.#rowEnd, start, start + length);
+      this.rowStart[from] = this.#rowEnd;
+      this.rowRoom[from] = room;
+      this.#rowEnd += room;
+    }
+    this.row[(this.rowStart[from] as number) + length] = id;
+    this.rowLength[from] = length + 1;
+    const slot = this.#slotOf(from, this.to[id] as number);
+    this.parallel[id] = this.pairFirst[slot] as number;
+    this.pairFirst[slot] = id;
+  }
+
+  #unlink(id: number): void {
+    const from = this.from[id] as number;
+    const start = this.rowStart[from] as number;
+    const last = (this.rowLength[from] as number) - 1;
+    this.row[this.row.indexOf(id, start)] = this.row[start + last] as number;
+    this.rowLength[from] = last;
+    const slot = this.#slotOf(from, this.to[id] as number);
+    const next = this.parallel[id] as number;
+    if (this.pairFirst[slot] === id) this.pairFirst[slot] = next;
+    else {
+      let before = this.pairFirst[slot] as number;
+      while (this.parallel[before] !== id) before = this.parallel[before] as number;
+      this.parallel[before] = next;
+    }
+  }
+
+  /** The pair's place in the table, made where there is none. */
+  #slotOf(from: number, to: number): number {
+    if (2 * (this.#pairs + 1) > this.pairKey.length) this.#rehash();
+    const mask = this.pairKey.length - 1;
+    const key = keyOfPair(from, to);
+    let slot = slotOfPair(from, to) & mask;
+    while (this.pairKey[slot] !== key) {
+      if (this.pairKey[slot] === NONE) {
+        this.pairKey[slot] = key;
+        this.#pairs++;
+        break;
+      }
+      slot = (slot + 1) & mask;
+    }
+    return slot;
+  }
+
+  #rehash(): void {
+    const [keys, firsts] = [this.pairKey, this.pairFirst];
+    this.pairKey = sharedFloats(2 * keys.length, NONE);
+    this.pairFirst = sharedInts(2 * keys.length, NONE);
+    const mask = this.pairKey.length - 1;
+    for (const [index, key] of keys.entries()) {
+      if (key === NONE) continue;
+      let slot = slotOfPair(Math.floor(key / TOKENS_MAX), key % TOKENS_MAX) & mask;
+      while (this.pairKey[slot] !== NONE) slot = (slot + 1) & mask;
+      this.pairKey[slot] = key;
+      this.pairFirst[slot] = firsts[index] as number;
+    }
   }
 }
 
-const NO_NEIGHBOURS: ReadonlyMap<string, readonly Edge[]> = new Map();
-const NO_EDGES: readonly Edge[] = [];
+/** A pair's key is exact in a double up to so many tokens. */
+const TOKENS_MAX = 2 ** 26;
+const keyOfPair = (from: number, to: number): number => from * TOKENS_MAX + to;
+const slotOfPair = (from: number, to: number): number => (Math.imul(from, 0x9e3779b1) ^ Math.imul(to + 0x7f4a7c15, 0x85ebca6b)) >>> 3;
 
 /** Out per in of the first unit, after fee. A price that stands where no liquidity is (between two positions) moves on to the next at no cost. */
-function marginalRate(curve: PoolCurve, direction: Direction): number {
+export function marginalRate(curve: PoolCurve, direction: Direction): number {
   if (curve.kind === "smooth") return curve.rate(0, direction);
   const zeroForOne = direction.indexIn === 0;
   let { liquidity, sqrtPrice } = curve;

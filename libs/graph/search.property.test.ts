@@ -1,7 +1,7 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
-import type { Edge, Market } from "#libs/graph/market.ts";
-import { cycleIdOf, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
+import { type Edge, type Market, marginalRate } from "#libs/graph/market.ts";
+import { cycleIdOf, findCycles, rebuild, rest, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
 import { sizeCycle } from "#libs/graph/size.ts";
 import {
   allCycles,
@@ -12,13 +12,17 @@ import {
   type PoolSpec,
   randomFrom,
   randomMarket,
+  randomPool,
+  randomTokens,
   roundingOf,
   type TestMarket,
+  type TestToken,
 } from "#libs/graph/testing.ts";
 import { asAddress } from "#libs/units/brand.ts";
 
 const MIN_PROFIT = 1e14;
 const LARGEST = 10n ** 21n;
+const HOPS = 4;
 /** More than one, because a small one rounds to nothing in tokens of few decimals. */
 const PROBES = [10n ** 12n, 10n ** 14n, 10n ** 15n, 10n ** 16n, 10n ** 17n];
 const markets = fc.record({
@@ -39,7 +43,7 @@ const withTwins = ({ tokens, pools }: TestMarket): TestMarket => ({
 
 const optionsFor = ({ tokens }: TestMarket, more: Partial<SearchOptions> = {}): SearchOptions => ({
   startToken: tokens[0]?.address as string,
-  maxHops: 3,
+  maxHops: HOPS,
   maxCandidates: 10_000,
   minGrossProfit: MIN_PROFIT,
   maxAmountIn: LARGEST,
@@ -53,7 +57,7 @@ function profitableCycles(
 ): { readonly sure: Map<string, readonly Edge[]>; readonly close: Set<string> } {
   const sure = new Map<string, readonly Edge[]>();
   const close = new Set<string>();
-  for (const edges of allCycles(market, described.tokens[0]?.address as string)) {
+  for (const edges of allCycles(market, described.tokens[0]?.address as string, HOPS)) {
     // Profit is concave and starts at nothing: what earns nothing at any of these sizes earns nothing much at all.
     if (PROBES.every((amountIn) => (exactProfit(edges, amountIn) ?? 0n) <= 0n)) continue;
     const { profit } = bestByGoldenSection(edges, Number(LARGEST));
@@ -92,7 +96,7 @@ test.prop([markets], { numRuns: 200 })("neither the order in which pools came no
   const addresses = described.pools.map(({ info }) => info.pool);
   const searched = (pools: readonly PoolSpec[], changed: readonly string[]) => {
     const { standing, ...result } = searchCycles(marketOf(pools), changed, options);
-    return { ...result, standing: standing.map(({ edges }) => cycleIdOf(edges)) };
+    return { ...result, standing: standing.cycles.map(({ edges }) => cycleIdOf(edges)) };
   };
   const first = searched(described.pools, addresses);
   expect(searched(described.pools, addresses)).toEqual(first);
@@ -132,4 +136,92 @@ test.prop([markets], { numRuns: 100 })("of more cycles than candidates are wante
   expect(few.length).toBe(Math.min(3, all.length));
   // The float order decides which: it may differ from the exact one where profits are equal to many digits.
   for (const [index, { grossProfit }] of few.entries()) expect(Number(grossProfit) / Number(all[index]?.grossProfit)).toBeCloseTo(1, 6);
+});
+
+test.prop([markets], { numRuns: 100 })("cycles past other tokens are found, each once, from the first start that they pass", (drawing) => {
+  const described = drawn(drawing);
+  const market = marketOf(described.pools);
+  const [startToken, ...otherStarts] = described.tokens.map(({ address }) => address) as [string, ...string[]];
+  const addresses = described.pools.map(({ info }) => info.pool);
+  const { candidates } = searchCycles(market, addresses, optionsFor(described, { otherStarts }));
+  const found = new Map(candidates.map((candidate) => [candidate.cycleId, candidate]));
+  expect(found.size).toBe(candidates.length);
+  const starts = [startToken, ...otherStarts];
+  // A token that no pool connects to the start token is worth nothing that could be known.
+  const edgesOfAll = [...market.pools()].filter(({ live }) => live).flatMap(({ edges }) => edges);
+  const connected = new Set([startToken]);
+  for (const _ of starts) for (const { from, to } of edgesOfAll) if (connected.has(from)) connected.add(to);
+  for (const [index, start] of starts.entries()) {
+    if (!connected.has(start)) continue;
+    const earlier = starts.slice(0, index);
+    const value = described.tokens[index]?.value as number;
+    for (const edges of allCycles(market, start, HOPS)) {
+      const candidate = found.get(cycleIdOf(edges));
+      if (edges.some(({ from }) => earlier.includes(from))) expect(candidate).toBeUndefined();
+      else if (candidate !== undefined) {
+        expect(candidate.token).toBe(start);
+        // What the tables hold a token to be worth is off by what its deepest pool is, some per cent.
+        expect(Number(candidate.grossProfit) * value).toBeGreaterThan(0.8 * MIN_PROFIT);
+      } else if (PROBES.some((worth) => (exactProfit(edges, worth / BigInt(Math.ceil(value))) ?? 0n) > 0n)) {
+        const rounding = roundingOf(edges, described.tokens);
+        expect(bestByGoldenSection(edges, Number(LARGEST) / value).profit * value).toBeLessThan(1.2 * MIN_PROFIT + rounding);
+      }
+    }
+  }
+});
+
+test.prop([markets], { numRuns: 100 })(
+  "of the best, a unit more or less of the input earns no more, beyond what rounding in tokens of few decimals leaves",
+  (drawing) => {
+    const described = drawn(drawing);
+    const market = marketOf(described.pools);
+    const { candidates } = searchCycles(
+      market,
+      described.pools.map(({ info }) => info.pool),
+      optionsFor(described, { maxCandidates: 4 }),
+    );
+    for (const { hops, amountIn, grossProfit } of candidates) {
+      const edges = hops.map(({ pool, tokenIn }) => market.pool(pool)?.edges.find(({ from }) => from === tokenIn) as Edge);
+      for (const other of [BigInt(amountIn) - 1n, BigInt(amountIn) + 1n]) {
+        if (other > LARGEST) continue;
+        const more = (exactProfit(edges, other) ?? -1n) - BigInt(grossProfit);
+        expect(Number(more)).toBeLessThanOrEqual(
+          described.tokens.every(({ value }) => value <= 1) ? 0 : roundingOf(edges, described.tokens),
+        );
+      }
+    }
+  },
+);
+
+/** Tokens with some twenty pools each, a few of which are far off: between such hubs the search takes other ways than from a token with few pools. */
+test.each([1, 2, 3, 4])("between hubs, with shallow pools far off the price, nothing is lost either (%i)", (seed) => {
+  const random = randomFrom(seed);
+  const tokens = randomTokens(random, 8);
+  const pools = Array.from({ length: 70 }, (_, index) => {
+    const first = random.integer(0, 7);
+    const pair: [TestToken, TestToken] = [tokens[first] as TestToken, tokens[(first + random.integer(1, 7)) % 8] as TestToken];
+    return randomPool(random, index, pair, random.unit() < 0.1 ? random.between(-0.3, 0.3) : random.between(-0.004, 0.004));
+  });
+  const market = marketOf(pools);
+  const options = { ...optionsFor({ tokens, pools }), minGrossProfit: 3e17 };
+  const settings = { floor: 0, capacity: 1e6, without: [] };
+  const pays = new Map<string, readonly Edge[]>();
+  for (const edges of allCycles(market, options.startToken, HOPS)) {
+    if (!edges.every(({ pool }) => pool.live)) continue;
+    if (edges.reduce((rate, edge) => rate * marginalRate(edge.pool.curve as NonNullable<typeof edge.pool.curve>, edge), 1) <= 1) continue;
+    if ((sizeCycle(edges, Number(LARGEST))?.profit ?? 0) >= options.minGrossProfit) pays.set(cycleIdOf(edges), edges);
+  }
+  const idsOf = (changed: readonly string[]) => findCycles(market, changed, options, settings).map(({ edges }) => cycleIdOf(edges));
+  const everything = pools.map(({ info }) => info.pool);
+  expect(idsOf(everything).sort()).toEqual([...pays.keys()].sort());
+  expect(pays.size).toBeGreaterThan(20);
+  // In the chains of changed edges, sorted in, and priced anew.
+  for (const between of [(_: Market) => {}, rest, rebuild]) {
+    const changed = pools.filter(() => random.unit() < 0.15);
+    for (const { row } of changed) market.apply(row);
+    const names = new Set(changed.map(({ info }) => info.pool));
+    between(market);
+    const wanted = [...pays].filter(([, edges]) => edges.some(({ pool }) => names.has(pool.info.pool))).map(([id]) => id);
+    expect(idsOf([...names]).sort()).toEqual(wanted.sort());
+  }
 });

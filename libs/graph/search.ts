@@ -1,156 +1,166 @@
 import { createHash } from "node:crypto";
-import type { Edge, Market } from "#libs/graph/market.ts";
-import { sizeCycle } from "#libs/graph/size.ts";
+import { type BucketOptions, Buckets } from "#libs/graph/buckets.ts";
+import { byProfit, CycleFinder, keyOf, type Sized } from "#libs/graph/cycles.ts";
+import type { Edge, Market, MarketPool } from "#libs/graph/market.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
+export type { Sized } from "#libs/graph/cycles.ts";
+
 export interface SearchOptions {
-  /** Every cycle starts and ends here. */
+  /** Cycles start and end here, and profits are counted in it. */
   readonly startToken: string;
+  /** Where a cycle may start that does not pass the start token, in order of preference. Profit is then worth what the deepest pools say. */
+  readonly otherStarts?: readonly string[];
+  /** 2 to 5. */
   readonly maxHops: number;
   /** Candidates returned at most. */
   readonly maxCandidates: number;
-  /** Cycles that earn less than this, in units of the start token, before gas, are dropped before they are sized exactly. */
+  /** Cycles that earn less than this, in units of the start token, before gas, are not looked for. */
   readonly minGrossProfit: number;
-  /** No input above this: what a lender can lend. */
+  /** No input of more worth: what a lender can lend. */
   readonly maxAmountIn: bigint;
 }
 
 export interface SearchResult {
-  /** Cycles whose profit at their best size was positive in the float search. */
+  /** Cycles that earn the minimum in the float search, as far as they are kept (`KEPT`). */
   readonly cyclesFound: number;
   readonly candidates: Candidate[];
 }
 
-/** A cycle with its best size in the float search. */
-export interface Sized {
-  readonly edges: readonly Edge[];
-  readonly amountIn: number;
-  readonly profit: number;
+/** What a search leaves to the next: every cycle of the market that earns more than `floor`. */
+export interface Standing {
+  readonly cycles: readonly Sized[];
+  readonly floor: number;
 }
 
-/** A search's result, and all cycles that it found to earn the minimum: what the next search of the same market is given as `standing`. */
 export interface Search extends SearchResult {
-  readonly standing: readonly Sized[];
+  readonly standing: Standing;
 }
 
 /** Gas of a transaction beside its swaps: base cost, flash loan, bookkeeping. Measured through the executor contract (libs/contracts/README.md). */
 const GAS_BASE = 78_000;
 
-/** Cycles remembered for the next search, best first: some 2 ms to look through. A storm has millions that pay at the margin, and the best are enough. */
-const MAX_STANDING = 20_000;
+/** Cycles kept from search to search: some dozen blocks' worth of candidates. A storm has millions; the more are kept, the less can be pruned. */
+const KEPT = 512;
 
-/** The float curves may be off by less than this: a cycle must beat it at the margin to be looked at. */
-const MARGIN = 1e-9;
+interface Tools {
+  readonly buckets: Buckets;
+  readonly finder: CycleFinder;
+}
 
-/** Searches so far, of any market: tells one search's marks on pools from another's. */
-let searches = 0;
+const toolsOfMarket = new WeakMap<Market, Tools>();
+
+function toolsFor(market: Market, { startToken, minGrossProfit, maxAmountIn }: BucketOptions): Tools {
+  const known = toolsOfMarket.get(market);
+  if (known !== undefined) {
+    const { options } = known.buckets;
+    if (options.startToken === startToken && options.minGrossProfit === minGrossProfit && options.maxAmountIn === maxAmountIn) return known;
+  }
+  const buckets = new Buckets(market, { startToken, minGrossProfit, maxAmountIn });
+  const tools = { buckets, finder: new CycleFinder(buckets) };
+  toolsOfMarket.set(market, tools);
+  return tools;
+}
+
+/** For the time between blocks: sorts in what has changed, so that the next search finds it in place. */
+export function rest(market: Market): void {
+  toolsOfMarket.get(market)?.buckets.absorb();
+}
+
+/** Prices and lists anew, from the market as it is: for when many pools have come, or prices have moved far. */
+export function rebuild(market: Market): void {
+  toolsOfMarket.get(market)?.buckets.rebuild();
+}
+
+/** Bytes of the search's tables on shared memory, and of the market's. */
+export const bytesOf = (market: Market): number => market.bytes + (toolsOfMarket.get(market)?.buckets.bytes ?? 0);
 
 /**
- * Cycles from the start token through at least one of the changed pools, at most `maxHops` long, each pool once. Each is sized by a walk over the ticks
- * in float64 (size.ts); the best are then confirmed and refined with the exact integer quotes. Best gross profit first.
+ * The best cycles through at least one of the changed pools, each token and pool once, in float64: what `searchCycles` does before anything is confirmed.
+ * `without`: DEXes whose pools no cycle may use.
+ */
+export function findCycles(
+  market: Market,
+  changed: Iterable<string>,
+  options: SearchOptions,
+  { floor, capacity, without }: { readonly floor: number; readonly capacity: number; readonly without: Iterable<MarketPool> },
+): Sized[] {
+  const { buckets, finder } = toolsFor(market, options);
+  // Of a caller that did not rest: its searches are longer, not wrong.
+  if (buckets.waiting > 0) buckets.absorb();
+  buckets.refresh();
+  const { startToken, otherStarts = [], maxHops, minGrossProfit, maxAmountIn } = options;
+  return finder.find(poolsOf(market, changed), without, {
+    starts: [startToken, ...otherStarts],
+    maxHops,
+    minimum: Math.max(floor, minGrossProfit),
+    capacity,
+    largest: Number(maxAmountIn),
+  });
+}
+
+function* poolsOf(market: Market, addresses: Iterable<string>): Generator<MarketPool> {
+  for (const address of addresses) {
+    const pool = market.pool(address);
+    if (pool !== undefined) yield pool;
+  }
+}
+
+/**
+ * Cycles through at least one of the changed pools, at most `maxHops` long, sized in float64; the best are then confirmed and refined with the exact integer
+ * quotes. Best gross profit first.
  *
  * `standing` are cycles found before: those through no changed pool are as they were, and compete with the new ones; those through a pool that cannot trade
- * now are forgotten. A caller that hands each search what the last one left standing gets in each block what a search of the whole market would find.
+ * now are forgotten. A caller that hands each search what the last one left standing gets in each block what a search of the whole market would find: where
+ * what is kept has been used up, the whole market is searched.
  *
  * The order and the result depend on nothing but the market's state and the arguments.
  */
-export function searchCycles(market: Market, changed: Iterable<string>, options: SearchOptions, standing: readonly Sized[] = []): Search {
-  const sized: Sized[] = [];
-  let cyclesFound = 0;
-  const consider: Consider = (...edges) => {
-    const size = sizeCycle(edges, Number(options.maxAmountIn));
-    if (size === null) return;
-    cyclesFound++;
-    if (size.profit >= options.minGrossProfit) sized.push({ edges, ...size });
-  };
-  const search = ++searches;
-  for (const address of changed) {
-    const pool = market.pool(address);
-    if (pool === undefined || pool.doneInSearch === search) continue;
-    if (pool.live) for (const edge of pool.edges) cyclesThrough(market, edge, search, options, consider);
-    pool.doneInSearch = search;
+export function searchCycles(
+  market: Market,
+  changed: Iterable<string>,
+  options: SearchOptions,
+  standing: Standing = { cycles: [], floor: 0 },
+  withoutDexes: readonly string[] = [],
+): Search {
+  const changes = new Set(changed);
+  const without = withoutDexes.length === 0 ? [] : [...market.pools()].filter(({ dex }) => withoutDexes.includes(dex));
+  const stands = ({ edges }: Sized) =>
+    edges.every(({ pool }) => pool.live && !changes.has(pool.info.pool) && !withoutDexes.includes(pool.dex));
+  const found = findCycles(market, changes, options, { floor: standing.floor, capacity: KEPT, without });
+  const unchanged = standing.cycles.filter(stands);
+  let kept = [...unchanged, ...found].sort(byProfit).slice(0, KEPT);
+  let floor = kept.length < KEPT ? standing.floor : (kept[KEPT - 1] as Sized).profit;
+  if (floor > options.minGrossProfit && kept.filter(({ profit }) => profit > floor).length < options.maxCandidates) {
+    kept = findCycles(market, addressesOf(market), options, { floor: 0, capacity: KEPT, without });
+    floor = kept.length < KEPT ? 0 : (kept[KEPT - 1] as Sized).profit;
   }
-  sized.sort(byProfit);
-  const unchanged = standing.filter(({ edges }) => !edges.some(({ pool, rate }) => rate <= 0 || pool.doneInSearch === search));
-  cyclesFound += unchanged.length;
-  const all = merge(sized, unchanged);
-  const candidates: Candidate[] = [];
-  for (const [index, each] of all.slice(0, options.maxCandidates).entries()) {
-    const candidate = confirm(each, options, index < REFINED);
-    if (candidate !== null) candidates.push(candidate);
-  }
-  candidates.sort((left, right) => compare(BigInt(right.grossProfit), BigInt(left.grossProfit)) || (left.cycleId < right.cycleId ? -1 : 1));
-  return { cyclesFound, candidates, standing: all.slice(0, MAX_STANDING) };
+  const confirmed = kept.slice(0, options.maxCandidates).flatMap((cycle, index) => {
+    const candidate = confirm(cycle, options, index < REFINED);
+    return candidate === null
+      ? []
+      : [{ candidate, grossProfit: BigInt(candidate.grossProfit), worth: Number(candidate.grossProfit) * cycle.worth }];
+  });
+  confirmed.sort(
+    (left, right) =>
+      right.worth - left.worth ||
+      compare(right.grossProfit, left.grossProfit) ||
+      (left.candidate.cycleId < right.candidate.cycleId ? -1 : 1),
+  );
+  return { cyclesFound: kept.length, candidates: confirmed.map(({ candidate }) => candidate), standing: { cycles: kept, floor } };
 }
 
-const byProfit = (left: Sized, right: Sized): number => right.profit - left.profit || (keyOf(left.edges) < keyOf(right.edges) ? -1 : 1);
-
-/** Both lists in order, as one in order: most of a block's cycles stand from the block before. */
-function merge(left: readonly Sized[], right: readonly Sized[]): readonly Sized[] {
-  if (left.length === 0) return right;
-  const merged: Sized[] = [];
-  let taken = 0;
-  for (const cycle of right) {
-    while (taken < left.length && byProfit(left[taken] as Sized, cycle) < 0) merged.push(left[taken++] as Sized);
-    merged.push(cycle);
-  }
-  while (taken < left.length) merged.push(left[taken++] as Sized);
-  return merged;
+function* addressesOf(market: Market): Generator<string> {
+  for (const { info } of market.pools()) yield info.pool;
 }
 
 const compare = (left: bigint, right: bigint): number => (left < right ? -1 : left > right ? 1 : 0);
-const keyOf = (edges: readonly Edge[]): string =>
-  edges.map(({ pool, indexIn, indexOut }) => `${pool.info.pool}:${indexIn}>${indexOut}`).join("");
 
 /** The same cycle has the same id in every block. */
 export const cycleIdOf = (edges: readonly Edge[]): string => createHash("sha256").update(keyOf(edges)).digest("hex").slice(0, 16);
 
-type Consider = (...edges: readonly Edge[]) => void;
-
-/**
- * All cycles that contain `edge`, no pool that this search is done with, and more than pay at the margin: that way each cycle comes up
- * once, under the first of its changed pools. The hot loop: it allocates nothing for a cycle that does not pay.
- */
-function cyclesThrough(market: Market, edge: Edge, search: number, options: SearchOptions, consider: Consider): void {
-  const { startToken: start, maxHops } = options;
-  if (edge.rate <= 0) return;
-  const usable = (other: Edge) => other.rate > 0 && other.pool !== edge.pool && other.pool.doneInSearch !== search;
-  /** A cycle pays at the margin when the rates of its other hops multiply to more than this. */
-  const needed = (1 + MARGIN) / edge.rate;
-
-  if (edge.from === start) {
-    for (const back of market.between(edge.to, start)) if (back.rate > needed && usable(back)) consider(edge, back);
-    if (maxHops < 3) return;
-    for (const [token, middles] of market.neighbours(edge.to)) {
-      const backs = token === start ? [] : market.between(token, start);
-      if (backs.length === 0) continue;
-      for (const middle of middles) {
-        if (!usable(middle)) continue;
-        for (const back of backs)
-          if (middle.rate * back.rate > needed && back.pool !== middle.pool && usable(back)) consider(edge, middle, back);
-      }
-    }
-  } else if (edge.to === start) {
-    for (const out of market.between(start, edge.from)) if (out.rate > needed && usable(out)) consider(out, edge);
-    if (maxHops < 3) return;
-    for (const [token, reverses] of market.neighbours(edge.from)) {
-      const outs = token === start ? [] : market.between(start, token);
-      if (outs.length === 0) continue;
-      for (const reverse of reverses) {
-        const middle = reverse.pool.reverse(reverse);
-        if (!usable(middle)) continue;
-        for (const out of outs) if (out.rate * middle.rate > needed && out.pool !== middle.pool && usable(out)) consider(out, middle, edge);
-      }
-    }
-  } else if (maxHops >= 3) {
-    const backs = market.between(edge.to, start);
-    if (backs.length === 0) return;
-    for (const out of market.between(start, edge.from)) {
-      if (!usable(out)) continue;
-      for (const back of backs) if (out.rate * back.rate > needed && back.pool !== out.pool && usable(back)) consider(out, edge, back);
-    }
-  }
-}
+const profitOf = (amounts: readonly bigint[] | null): bigint =>
+  amounts === null ? -1n : (amounts.at(-1) as bigint) - (amounts[0] as bigint);
 
 function quoteAlong(edges: readonly Edge[], first: bigint): bigint[] | null {
   const amounts = [first];
@@ -162,41 +172,54 @@ function quoteAlong(edges: readonly Edge[], first: bigint): bigint[] | null {
   }
   return amounts;
 }
-
 /**
- * The float optimum is within about 1e-9 of the integer one, where profit is flat: a step of 2^-26 of the amount moves profit by less than 1e-15 of it.
- * Steps go from there to 2^-44, by sixteenths; only for the best few, as each try costs a full exact quote.
+ * The float optimum is within about 1e-9 of the integer one, where profit is flat: a step of 2^-26 of the amount moves profit by less than 1e-15 of it. Steps go
+ * from there to a single unit, by sixteenths; then the input is lowered to the least of the same output, and raised by a unit while that earns more, at most
+ * `UNIT_STEPS` times: short of that bound, no unit more or less earns more. Only for the best few, as each try costs a full exact quote.
  */
 const REFINE_FROM = 26n;
-const REFINE_TO = 44n;
-const REFINED = 4;
+const UNIT_STEPS = 64;
+const REFINED = 8;
 
-/** Exact amounts, refined on integers by steps that halve: each try is a full exact quote of all hops. Null when nothing is left of the profit. */
-function confirm({ edges, amountIn: guess }: Sized, options: SearchOptions, refine: boolean): Candidate | null {
+/** Exact amounts, refined on integers: each try is a full exact quote of all hops. Null when nothing is left of the profit. */
+function confirm({ edges, amountIn: guess, worth }: Sized, options: SearchOptions, refine: boolean): Candidate | null {
+  const largest = worth === 1 ? options.maxAmountIn : BigInt(Math.floor(Number(options.maxAmountIn) / worth));
   let amountIn = BigInt(Math.floor(guess));
   if (amountIn <= 0n) return null;
-  if (amountIn > options.maxAmountIn) amountIn = options.maxAmountIn;
+  if (amountIn > largest) amountIn = largest;
   let amounts = quoteAlong(edges, amountIn);
-  const profitOf = (quoted: bigint[] | null) => (quoted === null ? -1n : (quoted[quoted.length - 1] as bigint) - (quoted[0] as bigint));
   let profit = profitOf(amounts);
-  const smallest = refine ? amountIn >> REFINE_TO : amountIn;
-  for (let step = amountIn >> REFINE_FROM; step > smallest; step >>= 4n) {
-    for (const trial of [amountIn + step, amountIn - step]) {
-      if (trial <= 0n || trial > options.maxAmountIn) continue;
-      const quoted = quoteAlong(edges, trial);
-      if (profitOf(quoted) > profit) {
-        amounts = quoted;
-        profit = profitOf(quoted);
-        amountIn = trial;
-        break;
-      }
+  const take = (trial: bigint): boolean => {
+    if (trial <= 0n || trial > largest) return false;
+    const quoted = quoteAlong(edges, trial);
+    if (profitOf(quoted) <= profit) return false;
+    amounts = quoted;
+    profit = profitOf(quoted);
+    amountIn = trial;
+    return true;
+  };
+  /** Lowers the input as far as the output stays: a token of few decimals on the way rounds many inputs to one output. */
+  const trim = (): void => {
+    let step = 1n;
+    const stays = (trial: bigint) => profitOf(quoteAlong(edges, trial)) - profit === amountIn - trial;
+    while (step < amountIn && stays(amountIn - step)) {
+      take(amountIn - step);
+      step *= 2n;
+    }
+    for (; step > 0n; step /= 2n) if (step < amountIn && stays(amountIn - step)) take(amountIn - step);
+  };
+  if (refine) {
+    for (let step = amountIn >> REFINE_FROM; step > 1n; step >>= 4n) take(amountIn + step) || take(amountIn - step);
+    for (let steps = 0; steps < UNIT_STEPS; steps++) {
+      trim();
+      if (!take(amountIn + 1n)) break;
     }
   }
   if (amounts === null || profit <= 0n) return null;
   const quoted = amounts;
   return {
     cycleId: cycleIdOf(edges),
-    token: options.startToken,
+    token: (edges[0] as Edge).from,
     amountIn: amountIn.toString(),
     amountOut: (quoted[quoted.length - 1] as bigint).toString(),
     grossProfit: profit.toString(),

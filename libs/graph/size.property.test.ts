@@ -111,7 +111,7 @@ test("a cycle is sized though its smallest inputs come to nothing: a unit of WET
     },
   ]);
   // USDC is dearer in the pair by 5.5 %.
-  const edges = [market.between(weth, usdc), market.between(usdc, weth)].map((parallel, hop) => parallel[hop] as Edge);
+  const edges = [weighted, pair].map((pool, hop) => market.pool(pool)?.edges.find(({ from }) => from === [weth, usdc][hop]) as Edge);
   const best = bestByGoldenSection(edges, LARGEST);
   const sized = sizeCycle(edges, LARGEST);
   expect(best.profit).toBeGreaterThan(1e17);

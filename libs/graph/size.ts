@@ -1,5 +1,5 @@
 import type { RangeCurve } from "#libs/dex/family.ts";
-import type { Edge } from "#libs/graph/market.ts";
+import { type Edge, marginalRate } from "#libs/graph/market.ts";
 
 /** Ticks a sizing may cross over all its hops: far more than any profitable cycle does, so that a broken pool cannot hold up a block. */
 const MAX_CROSSINGS = 4_096;
@@ -72,14 +72,31 @@ export interface Size {
   readonly profit: number;
 }
 
+/** What `measure` answers with, each time anew. */
+const measured = { amountIn: 0, profit: 0 };
+
+function answer(amountIn: number, profit: number): Size | null {
+  if (!(profit > 0 && amountIn > 0)) return null;
+  measured.amountIn = amountIn;
+  measured.profit = profit;
+  return measured;
+}
+
+/** As `measure`, to keep. */
+export function sizeCycle(edges: readonly Edge[], largest: number): Size | null {
+  const size = measure(edges, largest);
+  return size === null ? null : { ...size };
+}
+
 /**
- * The input that earns most and what it earns, in float64, raw units of the start token. Null when nothing is earned.
+ * The input that earns most and what it earns, in float64, raw units of the start token. Null when nothing is earned. The answer holds until the next call:
+ * nothing is allocated.
  *
  * Within the present ticks each hop is f(δ) = Rδ/(1 + qδ), and so is their composition aδ/(1 + cδ), whose profit is largest at δ* = (√a − 1)/c (Möbius
  * composition; for constant product see arXiv 2406.16600). Where δ* lies beyond the nearest tick, all hops move to that tick, the hop that met it
  * crosses, and the rest is sized from there: profit is concave, so the first δ* inside its ticks is the optimum.
  */
-export function sizeCycle(edges: readonly Edge[], largest: number): Size | null {
+export function measure(edges: readonly Edge[], largest: number): Size | null {
   for (let index = 0; index < edges.length; index++) if (!start(edges[index] as Edge, index)) return sizeNumerically(edges, largest);
   let amountIn = 0;
   let profit = 0;
@@ -130,7 +147,7 @@ export function sizeCycle(edges: readonly Edge[], largest: number): Size | null 
     }
     cross(edges[limiting] as Edge, limiting);
   }
-  return profit > 0 && amountIn > 0 ? { amountIn, profit } : null;
+  return answer(amountIn, profit);
 }
 
 /** The hop's output for an input, and its marginal rate there; NaN for more than the pool takes. */
@@ -196,7 +213,7 @@ const FIRST_TRY = 1e-3;
 const MAX_STEPS = 64;
 
 /**
- * As `sizeCycle`, for curves without a closed form: the input at which the marginal rates of the hops multiply to one. Newton's method by differences on
+ * As `measure`, for curves without a closed form: the input at which the marginal rates of the hops multiply to one. Newton's method by differences on
  * 1/√(product of the rates) − 1, which for constant products is a straight line (their product is a/(1 + cδ)²) and for other curves nearly one. Kept inside a
  * bracket; an end of it that has stayed twice counts half (Illinois), so that both close in.
  */
@@ -207,7 +224,7 @@ function sizeNumerically(edges: readonly Edge[], largest: number): Size | null {
     const { curve } = edge.pool;
     if (curve === null) return null;
     if (curve.kind === "smooth") scale = Math.min(scale, (FIRST_TRY * curve.largestIn(edge)) / product);
-    product *= edge.rate;
+    product *= marginalRate(curve, edge);
   }
   const atZero = 1 / Math.sqrt(product) - 1;
   if (!(atZero < 0) || !(scale > 0)) return null;
@@ -243,7 +260,7 @@ function sizeNumerically(edges: readonly Edge[], largest: number): Size | null {
     }
     if (Math.abs(value) <= CLOSE * -atZero || high - low <= CLOSE * high || low >= largest) break;
   }
-  return best.profit > 0 ? best : null;
+  return answer(best.amountIn, best.profit);
 }
 
 /** In digits while the ends are far apart. */

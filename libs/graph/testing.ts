@@ -91,6 +91,13 @@ export function randomPool(random: Random, index: number, tokens: readonly [Test
   };
 }
 
+function tickAt(price: number, sqrtPriceX96: bigint): number {
+  let tick = Math.floor(Math.log(price) / Math.log(1.0001));
+  while (getSqrtRatioAtTick(tick) > sqrtPriceX96) tick--;
+  while (getSqrtRatioAtTick(tick + 1) <= sqrtPriceX96) tick++;
+  return tick;
+}
+
 interface Concentrated {
   readonly pool: string;
   readonly price: number;
@@ -101,9 +108,7 @@ interface Concentrated {
 
 function v3Row(random: Random, { pool, price, depth0, feePips, tickSpacing }: Concentrated): RowOf<"uniswap-v3"> {
   let sqrtPriceX96 = toBigInt(Math.sqrt(price) * 2 ** 96);
-  let tick = Math.floor(Math.log(price) / Math.log(1.0001));
-  while (getSqrtRatioAtTick(tick) > sqrtPriceX96) tick--;
-  while (getSqrtRatioAtTick(tick + 1) <= sqrtPriceX96) tick++;
+  let tick = tickAt(price, sqrtPriceX96);
   const present = Math.floor(tick / tickSpacing);
   const [lowest, highest] = [Math.ceil(MIN_TICK / tickSpacing), Math.floor(MAX_TICK / tickSpacing)];
   const ticks = new Map<number, { net: bigint; gross: bigint }>();
@@ -212,6 +217,85 @@ export function randomMarket(random: Random, size: { readonly tokens: number; re
   return { tokens, pools };
 }
 
+/** Standard normal, by Box and Muller. */
+export const normal = (random: Random): number => Math.sqrt(-2 * Math.log(1 - random.unit())) * Math.cos(2 * Math.PI * random.unit());
+
+/**
+ * A market as large as a chain's, at rest: token degrees by a power law (the first token in every other pool), four fifths constant product, the rest with 8 to 32
+ * positions about the price; no price further from the common one than its pool's fee. `dust` adds a share of stray pools on top, a fifth off the price and so
+ * shallow that no two of them let anybody earn that profit.
+ */
+export function largeMarket(random: Random, pools: number, dust?: { readonly share: number; readonly profit: number }): TestMarket {
+  const count = Math.ceil(0.6 * pools);
+  const tokens = randomTokens(random, count).map(({ address, value }, index) => ({ address, value: index < 8 ? 1 : value }));
+  /** Rank by a power law of exponent 1. */
+  const ranked = () => Math.min(count - 1, Math.floor(count ** random.unit()) - 1);
+  const specs = Array.from({ length: pools }, (_, index): PoolSpec => {
+    const first = random.unit() < 0.5 ? 0 : ranked();
+    // Every token has a pool at least.
+    let second = index < count ? index : ranked();
+    if (second === first) second = (first + 1 + random.integer(0, 6)) % count;
+    const hubs = first < 8 && second < 8;
+    const depth = 10 ** (18 + 1 + (hubs ? 2 : 0) + 0.7 * normal(random));
+    return poolAtRest(random, index, [tokens[first] as TestToken, tokens[second] as TestToken], depth);
+  });
+  if (dust === undefined) return { tokens, pools: specs };
+  const stray = Array.from({ length: Math.ceil(dust.share * pools) }, (_, index): PoolSpec => {
+    const pair = [tokens[8 + ((7 * index) % (count - 8))] as TestToken, tokens[random.integer(0, 7)] as TestToken] as const;
+    // Off by x, a pool of depth D earns about D·x²/4; two of them together not the minimum either.
+    const depth = (random.between(0.1, 0.4) * dust.profit * 4) / 0.2 ** 2;
+    return constantProduct(pools + index, pair, depth, random.pick([-0.2, 0.2]), 3_000);
+  });
+  return { tokens, pools: [...specs, ...stray] };
+}
+
+function constantProduct(
+  index: number,
+  [left, right]: readonly [TestToken, TestToken],
+  depth: number,
+  shift: number,
+  feePips: number,
+): PoolSpec {
+  const [one, other] = left.address < right.address ? [left, right] : [right, left];
+  const pool = addressOf(index + 1, "b");
+  const reserves = [depth / one.value, (depth / other.value) * Math.exp(shift)].map((reserve) => toBigInt(reserve).toString());
+  const info = { pool, tokens: [asAddress(one.address), asAddress(other.address)], facts: {} };
+  return { dex: "v2", family: "uniswap-v2", info, row: [pool, reserves[0] as string, reserves[1] as string, feePips, feePips] };
+}
+
+function poolAtRest(random: Random, index: number, pair: readonly [TestToken, TestToken], depth: number): PoolSpec {
+  if (random.unit() < 0.8) return constantProduct(index, pair, depth, random.between(-0.0014, 0.0014), 3_000);
+  const [one, other] = pair[0].address < pair[1].address ? pair : [pair[1], pair[0]];
+  const pool = addressOf(index + 1, "b");
+  const [feePips, tickSpacing] = random.pick(FEES);
+  const price = (one.value / other.value) * Math.exp(random.between(-0.45, 0.45) * (feePips / 1e6));
+  const present = Math.floor(Math.log(price) / Math.log(1.0001) / tickSpacing);
+  const ticks = new Map<number, { net: bigint; gross: bigint }>();
+  const put = (at: number, net: bigint, gross: bigint) => {
+    const found = ticks.get(at * tickSpacing) ?? { net: 0n, gross: 0n };
+    ticks.set(at * tickSpacing, { net: found.net + net, gross: found.gross + gross });
+  };
+  const positions = random.integer(8, 32);
+  for (let left = positions; left > 0; left--) {
+    const reach = Math.ceil(10 ** random.between(2, 3.7) / tickSpacing);
+    const liquidity = toBigInt(((depth / one.value) * Math.sqrt(price) * 4) / positions);
+    put(present - random.integer(0, reach), liquidity, liquidity);
+    put(present + 1 + random.integer(0, reach), -liquidity, liquidity);
+  }
+  const sqrtPriceX96 = toBigInt(Math.sqrt(price) * 2 ** 96);
+  const tick = tickAt(price, sqrtPriceX96);
+  const rows = [...ticks].filter(([, { gross }]) => gross > 0n).sort(([left], [right]) => left - right);
+  const liquidity = rows.reduce((sum, [at, { net }]) => (at <= tick ? sum + net : sum), 0n);
+  const info = { pool, tokens: [asAddress(one.address), asAddress(other.address)], facts: { tickSpacing } };
+  const tickRows = rows.map(([at, { net, gross }]): TickRow => [at, net.toString(), gross.toString()]);
+  return {
+    dex: "v3",
+    family: "uniswap-v3",
+    info,
+    row: [pool, sqrtPriceX96.toString(), tick, liquidity.toString(), feePips, feePips, tickRows],
+  };
+}
+
 export function marketOf(pools: readonly PoolSpec[]): Market {
   const market = new Market();
   for (const { dex, family, info, row } of pools) {
@@ -274,19 +358,17 @@ export function roundingOf(edges: readonly Edge[], tokens: readonly TestToken[])
   return edges.reduce((sum, { from, to }) => sum + 40 * (Math.max(1, worth(from)) + Math.max(1, worth(to))), 0);
 }
 
-/** All cycles from the start token of at most three hops, each pool once, the start only at the ends. */
-export function* allCycles(market: Market, start: string): Generator<readonly Edge[]> {
+/** All cycles of at most so many hops that pass the start token, from there: each pool once, each token once. */
+export function* allCycles(market: Market, start: string, maxHops = 3): Generator<readonly Edge[]> {
   const edges = [...market.pools()].flatMap((pool) => pool.edges);
-  const from = (token: string) => edges.filter((edge) => edge.from === token);
-  for (const first of from(start)) {
-    for (const second of from(first.to)) {
-      if (second.pool === first.pool) continue;
-      if (second.to === start) {
-        yield [first, second];
-        continue;
-      }
-      for (const third of from(second.to))
-        if (third.to === start && third.pool !== second.pool && third.pool !== first.pool) yield [first, second, third];
+  const from = Map.groupBy(edges, (edge) => edge.from);
+  function* extend(path: readonly Edge[]): Generator<readonly Edge[]> {
+    for (const edge of from.get(path.at(-1)?.to ?? start) ?? []) {
+      if (path.some(({ pool }) => pool === edge.pool)) continue;
+      if (edge.to === start) {
+        if (path.length > 0) yield [...path, edge];
+      } else if (path.length + 1 < maxHops && !path.some(({ to }) => to === edge.to)) yield* extend([...path, edge]);
     }
   }
+  yield* extend([]);
 }

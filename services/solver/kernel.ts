@@ -1,6 +1,6 @@
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
-import { type Edge, Market } from "#libs/graph/market.ts";
-import { type SearchOptions, type SearchResult, type Sized, searchCycles } from "#libs/graph/search.ts";
+import { Market } from "#libs/graph/market.ts";
+import { rest, type SearchOptions, type SearchResult, type Standing, searchCycles } from "#libs/graph/search.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
 
@@ -24,7 +24,7 @@ const PRACTICE_ROUNDS = 3;
 export class Kernel {
   readonly #market = new Market();
   readonly #changed = new Set<string>();
-  #standing: readonly Sized[] = [];
+  #standing: Standing = { cycles: [], floor: 0 };
   /** DEXes that the last search went without: what lay in their pools was not looked at, so all of them count as changed once they are back. */
   #leftOut: readonly string[] = [];
 
@@ -50,22 +50,17 @@ export class Kernel {
 
   /** Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. */
   search(options: SearchOptions, lateDexes: readonly string[] = []): SearchResult {
-    const suspended: { readonly edge: Edge; readonly rate: number }[] = [];
-    if (lateDexes.length > 0 || this.#leftOut.length > 0) {
-      for (const pool of this.#market.pools()) {
-        if (lateDexes.includes(pool.dex)) {
-          for (const edge of pool.edges) {
-            suspended.push({ edge, rate: edge.rate });
-            edge.rate = 0;
-          }
-        } else if (this.#leftOut.includes(pool.dex)) this.#changed.add(pool.info.pool);
-      }
-    }
-    const { standing, cyclesFound, candidates } = searchCycles(this.#market, this.#changed, options, this.#standing);
-    for (const { edge, rate } of suspended) edge.rate = rate;
+    for (const { dex, info } of this.#leftOut.length > 0 ? this.#market.pools() : [])
+      if (this.#leftOut.includes(dex) && !lateDexes.includes(dex)) this.#changed.add(info.pool);
+    const { standing, cyclesFound, candidates } = searchCycles(this.#market, this.#changed, options, this.#standing, lateDexes);
     this.#changed.clear();
     this.#standing = standing;
     this.#leftOut = lateDexes;
     return { cyclesFound, candidates };
+  }
+
+  /** For the time between blocks: what has changed is sorted in, so that the next search finds it in place. */
+  rest(): void {
+    rest(this.#market);
   }
 }

@@ -1,0 +1,24 @@
+/** Typed arrays on shared memory: another thread can be given a view of a table without a copy. */
+
+export function sharedInts(length: number, fill = 0): Int32Array<SharedArrayBuffer> {
+  const ints = new Int32Array(new SharedArrayBuffer(4 * length));
+  return fill === 0 ? ints : ints.fill(fill);
+}
+
+export function sharedFloats(length: number, fill = 0): Float64Array<SharedArrayBuffer> {
+  const floats = new Float64Array(new SharedArrayBuffer(8 * length));
+  return fill === 0 ? floats : floats.fill(fill);
+}
+
+/** A longer table with the same beginning. Views that others hold keep showing the old one. */
+export function grown(table: Int32Array<SharedArrayBuffer>, length: number, fill = 0): Int32Array<SharedArrayBuffer> {
+  const longer = sharedInts(length);
+  longer.set(table);
+  return fill === 0 ? longer : longer.fill(fill, table.length);
+}
+
+export function grownFloats(table: Float64Array<SharedArrayBuffer>, length: number): Float64Array<SharedArrayBuffer> {
+  const longer = sharedFloats(length);
+  longer.set(table);
+  return longer;
+}

@@ -97,7 +97,7 @@ const ChainSection = Type.Object(
     solver: Type.Optional(
       Type.Object(
         {
-          maxHops: Type.Optional(Type.Integer({ minimum: 2, maximum: 3 })),
+          maxHops: Type.Optional(Type.Integer({ minimum: 2, maximum: 5 })),
           maxCandidates: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
           lateDexMs: Type.Optional(Type.Integer({ minimum: 1 })),
         },

@@ -1,6 +1,6 @@
 import type { PoolCurve, RangeCurve, SmoothCurve } from "#libs/dex/family.ts";
-import { type Edge, type Market, type MarketPool, marginalRate, NONE } from "#libs/graph/market.ts";
-import { grown, grownFloats, sharedFloats, sharedInts } from "#libs/graph/shared.ts";
+import { EDGE, type Edge, type Market, type MarketPool, marginalRate, NONE, TOKEN } from "#libs/graph/market.ts";
+import { grown, grownBounds, roundedDown, roundedUp, sharedBounds, sharedInts } from "#libs/graph/shared.ts";
 import { invariant } from "#libs/units/invariant.ts";
 
 /** What the sizes are made for: another numeraire or other bounds need other buckets. */
@@ -11,8 +11,10 @@ export interface BucketOptions {
   readonly maxAmountIn: bigint;
 }
 
-/** Finer buckets prune more and cost more to keep: 16 make a factor of 2 to 3 each. */
-export const BUCKETS = 16;
+/** Finer buckets prune more and cost more to keep: 14 make a factor of 2 to 3 each. */
+export const BUCKETS = 14;
+/** Columns of an edge's record in `gain`: its gain in each bucket; at the margin; and what slows it. A record is a line of the processor's cache. */
+export const GAIN = { width: 16, margin: BUCKETS, slowing: BUCKETS + 1 } as const;
 /**
  * Where the first bucket begins, in minimum profits. A cycle whose amounts shrink to less on their way, by the prices of these tables, is not found: its tokens
  * would have to be mispriced sixteenfold. Not zero, so that the many pools that hold less than the profit wanted are worth nothing in any bucket.
@@ -41,32 +43,27 @@ export class Buckets {
   /** Where each bucket begins, in units of the numeraire; the last has no end. */
   readonly sizes = new Float64Array(BUCKETS);
 
-  /** Worth of a token's smallest unit; 0 where no pool connects it to the numeraire. */
-  price = sharedFloats(64);
-  /** By edge and bucket. */
-  gain = sharedFloats(64 * BUCKETS);
+  /**
+   * A record an edge (`GAIN`). Beside the gains, a bound of the whole curve: worth v in gives at most margin · v / (1 + slowing · v). A constant product gives just
+   * that; ranges, what they would with the most liquidity that lies ahead.
+   */
+  gain = sharedBounds(64 * GAIN.width);
   /** Largest gain of the edges out of (into) a token in the sorted lists, by token and bucket; and of all of them, by bucket. */
-  bestOut = sharedFloats(64 * BUCKETS);
-  bestIn = sharedFloats(64 * BUCKETS);
+  bestOut = sharedBounds(64 * BUCKETS);
+  bestIn = sharedBounds(64 * BUCKETS);
   readonly highest = new Float64Array(BUCKETS);
   /** Edges in the sorted lists that gain more than HOT, by bucket: few in a market at rest. */
   readonly hot: number[][] = Array.from({ length: BUCKETS }, () => []);
   /** As `bestOut` and `bestIn`, of changed edges, or more. */
-  changedOut = sharedFloats(64 * BUCKETS);
-  changedIn = sharedFloats(64 * BUCKETS);
+  changedOut = sharedBounds(64 * BUCKETS);
+  changedIn = sharedBounds(64 * BUCKETS);
 
-  /** Per token 2 · BUCKETS lists of edges (out of it, into it) by falling gain, each ended by NONE, `listRoom` apart, from `listStart` on. */
+  /**
+   * Per token 2 · BUCKETS lists of edges (out of it, into it) by falling gain, each ended by NONE, `TOKEN.listRoom` apart, from `TOKEN.listStart` on. Edges with 1 in
+   * `EDGE.changed` have no place there that could be relied on: they hang in chains, from `TOKEN.firstOut` and `TOKEN.firstIn` on.
+   */
   list = sharedInts(1024, NONE);
-  listStart = sharedInts(64);
-  listRoom = sharedInts(64);
   #listEnd = 0;
-
-  /** 1 for edges whose place in the sorted lists is not to be relied on: they are in the chains instead. */
-  changed = sharedInts(64);
-  firstOut = sharedInts(64, NONE);
-  firstIn = sharedInts(64, NONE);
-  nextOut = sharedInts(64, NONE);
-  nextIn = sharedInts(64, NONE);
   readonly changedEdges: number[] = [];
 
   constructor(market: Market, options: BucketOptions) {
@@ -85,21 +82,8 @@ export class Buckets {
 
   /** Bytes in shared memory, the market's own not counted. */
   get bytes(): number {
-    const ofTokens = [
-      this.price,
-      this.bestOut,
-      this.bestIn,
-      this.changedOut,
-      this.changedIn,
-      this.listStart,
-      this.listRoom,
-      this.firstOut,
-      this.firstIn,
-    ];
-    return [...ofTokens, this.gain, this.list, this.changed, this.nextOut, this.nextIn].reduce(
-      (sum, { byteLength }) => sum + byteLength,
-      0,
-    );
+    const { gain, bestOut, bestIn, changedOut, changedIn, list } = this;
+    return [gain, bestOut, bestIn, changedOut, changedIn, list].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** Everything anew: prices, gains, lists. */
@@ -137,8 +121,8 @@ export class Buckets {
     if (this.changedEdges.length === 0) return;
     const tokens = new Set<number>();
     for (const id of this.changedEdges) {
-      tokens.add(market.from[id] as number);
-      tokens.add(market.to[id] as number);
+      tokens.add(market.edgeTable[id * EDGE.width + EDGE.from] as number);
+      tokens.add(market.edgeTable[id * EDGE.width + EDGE.to] as number);
     }
     for (const token of tokens) this.#merge(token);
     this.#forgetChanges();
@@ -147,56 +131,56 @@ export class Buckets {
   }
 
   #makeRoom(): void {
-    const edges = this.market.from.length;
-    if (this.changed.length < edges) {
-      this.changed = grown(this.changed, edges);
-      this.nextOut = grown(this.nextOut, edges, NONE);
-      this.nextIn = grown(this.nextIn, edges, NONE);
-      this.gain = grownFloats(this.gain, edges * BUCKETS);
+    const edges = this.market.edgeTable.length / EDGE.width;
+    if (this.gain.length < edges * GAIN.width) this.gain = grownBounds(this.gain, edges * GAIN.width);
+    const tokens = this.market.tokenTable.length / TOKEN.width;
+    if (this.bestOut.length < tokens * BUCKETS) {
+      this.bestOut = grownBounds(this.bestOut, tokens * BUCKETS);
+      this.bestIn = grownBounds(this.bestIn, tokens * BUCKETS);
+      this.changedOut = grownBounds(this.changedOut, tokens * BUCKETS);
+      this.changedIn = grownBounds(this.changedIn, tokens * BUCKETS);
     }
-    const tokens = this.market.rowStart.length;
-    if (this.price.length < tokens) {
-      this.price = grownFloats(this.price, tokens);
-      this.bestOut = grownFloats(this.bestOut, tokens * BUCKETS);
-      this.bestIn = grownFloats(this.bestIn, tokens * BUCKETS);
-      this.changedOut = grownFloats(this.changedOut, tokens * BUCKETS);
-      this.changedIn = grownFloats(this.changedIn, tokens * BUCKETS);
-      this.listStart = grown(this.listStart, tokens);
-      this.listRoom = grown(this.listRoom, tokens);
-      this.firstOut = grown(this.firstOut, tokens, NONE);
-      this.firstIn = grown(this.firstIn, tokens, NONE);
-    }
+  }
+
+  /** Worth of a token's smallest unit in the numeraire; 0 where no pool connects it to that. */
+  price(token: number): number {
+    return this.market.tokenFloats[token * TOKEN.floats + TOKEN.price] as number;
+  }
+
+  #setPrice(token: number, price: number): void {
+    this.market.tokenFloats[token * TOKEN.floats + TOKEN.price] = price;
   }
 
   // ---- prices
 
   /** From the numeraire outwards, each token by the pool through which it is connected most deeply: a pool is as deep as what it holds of the side already priced. */
   #priceTokens(): void {
-    const { market, price } = this;
-    price.fill(0);
+    const { market } = this;
+    const { edgeTable, tokenCount } = market;
+    for (let token = 0; token < tokenCount; token++) this.#setPrice(token, 0);
     const numeraire = market.tokenId(this.options.startToken);
     if (numeraire === NONE) return;
-    const depth = new Float64Array(market.tokenCount);
-    const done = new Uint8Array(market.tokenCount);
+    const depth = new Float64Array(tokenCount);
+    const done = new Uint8Array(tokenCount);
     const queue = new DeepestFirst();
-    price[numeraire] = 1;
+    this.#setPrice(numeraire, 1);
     depth[numeraire] = Number.POSITIVE_INFINITY;
     queue.push(numeraire, Number.POSITIVE_INFINITY);
     for (let token = queue.pop(); token !== NONE; token = queue.pop()) {
       if (done[token] === 1) continue;
       done[token] = 1;
-      const start = market.rowStart[token] as number;
-      for (let index = start; index < start + (market.rowLength[token] as number); index++) {
-        const edge = market.edges[market.row[index] as number] as Edge;
-        const to = market.to[edge.id] as number;
+      const price = this.price(token);
+      for (const id of market.edgesOut(token)) {
+        const edge = market.edges[id] as Edge;
+        const to = edgeTable[id * EDGE.width + EDGE.to] as number;
         if (done[to] === 1 || !canTrade(edge.pool)) continue;
         const mid = midRate(edge);
         if (!(mid > 0 && mid < Number.POSITIVE_INFINITY)) continue;
-        const held = Number(edge.pool.family.holdings(edge.pool.info, edge.pool.state)[edge.indexIn]) * (price[token] as number);
+        const held = Number(edge.pool.family.holdings(edge.pool.info, edge.pool.state)[edge.indexIn]) * price;
         const reached = Math.min(depth[token] as number, held);
         if (reached <= (depth[to] as number)) continue;
         depth[to] = reached;
-        price[to] = (price[token] as number) / mid;
+        this.#setPrice(to, price / mid);
         queue.push(to, reached);
       }
     }
@@ -205,15 +189,16 @@ export class Buckets {
   /** A token that came later is worth what the first pool says that connects it; the other pools of it are looked at again. */
   #priceNewTokens(pool: MarketPool): void {
     if (!canTrade(pool)) return;
-    const { market, price } = this;
+    const { market } = this;
     for (const edge of pool.edges) {
-      const to = market.to[edge.id] as number;
-      if (price[to] !== 0) continue;
-      const from = market.from[edge.id] as number;
+      const to = market.edgeTable[edge.id * EDGE.width + EDGE.to] as number;
+      if (this.price(to) !== 0) continue;
+      const worth = this.price(market.edgeTable[edge.id * EDGE.width + EDGE.from] as number);
       const mid = midRate(edge);
-      if ((price[from] as number) > 0 && mid > 0 && mid < Number.POSITIVE_INFINITY) price[to] = (price[from] as number) / mid;
-      else if (to === market.tokenId(this.options.startToken)) price[to] = 1;
-      if (price[to] !== 0) market.awaitPoolsOf(to);
+      if (worth > 0 && mid > 0 && mid < Number.POSITIVE_INFINITY) this.#setPrice(to, worth / mid);
+      else if (to === market.tokenId(this.options.startToken)) this.#setPrice(to, 1);
+      else continue;
+      market.awaitPoolsOf(to);
     }
   }
 
@@ -222,30 +207,38 @@ export class Buckets {
   #setGains(edge: Edge): void {
     const { market, gain } = this;
     const { id, pool } = edge;
-    const at = id * BUCKETS;
-    const [from, to] = [market.from[id] as number, market.to[id] as number];
-    const worthIn = this.price[from] as number;
-    const worth = (this.price[to] as number) / worthIn;
-    gain.fill(0, at, at + BUCKETS);
-    if (!canTrade(pool) || !(worth > 0 && worth < Number.POSITIVE_INFINITY) || !market.isShared(from) || !market.isShared(to)) return;
+    const at = id * GAIN.width;
+    const from = market.edgeTable[id * EDGE.width + EDGE.from] as number;
+    const to = market.edgeTable[id * EDGE.width + EDGE.to] as number;
+    const worthIn = this.price(from);
+    const worth = this.price(to) / worthIn;
+    const isShared = market.tokenTable[from * TOKEN.width + TOKEN.shared] === 1 && market.tokenTable[to * TOKEN.width + TOKEN.shared] === 1;
+    if (!isShared || !canTrade(pool) || !(worth > 0 && worth < Number.POSITIVE_INFINITY)) {
+      gain.fill(0, at, at + GAIN.width);
+      return;
+    }
     const curve = pool.curve as PoolCurve;
-    if (curve.kind === "ranges") gainsAlongRanges(curve, edge, this.sizes, worthIn, worth, gain, at);
-    else gainsOfSmooth(curve, edge, this.sizes, worthIn, worth, gain, at);
+    if (curve.kind === "smooth") gainsOfSmooth(curve, edge, this.sizes, worthIn, worth, gain, at);
+    else if (curve.endless && curve.sqrtTicks.length === 0) gainsOfProduct(curve, edge, this.sizes, worthIn, worth, gain, at);
+    else gainsAlongRanges(curve, edge, this.sizes, worthIn, worth, gain, at);
   }
 
   #hang(id: number): void {
     const { market, gain, changedOut, changedIn } = this;
-    const [from, to] = [market.from[id] as number, market.to[id] as number];
-    if (this.changed[id] === 0) {
-      this.changed[id] = 1;
+    const { edgeTable, tokenTable } = market;
+    const at = id * EDGE.width;
+    const from = edgeTable[at + EDGE.from] as number;
+    const to = edgeTable[at + EDGE.to] as number;
+    if (edgeTable[at + EDGE.changed] === 0) {
+      edgeTable[at + EDGE.changed] = 1;
       this.changedEdges.push(id);
-      this.nextOut[id] = this.firstOut[from] as number;
-      this.firstOut[from] = id;
-      this.nextIn[id] = this.firstIn[to] as number;
-      this.firstIn[to] = id;
+      edgeTable[at + EDGE.nextOut] = tokenTable[from * TOKEN.width + TOKEN.firstOut] as number;
+      tokenTable[from * TOKEN.width + TOKEN.firstOut] = id;
+      edgeTable[at + EDGE.nextIn] = tokenTable[to * TOKEN.width + TOKEN.firstIn] as number;
+      tokenTable[to * TOKEN.width + TOKEN.firstIn] = id;
     }
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      const value = gain[id * BUCKETS + bucket] as number;
+      const value = gain[id * GAIN.width + bucket] as number;
       if (value > (changedOut[from * BUCKETS + bucket] as number)) changedOut[from * BUCKETS + bucket] = value;
       if (value > (changedIn[to * BUCKETS + bucket] as number)) changedIn[to * BUCKETS + bucket] = value;
     }
@@ -254,12 +247,13 @@ export class Buckets {
   // ---- lists
 
   #forgetChanges(): void {
-    const { market } = this;
+    const { edgeTable, tokenTable } = this.market;
     for (const id of this.changedEdges.splice(0)) {
-      this.changed[id] = 0;
-      const [from, to] = [market.from[id] as number, market.to[id] as number];
-      this.firstOut[from] = NONE;
-      this.firstIn[to] = NONE;
+      edgeTable[id * EDGE.width + EDGE.changed] = 0;
+      const from = edgeTable[id * EDGE.width + EDGE.from] as number;
+      const to = edgeTable[id * EDGE.width + EDGE.to] as number;
+      tokenTable[from * TOKEN.width + TOKEN.firstOut] = NONE;
+      tokenTable[to * TOKEN.width + TOKEN.firstIn] = NONE;
       this.changedOut.fill(0, from * BUCKETS, (from + 1) * BUCKETS);
       this.changedIn.fill(0, to * BUCKETS, (to + 1) * BUCKETS);
     }
@@ -267,7 +261,7 @@ export class Buckets {
 
   /** What is known of all edges of a bucket, read off the heads of the lists. */
   #renewSummary(): void {
-    const { market, bestOut, highest, gain, list, listStart, listRoom, hot } = this;
+    const { market, bestOut, highest, gain, list, hot } = this;
     highest.fill(0);
     for (const edges of hot) edges.length = 0;
     for (let token = 0; token < market.tokenCount; token++) {
@@ -275,9 +269,9 @@ export class Buckets {
         const best = bestOut[token * BUCKETS + bucket] as number;
         if (best > (highest[bucket] as number)) highest[bucket] = best;
         if (best <= HOT) continue;
-        for (let at = (listStart[token] as number) + bucket * (listRoom[token] as number); ; at++) {
+        for (let at = this.#listOf(token, bucket); ; at++) {
           const id = list[at] as number;
-          if (id === NONE || (gain[id * BUCKETS + bucket] as number) <= HOT) break;
+          if (id === NONE || (gain[id * GAIN.width + bucket] as number) <= HOT) break;
           (hot[bucket] as number[]).push(id);
         }
       }
@@ -286,24 +280,32 @@ export class Buckets {
 
   /** Room for the token's lists, as much as its row in the market has and one for the end. */
   #place(token: number): void {
-    const room = (this.market.rowRoom[token] as number) + 1;
-    this.listStart[token] = this.#listEnd;
-    this.listRoom[token] = room;
+    const { tokenTable } = this.market;
+    const at = token * TOKEN.width;
+    const room = (tokenTable[at + TOKEN.rowRoom] as number) + 1;
+    tokenTable[at + TOKEN.listStart] = this.#listEnd;
+    tokenTable[at + TOKEN.listRoom] = room;
     this.#listEnd += 2 * BUCKETS * room;
     while (this.#listEnd > this.list.length) this.list = grown(this.list, 2 * this.list.length, NONE);
+  }
+
+  /** Where a list begins: of the edges out of a token for `which` below BUCKETS, of those into it from there on. */
+  #listOf(token: number, which: number): number {
+    const { tokenTable } = this.market;
+    const at = token * TOKEN.width;
+    return (tokenTable[at + TOKEN.listStart] as number) + which * (tokenTable[at + TOKEN.listRoom] as number);
   }
 
   #layOut(token: number): void {
     const { market } = this;
     this.#place(token);
-    const start = market.rowStart[token] as number;
-    const ids = market.row.subarray(start, start + (market.rowLength[token] as number));
+    const ids = market.edgesOut(token);
     makeScratch(ids.length);
     for (let which = 0; which < 2 * BUCKETS; which++) {
       let count = 0;
       for (const id of ids) {
-        const edge = which < BUCKETS ? id : (market.back[id] as number);
-        if ((this.gain[edge * BUCKETS + (which % BUCKETS)] as number) > 0) scratch[count++] = edge;
+        const edge = which < BUCKETS ? id : (market.edgeTable[id * EDGE.width + EDGE.back] as number);
+        if ((this.gain[edge * GAIN.width + (which % BUCKETS)] as number) > 0) scratch[count++] = edge;
       }
       this.#write(token, which, sortByGain(count, this.gain, which % BUCKETS), count);
     }
@@ -311,31 +313,32 @@ export class Buckets {
 
   /** The unchanged edges of each list are in order: the changed ones are sorted and woven in. */
   #merge(token: number): void {
-    const { market, gain, changed } = this;
-    const [start, room] = [this.listStart[token] as number, this.listRoom[token] as number];
+    const { gain } = this;
+    const { edgeTable, tokenTable } = this.market;
+    const at = token * TOKEN.width;
+    const [start, room] = [tokenTable[at + TOKEN.listStart] as number, tokenTable[at + TOKEN.listRoom] as number];
     const isNew = room === 0;
-    const outgrown = isNew || (market.rowRoom[token] as number) + 1 > room;
-    if (outgrown) this.#place(token);
-    makeScratch(market.rowRoom[token] as number);
+    if (isNew || (tokenTable[at + TOKEN.rowRoom] as number) + 1 > room) this.#place(token);
+    makeScratch(tokenTable[at + TOKEN.rowRoom] as number);
     for (let which = 0; which < 2 * BUCKETS; which++) {
       const bucket = which % BUCKETS;
+      const [first, next] = which < BUCKETS ? [TOKEN.firstOut, EDGE.nextOut] : [TOKEN.firstIn, EDGE.nextIn];
       let fresh = 0;
-      for (
-        let id = (which < BUCKETS ? this.firstOut : this.firstIn)[token] as number;
-        id !== NONE;
-        id = (which < BUCKETS ? this.nextOut : this.nextIn)[id] as number
-      )
-        if ((gain[id * BUCKETS + bucket] as number) > 0) scratch[fresh++] = id;
+      for (let id = tokenTable[at + first] as number; id !== NONE; id = edgeTable[id * EDGE.width + next] as number)
+        if ((gain[id * GAIN.width + bucket] as number) > 0) scratch[fresh++] = id;
       const sorted = sortByGain(fresh, gain, bucket);
       const woven = sorted === scratch ? spare : scratch;
       let count = 0;
       let taken = 0;
-      for (let at = start + which * room; !isNew; at++) {
-        const id = this.list[at] as number;
+      for (let place = start + which * room; !isNew; place++) {
+        const id = this.list[place] as number;
         if (id === NONE) break;
-        if (changed[id] === 1) continue;
-        while (taken < fresh && (gain[(sorted[taken] as number) * BUCKETS + bucket] as number) > (gain[id * BUCKETS + bucket] as number))
-          woven[count++] = sorted[taken++] as number;
+        if (edgeTable[id * EDGE.width + EDGE.changed] === 1) continue;
+        if (taken < fresh) {
+          const own = gain[id * GAIN.width + bucket] as number;
+          while (taken < fresh && (gain[(sorted[taken] as number) * GAIN.width + bucket] as number) > own)
+            woven[count++] = sorted[taken++] as number;
+        }
         woven[count++] = id;
       }
       while (taken < fresh) woven[count++] = sorted[taken++] as number;
@@ -344,11 +347,11 @@ export class Buckets {
   }
 
   #write(token: number, which: number, ids: Int32Array, count: number): void {
-    const at = (this.listStart[token] as number) + which * (this.listRoom[token] as number);
-    for (let index = 0; index < count; index++) this.list[at + index] = ids[index] as number;
+    const at = this.#listOf(token, which);
+    this.list.set(count === ids.length ? ids : ids.subarray(0, count), at);
     this.list[at + count] = NONE;
     const bucket = which % BUCKETS;
-    const best = count === 0 ? 0 : (this.gain[(ids[0] as number) * BUCKETS + bucket] as number);
+    const best = count === 0 ? 0 : (this.gain[(ids[0] as number) * GAIN.width + bucket] as number);
     (which < BUCKETS ? this.bestOut : this.bestIn)[token * BUCKETS + bucket] = best;
   }
 }
@@ -364,6 +367,25 @@ function midRate(edge: Edge): number {
   return back > 0 && there > 0 ? Math.sqrt(there / back) : there;
 }
 
+/** The average rate at each bucket's smallest size, for a constant product: its rate at the margin over 1 + q·size. */
+function gainsOfProduct(
+  { gamma, sqrtPrice, liquidity }: RangeCurve,
+  { indexIn }: Edge,
+  sizes: Float64Array,
+  worthIn: number,
+  worth: number,
+  gain: Float32Array,
+  at: number,
+): void {
+  const ratio = indexIn === 0 ? sqrtPrice : 1 / sqrtPrice;
+  const kept = gamma[indexIn as 0 | 1];
+  const first = kept * ratio * ratio * worth;
+  const q = (kept * ratio) / (liquidity * worthIn);
+  for (let bucket = 0; bucket < BUCKETS; bucket++) gain[at + bucket] = roundedUp(first / (1 + q * (sizes[bucket] as number)));
+  gain[at + GAIN.margin] = roundedUp(first);
+  gain[at + GAIN.slowing] = roundedDown(q);
+}
+
 /** Bounds of the average rate at each bucket's smallest size and above, for a curve of ranges: the rate there itself. */
 function gainsAlongRanges(
   curve: RangeCurve,
@@ -371,13 +393,15 @@ function gainsAlongRanges(
   sizes: Float64Array,
   worthIn: number,
   worth: number,
-  gain: Float64Array,
+  gain: Float32Array,
   at: number,
 ): void {
   const zeroForOne = indexIn === 0;
   const gamma = curve.gamma[indexIn as 0 | 1];
   const { sqrtTicks, liquidityNet, endless } = curve;
   let { liquidity, sqrtPrice } = curve;
+  let most = liquidity;
+  const ratio = zeroForOne ? sqrtPrice : 1 / sqrtPrice;
   let next = zeroForOne ? curve.ticksBelow - 1 : curve.ticksBelow;
   let taken = 0;
   let paid = 0;
@@ -394,18 +418,30 @@ function gainsAlongRanges(
       const out = zeroForOne
         ? (liquidity * moved * sqrtPrice * sqrtPrice) / (1 + moved * sqrtPrice)
         : (liquidity * moved) / (sqrtPrice * (sqrtPrice + moved));
-      gain[at + bucket] = ((paid + out) / size) * worth;
+      gain[at + bucket] = roundedUp(((paid + out) / size) * worth);
     }
-    if (bucket === BUCKETS) return;
+    if (bucket === BUCKETS) break;
     if (liquidity > 0) paid += zeroForOne ? liquidity * (sqrtPrice - target) : liquidity * (1 / sqrtPrice - 1 / target);
     taken += Math.max(0, cap);
     if (!inside) break;
     liquidity = Math.max(0, liquidity + (liquidityNet[next] as number) * (zeroForOne ? -1 : 1));
+    if (liquidity > most) most = liquidity;
     sqrtPrice = target;
     next += zeroForOne ? -1 : 1;
   }
-  const size = (sizes[bucket] as number) / worthIn;
-  if (size * (1 - CLOSE) <= taken) gain[at + bucket] = (paid / size) * worth;
+  if (bucket < BUCKETS) {
+    const size = (sizes[bucket] as number) / worthIn;
+    if (size * (1 - CLOSE) <= taken) gain[at + bucket++] = roundedUp((paid / size) * worth);
+    while (bucket < BUCKETS) gain[at + bucket++] = 0;
+  }
+  // Of the liquidity that lies beyond the largest size's end only the bound has to know.
+  else
+    for (; next >= 0 && next < sqrtTicks.length; next += zeroForOne ? -1 : 1) {
+      liquidity += (liquidityNet[next] as number) * (zeroForOne ? -1 : 1);
+      if (liquidity > most) most = liquidity;
+    }
+  gain[at + GAIN.margin] = roundedUp(gamma * ratio * ratio * worth);
+  gain[at + GAIN.slowing] = roundedDown((gamma * ratio) / (most * worthIn));
 }
 
 /**
@@ -418,15 +454,20 @@ function gainsOfSmooth(
   sizes: Float64Array,
   worthIn: number,
   worth: number,
-  gain: Float64Array,
+  gain: Float32Array,
   at: number,
 ): void {
   const largest = curve.largestIn(edge);
+  gain[at + GAIN.margin] = Number.POSITIVE_INFINITY;
+  gain[at + GAIN.slowing] = 0;
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
     const size = (sizes[bucket] as number) / worthIn;
-    if (size * (1 - CLOSE) > largest) return;
+    if (size * (1 - CLOSE) > largest) {
+      gain[at + bucket] = 0;
+      continue;
+    }
     const inside = Math.min(size, largest);
-    gain[at + bucket] = Math.max(curve.amountOut(inside, edge) / inside, curve.rate(inside, edge)) * worth;
+    gain[at + bucket] = roundedUp(Math.max(curve.amountOut(inside, edge) / inside, curve.rate(inside, edge)) * worth);
   }
 }
 
@@ -440,7 +481,7 @@ function makeScratch(length: number): void {
 }
 
 /** Sorts the first `count` of `scratch` by falling gain, by merging runs. Returns whichever of the two holds the result. */
-function sortByGain(count: number, gain: Float64Array, bucket: number): Int32Array {
+function sortByGain(count: number, gain: Float32Array, bucket: number): Int32Array {
   let [source, target] = [scratch, spare];
   for (let run = 1; run < count; run *= 2) {
     for (let start = 0; start < count; start += 2 * run) {
@@ -450,8 +491,8 @@ function sortByGain(count: number, gain: Float64Array, bucket: number): Int32Arr
         const fromLeft =
           left < middle &&
           (right >= end ||
-            (gain[(source[left] as number) * BUCKETS + bucket] as number) >=
-              (gain[(source[right] as number) * BUCKETS + bucket] as number));
+            (gain[(source[left] as number) * GAIN.width + bucket] as number) >=
+              (gain[(source[right] as number) * GAIN.width + bucket] as number));
         target[at] = source[fromLeft ? left++ : right++] as number;
       }
     }

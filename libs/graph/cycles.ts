@@ -1,5 +1,5 @@
-import { BUCKETS, type Buckets, HOT } from "#libs/graph/buckets.ts";
-import { type Edge, type MarketPool, NONE } from "#libs/graph/market.ts";
+import { BUCKETS, type Buckets, GAIN, HOT } from "#libs/graph/buckets.ts";
+import { EDGE, type Edge, type MarketPool, NONE, TOKEN } from "#libs/graph/market.ts";
 import { measure } from "#libs/graph/size.ts";
 
 /** A cycle with its best size in the float search. */
@@ -55,6 +55,8 @@ export class CycleFinder {
   /** The edge is left out while this is not below the stamp, which rises with each bucket of each search. */
   #done = new Float64Array(0);
   #stamp = 0;
+  #seeds = new Int32Array(256);
+  #promising = new Int32Array(256);
   /** Place of the token among the starts, from 1 on; 0 for any other. */
   #rank = new Int32Array(0);
 
@@ -66,7 +68,14 @@ export class CycleFinder {
   #begin = 0;
   #end = 0;
   #bucket = 0;
+  /** Where the bucket ends, and the highest gain of an edge in it. */
+  #bucketEnd = 0;
+  #highest = 0;
   #needed = 0;
+  #swell = 1;
+  /** What the last composition gave. */
+  #a = 1;
+  #c = 0;
   readonly #edges: Edge[][] = Array.from({ length: MAX_HOPS + 1 }, () => []);
 
   #minimum = 0;
@@ -85,10 +94,11 @@ export class CycleFinder {
   }
 
   /** `without`: pools that no cycle may use. */
-  find(changed: Iterable<MarketPool>, without: Iterable<MarketPool>, options: CycleOptions): Sized[] {
+  find(changed: readonly MarketPool[], without: Iterable<MarketPool>, options: CycleOptions): Sized[] {
     const { market } = this.#buckets;
-    if (this.#done.length < market.from.length) this.#done = new Float64Array(market.from.length);
-    if (this.#rank.length < market.rowStart.length) this.#rank = new Int32Array(market.rowStart.length);
+    const [edges, tokens] = [market.edgeTable.length / EDGE.width, market.tokenTable.length / TOKEN.width];
+    if (this.#done.length < edges) this.#done = new Float64Array(edges);
+    if (this.#rank.length < tokens) this.#rank = new Int32Array(tokens);
     this.#minimum = options.minimum;
     this.#largest = options.largest;
     this.#maxHops = options.maxHops;
@@ -97,67 +107,110 @@ export class CycleFinder {
     for (const pool of without) for (const { id } of pool.edges) this.#done[id] = first + BUCKETS;
     const starts = options.starts.map((token) => market.tokenId(token)).filter((token) => token !== NONE);
     for (const [index, token] of starts.entries()) this.#rank[token] = index + 1;
-    const edges: number[] = [];
-    for (const pool of changed) if (pool.live) for (const { id } of pool.edges) if ((this.#done[id] as number) < first) edges.push(id);
-    const seeds = new Set(edges);
-    this.#isBounded = this.#buckets.changedEdges.every(
-      (id) => seeds.has(id) || (this.#done[id] as number) >= first || this.#gainsNothing(id),
-    );
+    this.#isBounded = this.#areAllTheChanges(changed, first);
+    const seeds = this.#takeSeeds(changed, first);
     for (let bucket = BUCKETS - 1; bucket >= 0; bucket--) {
       this.#stamp++;
-      this.#findInBucket(edges, bucket);
+      if (seeds > 0) this.#findInBucket(seeds, bucket);
     }
     this.#stamp++;
     for (const token of starts) this.#rank[token] = 0;
     return this.#best.take();
   }
 
-  #findInBucket(edges: readonly number[], bucket: number): void {
-    const { gain, market } = this.#buckets;
+  /** Lists the changed edges through which any cycle can gain: gains fall from bucket to bucket, so those that do not in the first do in none. */
+  #takeSeeds(changed: readonly MarketPool[], first: number): number {
+    let count = 0;
+    this.#setBucket(0);
+    for (const pool of changed) {
+      if (!pool.live) continue;
+      for (const { id } of pool.edges) {
+        if ((this.#done[id] as number) >= first) continue;
+        if (this.#mostThrough(id) < 1 - ROUNDING) continue;
+        if (count === this.#seeds.length) this.#seeds = longer(this.#seeds);
+        this.#seeds[count++] = id;
+      }
+    }
+    if (this.#promising.length < count) this.#promising = new Int32Array(this.#seeds.length);
+    return count;
+  }
+
+  /** Whether no other edges than theirs have changed, of those that gain anything. */
+  #areAllTheChanges(pools: readonly MarketPool[], first: number): boolean {
+    const { gain, changedEdges, market } = this.#buckets;
+    const counts = (id: number) => (gain[id * GAIN.width] as number) > 0 && (this.#done[id] as number) < first;
+    let others = 0;
+    for (const id of changedEdges) if (counts(id)) others++;
+    for (const { live, edges } of pools)
+      if (live) for (const { id } of edges) if (market.edgeTable[id * EDGE.width + EDGE.changed] === 1 && counts(id)) others--;
+    return others === 0;
+  }
+
+  #setBucket(bucket: number): void {
+    const { highest, sizes } = this.#buckets;
     this.#bucket = bucket;
-    const promising = edges.filter((id) => this.#isPromising(id));
-    promising.sort((left, right) => (gain[right * BUCKETS + bucket] as number) - (gain[left * BUCKETS + bucket] as number) || left - right);
-    for (const id of promising) {
+    this.#highest = this.#isBounded ? (highest[bucket] as number) : Math.max(highest[bucket] as number, this.#highestChanged());
+    this.#bucketEnd = bucket + 1 < BUCKETS ? (sizes[bucket + 1] as number) : Number.POSITIVE_INFINITY;
+  }
+
+  #findInBucket(seeds: number, bucket: number): void {
+    const { gain, market } = this.#buckets;
+    this.#setBucket(bucket);
+    const promising = this.#promising;
+    let count = 0;
+    for (let index = 0; index < seeds; index++) {
+      const id = this.#seeds[index] as number;
+      if (!this.#isPromising(id)) continue;
+      const own = gain[id * GAIN.width + bucket] as number;
+      let at = count++;
+      for (; at > 0; at--) {
+        const above = promising[at - 1] as number;
+        const its = gain[above * GAIN.width + bucket] as number;
+        if (its > own || (its === own && above < id)) break;
+        promising[at] = above;
+      }
+      promising[at] = id;
+    }
+    for (let index = 0; index < count; index++) {
+      const id = promising[index] as number;
       if (this.#isPromising(id)) {
         this.#head = MAX_HOPS;
         this.#tail = MAX_HOPS;
         this.#path[MAX_HOPS] = id;
-        this.#begin = market.from[id] as number;
-        this.#end = market.to[id] as number;
+        this.#begin = market.edgeTable[id * EDGE.width + EDGE.from] as number;
+        this.#end = market.edgeTable[id * EDGE.width + EDGE.to] as number;
         for (let left = 1; left < this.#maxHops; left++) this.#complete(this.#own, left);
       }
       this.#done[id] = this.#stamp;
     }
   }
 
-  /** Whether a cycle through the edge, and through no changed edge of more gain, can earn the minimum in this bucket. Sets what it needs to gain, and bounds. */
-  #isPromising(id: number): boolean {
-    const { gain, sizes, market, highest } = this.#buckets;
-    const bucket = this.#bucket;
-    const own = gain[id * BUCKETS + bucket] as number;
-    if (own === 0) return false;
+  /** The most that a cycle through the edge, and through no changed edge of more gain, can gain in this bucket. Sets the bounds that hold for it. */
+  #mostThrough(id: number): number {
+    const { gain, market } = this.#buckets;
+    const own = gain[id * GAIN.width + this.#bucket] as number;
     this.#own = own;
+    if (own === 0) return 0;
     this.#bound = this.#isBounded ? own : Number.POSITIVE_INFINITY;
-    this.#top = Math.max(highest[bucket] as number, own, this.#isBounded ? 0 : this.#highestChanged());
-    const out = this.#mostOut(market.to[id] as number);
-    const back = this.#mostIn(market.from[id] as number);
-    const between = Math.max(1, this.#top) ** Math.max(0, this.#maxHops - 3);
-    const rest = Math.max(Math.min(out, back), this.#maxHops > 2 ? out * back * between : 0);
-    const swell = Math.max(1, own) * Math.max(1, out) * Math.max(1, back) * between;
-    const mostWorth = (bucket + 1 < BUCKETS ? (sizes[bucket + 1] as number) : Number.POSITIVE_INFINITY) * swell;
-    this.#needed = (1 + this.#minimum / mostWorth) * (1 - ROUNDING);
-    return own * rest >= this.#needed;
+    this.#top = Math.max(this.#highest, own);
+    const out = this.#mostOut(market.edgeTable[id * EDGE.width + EDGE.to] as number);
+    const back = this.#mostIn(market.edgeTable[id * EDGE.width + EDGE.from] as number);
+    let between = 1;
+    if (this.#top > 1) for (let hops = this.#maxHops; hops > 3; hops--) between *= this.#top;
+    this.#swell = Math.max(1, own) * Math.max(1, out) * Math.max(1, back) * between;
+    return own * Math.max(Math.min(out, back), this.#maxHops > 2 ? out * back * between : 0);
+  }
+
+  /** Whether a cycle through the edge can earn the minimum in this bucket. Sets what it needs to gain. */
+  #isPromising(id: number): boolean {
+    const most = this.#mostThrough(id);
+    this.#needed = (1 + this.#minimum / (this.#bucketEnd * this.#swell)) * (1 - ROUNDING);
+    return most >= this.#needed;
   }
 
   #highestChanged(): number {
     const { gain, changedEdges } = this.#buckets;
-    return changedEdges.reduce((most, id) => Math.max(most, gain[id * BUCKETS + this.#bucket] as number), 0);
-  }
-
-  #gainsNothing(id: number): boolean {
-    const { gain } = this.#buckets;
-    for (let bucket = 0; bucket < BUCKETS; bucket++) if ((gain[id * BUCKETS + bucket] as number) > 0) return false;
-    return true;
+    return changedEdges.reduce((most, id) => Math.max(most, gain[id * GAIN.width + this.#bucket] as number), 0);
   }
 
   /** Largest gain of an edge out of a token that the cycle may use. */
@@ -182,8 +235,9 @@ export class CycleFinder {
       this.#close(gained);
       return;
     }
-    const { rowLength } = this.#buckets.market;
-    const [out, back] = [rowLength[this.#end] as number, rowLength[this.#begin] as number];
+    const { tokenTable } = this.#buckets.market;
+    const out = tokenTable[this.#end * TOKEN.width + TOKEN.rowLength] as number;
+    const back = tokenTable[this.#begin * TOKEN.width + TOKEN.rowLength] as number;
     const lacking = this.#needed / gained;
     const root = left === 2 ? Math.sqrt(lacking) : Math.cbrt(lacking);
     if (Math.min(out, back) > FEW && left <= 3 && root > HOT) {
@@ -195,42 +249,48 @@ export class CycleFinder {
 
   /** Adds each hop at one end that gains so much. */
   #grow(gained: number, left: number, forwards: boolean, least: number): void {
-    const { gain, list, listStart, listRoom, changed, firstOut, firstIn, nextOut, nextIn } = this.#buckets;
-    const token = forwards ? this.#end : this.#begin;
-    const which = forwards ? this.#bucket : BUCKETS + this.#bucket;
-    if ((listRoom[token] as number) > 0) {
-      for (let at = (listStart[token] as number) + which * (listRoom[token] as number); ; at++) {
+    const { gain, list, market } = this.#buckets;
+    const { edgeTable, tokenTable } = market;
+    const token = (forwards ? this.#end : this.#begin) * TOKEN.width;
+    const room = tokenTable[token + TOKEN.listRoom] as number;
+    if (room > 0) {
+      for (let at = (tokenTable[token + TOKEN.listStart] as number) + (forwards ? this.#bucket : BUCKETS + this.#bucket) * room; ; at++) {
         const id = list[at] as number;
         if (id === NONE) break;
-        if (changed[id] === 1) continue;
-        if ((gain[id * BUCKETS + this.#bucket] as number) < least || !this.#extend(id, gained, left, forwards)) break;
+        if (edgeTable[id * EDGE.width + EDGE.changed] === 1) continue;
+        if ((gain[id * GAIN.width + this.#bucket] as number) < least || !this.#extend(id, gained, left, forwards)) break;
       }
     }
-    const next = forwards ? nextOut : nextIn;
-    for (let id = (forwards ? firstOut : firstIn)[token] as number; id !== NONE; id = next[id] as number)
-      if ((gain[id * BUCKETS + this.#bucket] as number) >= least) this.#extend(id, gained, left, forwards);
+    const next = forwards ? EDGE.nextOut : EDGE.nextIn;
+    for (let id = tokenTable[token + (forwards ? TOKEN.firstOut : TOKEN.firstIn)] as number; id !== NONE; ) {
+      if ((gain[id * GAIN.width + this.#bucket] as number) >= least) this.#extend(id, gained, left, forwards);
+      id = edgeTable[id * EDGE.width + next] as number;
+    }
   }
 
   /** Closes the path with three hops of which the middle one gains more than the root, and the others no more. */
   #bridge(gained: number, lacking: number, root: number): void {
-    const { hot, changed, changedEdges } = this.#buckets;
+    const { hot, changedEdges, market } = this.#buckets;
     const least = lacking / (Math.min(root, this.#mostOut(this.#end)) * Math.min(root, this.#mostIn(this.#begin)));
-    for (const id of hot[this.#bucket] as number[]) if (changed[id] === 0) this.#bridgeOver(id, gained, least);
+    for (const id of hot[this.#bucket] as number[])
+      if (market.edgeTable[id * EDGE.width + EDGE.changed] === 0) this.#bridgeOver(id, gained, least);
     for (const id of changedEdges) this.#bridgeOver(id, gained, least);
   }
 
   #bridgeOver(middle: number, gained: number, least: number): void {
     const { market, gain } = this.#buckets;
-    const own = gain[middle * BUCKETS + this.#bucket] as number;
+    const own = gain[middle * GAIN.width + this.#bucket] as number;
     if (own < least || (this.#done[middle] as number) >= this.#stamp) return;
-    const [from, to] = [market.from[middle] as number, market.to[middle] as number];
+    const { edgeTable } = market;
+    const from = edgeTable[middle * EDGE.width + EDGE.from] as number;
+    const to = edgeTable[middle * EDGE.width + EDGE.to] as number;
     let first = market.firstBetween(this.#end, from);
     if (first === NONE || market.firstBetween(to, this.#begin) === NONE || !this.#isNew(from, middle) || !this.#isNew(to, middle)) return;
     const end = this.#end;
-    for (; first !== NONE; first = market.parallel[first] as number) {
-      const now = gained * own * (gain[first * BUCKETS + this.#bucket] as number);
+    for (; first !== NONE; first = edgeTable[first * EDGE.width + EDGE.parallel] as number) {
+      const now = gained * own * (gain[first * GAIN.width + this.#bucket] as number);
       if (now * this.#mostIn(this.#begin) < this.#needed || (this.#done[first] as number) >= this.#stamp) continue;
-      if (market.poolOf[first] === market.poolOf[middle] || !this.#isNew(from, first)) continue;
+      if (edgeTable[first * EDGE.width + EDGE.pool] === edgeTable[middle * EDGE.width + EDGE.pool] || !this.#isNew(from, first)) continue;
       this.#path[++this.#tail] = first;
       this.#path[++this.#tail] = middle;
       this.#end = to;
@@ -243,11 +303,11 @@ export class CycleFinder {
   /** Adds a hop at one end and goes on. False when no edge of less gain can do either. */
   #extend(id: number, gained: number, left: number, forwards: boolean): boolean {
     const { market, gain } = this.#buckets;
-    const now = gained * (gain[id * BUCKETS + this.#bucket] as number);
+    const now = gained * (gain[id * GAIN.width + this.#bucket] as number);
     const fixed = forwards ? this.#mostIn(this.#begin) : this.#mostOut(this.#end);
     const between = left > 3 ? this.#top ** (left - 3) : 1;
     if (now * fixed * (left > 2 ? this.#top * between : 1) < this.#needed) return false;
-    const token = (forwards ? market.to[id] : market.from[id]) as number;
+    const token = market.edgeTable[id * EDGE.width + (forwards ? EDGE.to : EDGE.from)] as number;
     const onwards = forwards ? this.#mostOut(token) : this.#mostIn(token);
     if (now * (left > 2 ? onwards * fixed * between : Math.min(onwards, fixed)) < this.#needed) return true;
     if ((this.#done[id] as number) >= this.#stamp || !this.#isNew(token, id)) return true;
@@ -271,27 +331,79 @@ export class CycleFinder {
 
   /** Neither the token nor the edge's pool is on the path. */
   #isNew(token: number, id: number): boolean {
-    const { from, poolOf } = this.#buckets.market;
+    const { edgeTable } = this.#buckets.market;
     if (token === this.#end) return false;
+    const pool = edgeTable[id * EDGE.width + EDGE.pool];
     for (let at = this.#head; at <= this.#tail; at++) {
-      const hop = this.#path[at] as number;
-      if (from[hop] === token || poolOf[hop] === poolOf[id]) return false;
+      const hop = (this.#path[at] as number) * EDGE.width;
+      if (edgeTable[hop + EDGE.from] === token || edgeTable[hop + EDGE.pool] === pool) return false;
     }
     return true;
   }
 
+  /**
+   * Considers each edge that closes the path. First by the bounds of the hops' curves, whose composition earns (√a − 1)²/c at its best: those of the path's hops before
+   * and after the closing one are composed once for all.
+   */
   #close(gained: number): void {
     const { market, gain } = this.#buckets;
-    const { poolOf, parallel } = market;
-    for (let id = market.firstBetween(this.#end, this.#begin); id !== NONE; id = parallel[id] as number) {
-      if (gained * (gain[id * BUCKETS + this.#bucket] as number) < this.#needed || (this.#done[id] as number) >= this.#stamp) continue;
+    const { edgeTable } = market;
+    let id = market.firstBetween(this.#end, this.#begin);
+    if (id === NONE) return;
+    const start = this.#startOf();
+    if (start === NONE) return;
+    this.#compose(start, this.#tail);
+    const [before, slowing] = [this.#a, this.#c];
+    this.#compose(this.#head, start - 1);
+    const [after, slowingAfter] = [this.#a, this.#c];
+    for (; id !== NONE; id = edgeTable[id * EDGE.width + EDGE.parallel] as number) {
+      const at = id * GAIN.width;
+      if (gained * (gain[at + this.#bucket] as number) < this.#needed || (this.#done[id] as number) >= this.#stamp) continue;
+      const margin = before * (gain[at + GAIN.margin] as number);
+      const a = margin * after;
+      if (a <= 1) continue;
+      const c = slowing + before * (gain[at + GAIN.slowing] as number) + margin * slowingAfter;
+      const root = Math.sqrt(a) - 1;
+      if (root * root < this.#minimum * c * (1 - ROUNDING)) continue;
+      const pool = edgeTable[id * EDGE.width + EDGE.pool];
       let isNew = true;
-      for (let at = this.#head; at <= this.#tail; at++) if (poolOf[this.#path[at] as number] === poolOf[id]) isNew = false;
+      for (let hop = this.#head; hop <= this.#tail; hop++)
+        if (edgeTable[(this.#path[hop] as number) * EDGE.width + EDGE.pool] === pool) isNew = false;
       if (!isNew) continue;
       this.#path[++this.#tail] = id;
-      this.#consider();
+      this.#consider(start);
       this.#tail--;
     }
+  }
+
+  /** Composes the bounds of these hops of the path: worth v in gives at most a·v / (1 + c·v). */
+  #compose(first: number, last: number): void {
+    const { gain } = this.#buckets;
+    let a = 1;
+    let c = 0;
+    for (let hop = first; hop <= last; hop++) {
+      const at = (this.#path[hop] as number) * GAIN.width;
+      c += a * (gain[at + GAIN.slowing] as number);
+      a *= gain[at + GAIN.margin] as number;
+    }
+    this.#a = a;
+    this.#c = c;
+  }
+
+  /** The hop of the path at whose token the cycle is to start; NONE where no such token is passed. The closing hop begins at the path's end. */
+  #startOf(): number {
+    const { edgeTable } = this.#buckets.market;
+    let start = NONE;
+    let rank = Number.POSITIVE_INFINITY;
+    for (let at = this.#head; at <= this.#tail; at++) {
+      const found = this.#rank[edgeTable[(this.#path[at] as number) * EDGE.width + EDGE.from] as number] as number;
+      if (found > 0 && found < rank) {
+        rank = found;
+        start = at;
+      }
+    }
+    const found = this.#rank[this.#end] as number;
+    return found > 0 && found < rank ? this.#tail + 1 : start;
   }
 
   /** Whether the path, a whole cycle, can earn the minimum with its least amount in this bucket. A cycle that can in the bucket above has come up there. */
@@ -300,7 +412,7 @@ export class CycleFinder {
     let product = 1;
     let swell = 1;
     for (let at = this.#head; at <= this.#tail; at++) {
-      const own = gain[(this.#path[at] as number) * BUCKETS + bucket] as number;
+      const own = gain[(this.#path[at] as number) * GAIN.width + bucket] as number;
       product *= own;
       if (own > 1) swell *= own;
     }
@@ -308,26 +420,18 @@ export class CycleFinder {
     return product >= (1 + this.#minimum / mostWorth) * (1 - ROUNDING / 2);
   }
 
-  /** Sizes the cycle from the token it is to start from, and keeps it if it is among the best. */
-  #consider(): void {
-    const { market, price } = this.#buckets;
+  /** Sizes the path, a whole cycle, from this hop on, and keeps it if it is among the best. */
+  #consider(start: number): void {
+    if (!this.#isWorth(this.#bucket) || (this.#bucket + 1 < BUCKETS && this.#isWorth(this.#bucket + 1))) return;
+    const { market } = this.#buckets;
+    const { edgeTable } = market;
     const hops = this.#tail - this.#head + 1;
-    let start = NONE;
-    let rank = Number.POSITIVE_INFINITY;
-    for (let at = this.#head; at <= this.#tail; at++) {
-      const found = this.#rank[market.from[this.#path[at] as number] as number] as number;
-      if (found > 0 && found < rank) {
-        rank = found;
-        start = at;
-      }
-    }
-    if (start === NONE || !this.#isWorth(this.#bucket) || (this.#bucket + 1 < BUCKETS && this.#isWorth(this.#bucket + 1))) return;
     const edges = this.#edges[hops] as Edge[];
     for (let index = 0; index < hops; index++) {
       const at = start + index;
       edges[index] = market.edges[this.#path[at > this.#tail ? at - hops : at] as number] as Edge;
     }
-    const worth = price[market.from[this.#path[start] as number] as number] as number;
+    const worth = this.#buckets.price(edgeTable[(this.#path[start] as number) * EDGE.width + EDGE.from] as number);
     const size = measure(edges, this.#largest / worth);
     if (size === null || size.profit * worth < this.#minimum) return;
     this.#best.offer(edges, size.amountIn, size.profit * worth, worth);
@@ -369,4 +473,10 @@ class Best {
   take(): Sized[] {
     return this.#cycles;
   }
+}
+
+function longer(ints: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const copy = new Int32Array(2 * ints.length);
+  copy.set(ints);
+  return copy;
 }

@@ -1,6 +1,6 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
-import { Market, NONE } from "#libs/graph/market.ts";
+import { EDGE, Market, NONE } from "#libs/graph/market.ts";
 import { bytesOf, rebuild, rest, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
 import { marketOf, type PoolSpec, randomFrom, randomMarket } from "#libs/graph/testing.ts";
 
@@ -22,13 +22,13 @@ function tablesOf(market: Market, tokens: readonly string[]) {
   return tokens.map((from) => {
     const id = market.tokenId(from);
     if (id === NONE) return [];
-    const start = market.rowStart[id] as number;
-    const row = [...market.row.subarray(start, start + (market.rowLength[id] as number))].map(nameOf).sort();
+    const row = [...market.edgesOut(id)].map(nameOf).sort();
     const pairs = tokens.map((to) => {
       const parallel: string[] = [];
       const other = market.tokenId(to);
       if (other === NONE) return parallel;
-      for (let edge = market.firstBetween(id, other); edge !== NONE; edge = market.parallel[edge] as number) parallel.push(nameOf(edge));
+      for (let edge = market.firstBetween(id, other); edge !== NONE; edge = market.edgeTable[edge * EDGE.width + EDGE.parallel] as number)
+        parallel.push(nameOf(edge));
       return parallel.sort();
     });
     return [row, pairs];

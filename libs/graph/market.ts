@@ -44,6 +44,24 @@ export class MarketPool {
 /** No edge, no token: the end of a list. */
 export const NONE = -1;
 
+/** Columns of an edge's record in `edgeTable`; the last three are the search's (buckets.ts). */
+export const EDGE = { width: 8, from: 0, to: 1, back: 2, pool: 3, parallel: 4, changed: 5, nextOut: 6, nextIn: 7 } as const;
+/** Columns of a token's record in `tokenTable`; `list…` and `first…` are the search's, and so is the price, which stands at `price` of the same record as a float. */
+export const TOKEN = {
+  width: 16,
+  rowStart: 0,
+  rowLength: 1,
+  rowRoom: 2,
+  shared: 3,
+  listStart: 4,
+  listRoom: 5,
+  firstOut: 6,
+  firstIn: 7,
+  /** In floats of eight bytes: half as many a record. */
+  floats: 8,
+  price: 4,
+} as const;
+
 /**
  * The pools of a chain as a graph: tokens are nodes, each pair of a pool's tokens an edge in both directions. Exact states (bigint) and float curves stand with
  * the pools; the topology stands in typed arrays on shared memory, by number: 28 bytes an edge, and 16 for each pair of tokens that trade. Pools and tokens come
@@ -57,19 +75,16 @@ export class Market {
   readonly #free: number[] = [];
   readonly #retired: number[] = [];
 
-  from = sharedInts(64);
-  to = sharedInts(64);
-  /** The edge the other way through the same pool. */
-  back = sharedInts(64);
-  /** Number of the pool: that of its first edge. */
-  poolOf = sharedInts(64);
-  /** The next edge from the same token to the same token. */
-  parallel = sharedInts(64, NONE);
+  /**
+   * A record an edge: tokens it goes from and to; the edge the other way through the same pool; the pool, by its first edge; the next edge between the same tokens.
+   * What is read together lies together, because in a large market each first look at a record waits for memory.
+   */
+  edgeTable = sharedInts(64 * EDGE.width);
 
-  /** Edges out of each token: `rowLength` from `rowStart` on in `row`; those into it are their `back`. A row that is full moves to the end, with twice the room. */
-  rowStart = sharedInts(64);
-  rowLength = sharedInts(64);
-  rowRoom = sharedInts(64);
+  /** A record a token: where its edges out are in `row` (those into it are their `back`), and 1 in `shared` where more than one pool trades it. */
+  tokenTable = sharedInts(64 * TOKEN.width);
+  tokenFloats = new Float64Array(this.tokenTable.buffer);
+  /** Edges out of each token. A row that is full moves to the end, with twice the room. */
   row = sharedInts(256);
   #rowEnd = 0;
 
@@ -105,8 +120,7 @@ export class Market {
 
   /** Bytes in shared memory. */
   get bytes(): number {
-    const tables = [this.from, this.to, this.back, this.poolOf, this.parallel, this.rowStart, this.rowLength, this.rowRoom, this.row];
-    return [...tables, this.pairKey, this.pairFirst].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return [this.edgeTable, this.tokenTable, this.row, this.pairKey, this.pairFirst].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   add(dex: string, family: FamilyId, info: PoolInfo): MarketPool {
@@ -116,14 +130,17 @@ export class Market {
     this.#pools.set(info.pool, pool);
     for (const edge of pool.edges) {
       this.edges[edge.id] = edge;
-      this.from[edge.id] = this.#enter(edge.from);
-      this.to[edge.id] = this.#enter(edge.to);
-      this.poolOf[edge.id] = (pool.edges[0] as Edge).id;
-      this.back[edge.id] = pool.reverse(edge).id;
+      const from = this.#enter(edge.from);
+      const to = this.#enter(edge.to);
+      const at = edge.id * EDGE.width;
+      this.edgeTable[at + EDGE.from] = from;
+      this.edgeTable[at + EDGE.to] = to;
+      this.edgeTable[at + EDGE.pool] = (pool.edges[0] as Edge).id;
+      this.edgeTable[at + EDGE.back] = pool.reverse(edge).id;
       this.#link(edge.id);
     }
     this.#await(pool);
-    for (const token of info.tokens) this.#awaitOnlyNeighbour(token, pool);
+    for (const token of info.tokens) this.#countPools(token, pool);
     return pool;
   }
 
@@ -137,7 +154,7 @@ export class Market {
       this.#unlink(edge.id);
       this.#retired.push(edge.id);
     }
-    for (const token of pool.info.tokens) this.#awaitOnlyNeighbour(token, pool);
+    for (const token of pool.info.tokens) this.#countPools(token, pool);
   }
 
   /** Sets a pool's state from a row and renews its curve. Rows of pools that were never added are refused with false. */
@@ -182,13 +199,7 @@ export class Market {
   #nextEdge(): number {
     const id = this.edges.length;
     this.edges.push(null);
-    if (id === this.from.length) {
-      this.from = grown(this.from, 2 * id);
-      this.to = grown(this.to, 2 * id);
-      this.back = grown(this.back, 2 * id);
-      this.poolOf = grown(this.poolOf, 2 * id);
-      this.parallel = grown(this.parallel, 2 * id, NONE);
-    }
+    if (id * EDGE.width === this.edgeTable.length) this.edgeTable = grown(this.edgeTable, 2 * this.edgeTable.length);
     return id;
   }
 
@@ -197,11 +208,12 @@ export class Market {
     if (known !== undefined) return known;
     const id = this.#tokenIds.size;
     this.#tokenIds.set(token, id);
-    if (id === this.rowStart.length) {
-      this.rowStart = grown(this.rowStart, 2 * id);
-      this.rowLength = grown(this.rowLength, 2 * id);
-      this.rowRoom = grown(this.rowRoom, 2 * id);
+    if (id * TOKEN.width === this.tokenTable.length) {
+      this.tokenTable = grown(this.tokenTable, 2 * this.tokenTable.length);
+      this.tokenFloats = new Float64Array(this.tokenTable.buffer);
     }
+    this.tokenTable[id * TOKEN.width + TOKEN.firstOut] = NONE;
+    this.tokenTable[id * TOKEN.width + TOKEN.firstIn] = NONE;
     return id;
   }
 
@@ -213,67 +225,68 @@ export class Market {
 
   /** Hands out the token's pools again: its worth has become known. */
   awaitPoolsOf(token: number): void {
-    const start = this.rowStart[token] as number;
-    for (let index = start; index < start + (this.rowLength[token] as number); index++)
-      this.#await((this.edges[this.row[index] as number] as Edge).pool);
+    for (const id of this.edgesOut(token)) this.#await((this.edges[id] as Edge).pool);
   }
 
-  /** A token's only pool is no part of any cycle: that changes when a second one comes or goes. */
-  #awaitOnlyNeighbour(token: string, pool: MarketPool): void {
+  /** Numbers of the edges out of a token. */
+  edgesOut(token: number): Int32Array {
+    const at = token * TOKEN.width;
+    const start = this.tokenTable[at + TOKEN.rowStart] as number;
+    return this.row.subarray(start, start + (this.tokenTable[at + TOKEN.rowLength] as number));
+  }
+
+  /** A token's only pool is no part of any cycle: when a second one comes or goes, that changes, and the other one is handed out again. */
+  #countPools(token: string, pool: MarketPool): void {
     const id = this.tokenId(token);
-    const start = this.rowStart[id] as number;
-    const length = this.rowLength[id] as number;
-    let only: MarketPool | null = null;
-    for (let index = start; index < start + length; index++) {
-      const other = (this.edges[this.row[index] as number] as Edge).pool;
-      if (other === pool || other === only) continue;
-      if (only !== null) return;
-      only = other;
+    let other: MarketPool | null = null;
+    let others = 0;
+    for (const edge of this.edgesOut(id)) {
+      const found = (this.edges[edge] as Edge).pool;
+      if (found === pool || found === other) continue;
+      other = found;
+      if (++others > 1) break;
     }
-    if (only !== null) this.#await(only);
-  }
-
-  /** True when more than one pool trades the token. */
-  isShared(token: number): boolean {
-    const start = this.rowStart[token] as number;
-    const end = start + (this.rowLength[token] as number);
-    for (let index = start + 1; index < end; index++)
-      if (this.poolOf[this.row[index] as number] !== this.poolOf[this.row[start] as number]) return true;
-    return false;
+    const isThere = this.#pools.get(pool.info.pool) === pool;
+    this.tokenTable[id * TOKEN.width + TOKEN.shared] = others + (isThere ? 1 : 0) > 1 ? 1 : 0;
+    if (others === 1) this.#await(other as MarketPool);
   }
 
   #link(id: number): void {
-    const from = this.from[id] as number;
-    const length = this.rowLength[from] as number;
-    if (length === this.rowRoom[from]) {
+    const { edgeTable, tokenTable } = this;
+    const from = edgeTable[id * EDGE.width + EDGE.from] as number;
+    const at = from * TOKEN.width;
+    const length = tokenTable[at + TOKEN.rowLength] as number;
+    if (length === tokenTable[at + TOKEN.rowRoom]) {
       const room = Math.max(2, 2 * length);
       while (this.#rowEnd + room > this.row.length) this.row = grown(this.row, 2 * this.row.length);
-      const start = this.rowStart[from] as number;
+      const start = tokenTable[at + TOKEN.rowStart] as number;
       this.row.copyWithin(this.#rowEnd, start, start + length);
-      this.rowStart[from] = this.#rowEnd;
-      this.rowRoom[from] = room;
+      tokenTable[at + TOKEN.rowStart] = this.#rowEnd;
+      tokenTable[at + TOKEN.rowRoom] = room;
       this.#rowEnd += room;
     }
-    this.row[(this.rowStart[from] as number) + length] = id;
-    this.rowLength[from] = length + 1;
-    const slot = this.#slotOf(from, this.to[id] as number);
-    this.parallel[id] = this.pairFirst[slot] as number;
+    this.row[(tokenTable[at + TOKEN.rowStart] as number) + length] = id;
+    tokenTable[at + TOKEN.rowLength] = length + 1;
+    const slot = this.#slotOf(from, edgeTable[id * EDGE.width + EDGE.to] as number);
+    edgeTable[id * EDGE.width + EDGE.parallel] = this.pairFirst[slot] as number;
     this.pairFirst[slot] = id;
   }
 
   #unlink(id: number): void {
-    const from = this.from[id] as number;
-    const start = this.rowStart[from] as number;
-    const last = (this.rowLength[from] as number) - 1;
+    const { edgeTable, tokenTable } = this;
+    const from = edgeTable[id * EDGE.width + EDGE.from] as number;
+    const at = from * TOKEN.width;
+    const start = tokenTable[at + TOKEN.rowStart] as number;
+    const last = (tokenTable[at + TOKEN.rowLength] as number) - 1;
     this.row[this.row.indexOf(id, start)] = this.row[start + last] as number;
-    this.rowLength[from] = last;
-    const slot = this.#slotOf(from, this.to[id] as number);
-    const next = this.parallel[id] as number;
+    tokenTable[at + TOKEN.rowLength] = last;
+    const slot = this.#slotOf(from, edgeTable[id * EDGE.width + EDGE.to] as number);
+    const next = edgeTable[id * EDGE.width + EDGE.parallel] as number;
     if (this.pairFirst[slot] === id) this.pairFirst[slot] = next;
     else {
       let before = this.pairFirst[slot] as number;
-      while (this.parallel[before] !== id) before = this.parallel[before] as number;
-      this.parallel[before] = next;
+      while (edgeTable[before * EDGE.width + EDGE.parallel] !== id) before = edgeTable[before * EDGE.width + EDGE.parallel] as number;
+      edgeTable[before * EDGE.width + EDGE.parallel] = next;
     }
   }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type BucketOptions, Buckets } from "#libs/graph/buckets.ts";
 import { byProfit, CycleFinder, keyOf, type Sized } from "#libs/graph/cycles.ts";
+import { confirm, refine } from "#libs/graph/exact.ts";
 import type { Edge, Market, MarketPool } from "#libs/graph/market.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
@@ -40,8 +41,13 @@ export interface Search extends SearchResult {
 /** Gas of a transaction beside its swaps: base cost, flash loan, bookkeeping. Measured through the executor contract (libs/contracts/README.md). */
 const GAS_BASE = 78_000;
 
+/** Of a block's candidates so many are refined to the unit. */
+const REFINED = 4;
+
 /** Cycles kept from search to search: some dozen blocks' worth of candidates. A storm has millions; the more are kept, the less can be pruned. */
 const KEPT = 512;
+/** With fewer left, everything is searched in the time between blocks. */
+const REPLENISHED = 128;
 
 interface Tools {
   readonly buckets: Buckets;
@@ -90,7 +96,7 @@ export function findCycles(
   if (buckets.waiting > 0) buckets.absorb();
   buckets.refresh();
   const { startToken, otherStarts = [], maxHops, minGrossProfit, maxAmountIn } = options;
-  return finder.find(poolsOf(market, changed), without, {
+  return finder.find([...poolsOf(market, changed)], without, {
     starts: [startToken, ...otherStarts],
     maxHops,
     minimum: Math.max(floor, minGrossProfit),
@@ -124,19 +130,15 @@ export function searchCycles(
   withoutDexes: readonly string[] = [],
 ): Search {
   const changes = new Set(changed);
-  const without = withoutDexes.length === 0 ? [] : [...market.pools()].filter(({ dex }) => withoutDexes.includes(dex));
+  const without = poolsOfDexes(market, withoutDexes);
   const stands = ({ edges }: Sized) =>
     edges.every(({ pool }) => pool.live && !changes.has(pool.info.pool) && !withoutDexes.includes(pool.dex));
   const found = findCycles(market, changes, options, { floor: standing.floor, capacity: KEPT, without });
   const unchanged = standing.cycles.filter(stands);
-  let kept = [...unchanged, ...found].sort(byProfit).slice(0, KEPT);
-  let floor = kept.length < KEPT ? standing.floor : (kept[KEPT - 1] as Sized).profit;
-  if (floor > options.minGrossProfit && kept.filter(({ profit }) => profit > floor).length < options.maxCandidates) {
-    kept = findCycles(market, addressesOf(market), options, { floor: 0, capacity: KEPT, without });
-    floor = kept.length < KEPT ? 0 : (kept[KEPT - 1] as Sized).profit;
-  }
-  const confirmed = kept.slice(0, options.maxCandidates).flatMap((cycle, index) => {
-    const candidate = confirm(cycle, options, index < REFINED);
+  const kept = best([...unchanged, ...found].sort(byProfit), standing.floor);
+  const standingNow = isUsedUp(kept, options, options.maxCandidates) ? findAll(market, options, without) : kept;
+  const confirmed = standingNow.cycles.slice(0, options.maxCandidates).flatMap((cycle, index) => {
+    const candidate = candidateOf(cycle, options, index < REFINED);
     return candidate === null
       ? []
       : [{ candidate, grossProfit: BigInt(candidate.grossProfit), worth: Number(candidate.grossProfit) * cycle.worth }];
@@ -147,8 +149,31 @@ export function searchCycles(
       compare(right.grossProfit, left.grossProfit) ||
       (left.candidate.cycleId < right.candidate.cycleId ? -1 : 1),
   );
-  return { cyclesFound: kept.length, candidates: confirmed.map(({ candidate }) => candidate), standing: { cycles: kept, floor } };
+  return {
+    cyclesFound: standingNow.cycles.length,
+    candidates: confirmed.map(({ candidate }) => candidate),
+    standing: standingNow,
+  };
 }
+
+/** The first so many of a list in order, and the profit above which none is missing, where none was above `floor` before. */
+const best = (cycles: readonly Sized[], floor: number): Standing =>
+  cycles.length < KEPT ? { cycles, floor } : { cycles: cycles.slice(0, KEPT), floor: (cycles[KEPT - 1] as Sized).profit };
+
+/** Whether fewer than so many are known to be the best there are. */
+const isUsedUp = ({ cycles, floor }: Standing, { minGrossProfit }: SearchOptions, enough: number): boolean =>
+  floor > minGrossProfit && cycles.filter(({ profit }) => profit > floor).length < enough;
+
+const findAll = (market: Market, options: SearchOptions, without: Iterable<MarketPool>): Standing =>
+  best(findCycles(market, addressesOf(market), options, { floor: 0, capacity: KEPT, without }), 0);
+
+/** For the time between blocks: where much of what stands has been used up, searches everything, so that no block has to. Of a market all of whose changes have been searched. */
+export function replenish(market: Market, options: SearchOptions, standing: Standing, withoutDexes: readonly string[] = []): Standing {
+  return isUsedUp(standing, options, REPLENISHED) ? findAll(market, options, poolsOfDexes(market, withoutDexes)) : standing;
+}
+
+const poolsOfDexes = (market: Market, dexes: readonly string[]): MarketPool[] =>
+  dexes.length === 0 ? [] : [...market.pools()].filter(({ dex }) => dexes.includes(dex));
 
 function* addressesOf(market: Market): Generator<string> {
   for (const { info } of market.pools()) yield info.pool;
@@ -159,73 +184,21 @@ const compare = (left: bigint, right: bigint): number => (left < right ? -1 : le
 /** The same cycle has the same id in every block. */
 export const cycleIdOf = (edges: readonly Edge[]): string => createHash("sha256").update(keyOf(edges)).digest("hex").slice(0, 16);
 
-const profitOf = (amounts: readonly bigint[] | null): bigint =>
-  amounts === null ? -1n : (amounts.at(-1) as bigint) - (amounts[0] as bigint);
-
-function quoteAlong(edges: readonly Edge[], first: bigint): bigint[] | null {
-  const amounts = [first];
-  for (const { pool, indexIn, indexOut } of edges) {
-    const amountIn = amounts[amounts.length - 1] as bigint;
-    const amountOut = pool.family.quoteExactIn(pool.info, pool.state, { amountIn, indexIn, indexOut });
-    if (amountOut === 0n) return null;
-    amounts.push(amountOut);
-  }
-  return amounts;
-}
-/**
- * The float optimum is within about 1e-9 of the integer one, where profit is flat: a step of 2^-26 of the amount moves profit by less than 1e-15 of it. Steps go
- * from there to a single unit, by sixteenths; then the input is lowered to the least of the same output, and raised by a unit while that earns more, at most
- * `UNIT_STEPS` times: short of that bound, no unit more or less earns more. Only for the best few, as each try costs a full exact quote.
- */
-const REFINE_FROM = 26n;
-const UNIT_STEPS = 64;
-const REFINED = 8;
-
-/** Exact amounts, refined on integers: each try is a full exact quote of all hops. Null when nothing is left of the profit. */
-function confirm({ edges, amountIn: guess, worth }: Sized, options: SearchOptions, refine: boolean): Candidate | null {
+/** The cycle as a candidate, at its exact best near the float optimum; refined only for the best few, as each try costs a full exact quote. Null when nothing is left of the profit. */
+function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, isRefined: boolean): Candidate | null {
   const largest = worth === 1 ? options.maxAmountIn : BigInt(Math.floor(Number(options.maxAmountIn) / worth));
-  let amountIn = BigInt(Math.floor(guess));
-  if (amountIn <= 0n) return null;
-  if (amountIn > largest) amountIn = largest;
-  let amounts = quoteAlong(edges, amountIn);
-  let profit = profitOf(amounts);
-  const take = (trial: bigint): boolean => {
-    if (trial <= 0n || trial > largest) return false;
-    const quoted = quoteAlong(edges, trial);
-    if (profitOf(quoted) <= profit) return false;
-    amounts = quoted;
-    profit = profitOf(quoted);
-    amountIn = trial;
-    return true;
-  };
-  /** Lowers the input as far as the output stays: a token of few decimals on the way rounds many inputs to one output. */
-  const trim = (): void => {
-    let step = 1n;
-    const stays = (trial: bigint) => profitOf(quoteAlong(edges, trial)) - profit === amountIn - trial;
-    while (step < amountIn && stays(amountIn - step)) {
-      take(amountIn - step);
-      step *= 2n;
-    }
-    for (; step > 0n; step /= 2n) if (step < amountIn && stays(amountIn - step)) take(amountIn - step);
-  };
-  if (refine) {
-    for (let step = amountIn >> REFINE_FROM; step > 1n; step >>= 4n) take(amountIn + step) || take(amountIn - step);
-    for (let steps = 0; steps < UNIT_STEPS; steps++) {
-      trim();
-      if (!take(amountIn + 1n)) break;
-    }
-  }
-  if (amounts === null || profit <= 0n) return null;
-  const quoted = amounts;
+  const exact = isRefined ? refine(edges, amountIn, largest) : confirm(edges, amountIn, largest);
+  if (exact === null) return null;
+  const { amounts, profit } = exact;
   return {
     cycleId: cycleIdOf(edges),
     token: (edges[0] as Edge).from,
-    amountIn: amountIn.toString(),
-    amountOut: (quoted[quoted.length - 1] as bigint).toString(),
+    amountIn: (amounts[0] as bigint).toString(),
+    amountOut: (amounts[amounts.length - 1] as bigint).toString(),
     grossProfit: profit.toString(),
     gasEstimate: edges.reduce(
       (gas, { pool, indexIn, indexOut }, index) =>
-        gas + pool.family.swapGas(pool.info, pool.state, { amountIn: quoted[index] as bigint, indexIn, indexOut }),
+        gas + pool.family.swapGas(pool.info, pool.state, { amountIn: amounts[index] as bigint, indexIn, indexOut }),
       GAS_BASE,
     ),
     hops: edges.map(({ pool, indexIn, indexOut, from, to }, index) => ({
@@ -235,8 +208,8 @@ function confirm({ edges, amountIn: guess, worth }: Sized, options: SearchOption
       call: pool.family.swapCall(pool.info, { indexIn, indexOut }),
       tokenIn: from,
       tokenOut: to,
-      amountIn: (quoted[index] as bigint).toString(),
-      amountOut: (quoted[index + 1] as bigint).toString(),
+      amountIn: (amounts[index] as bigint).toString(),
+      amountOut: (amounts[index + 1] as bigint).toString(),
     })),
   };
 }

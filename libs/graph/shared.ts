@@ -17,8 +17,16 @@ export function grown(table: Int32Array<SharedArrayBuffer>, length: number, fill
   return fill === 0 ? longer : longer.fill(fill, table.length);
 }
 
-export function grownFloats(table: Float64Array<SharedArrayBuffer>, length: number): Float64Array<SharedArrayBuffer> {
-  const longer = sharedFloats(length);
+/** In single precision, for bounds: `roundedUp` keeps them bounds. */
+export const sharedBounds = (length: number): Float32Array<SharedArrayBuffer> => new Float32Array(new SharedArrayBuffer(4 * length));
+
+export function grownBounds(table: Float32Array<SharedArrayBuffer>, length: number): Float32Array<SharedArrayBuffer> {
+  const longer = sharedBounds(length);
   longer.set(table);
   return longer;
 }
+
+/** What is stored of this in single precision is not below it. */
+export const roundedUp = (value: number): number => value * (1 + 1.2e-7);
+
+export const roundedDown = (value: number): number => value * (1 - 1.2e-7);

@@ -1,5 +1,6 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
+import { confirm } from "#libs/graph/exact.ts";
 import type { Edge } from "#libs/graph/market.ts";
 import { sizeCycle } from "#libs/graph/size.ts";
 import {
@@ -121,23 +122,31 @@ test("a cycle is sized though its smallest inputs come to nothing: a unit of WET
 /** Two to four pools in a ring, about half of them smooth, in the direction that pays if any does. */
 const mixes = fc.record({ seed: fc.integer(), hops: fc.integer({ min: 2, max: 4 }) });
 
-test.prop([mixes], { numRuns: 300 })("with stable and weighted pools the size earns 99.99 % of the best exact profit", ({ seed, hops }) => {
-  const random = randomFrom(seed);
-  const tokens = randomTokens(random, hops).map(({ address }, index) => ({ address, value: index > 0 && random.unit() < 0.4 ? 1e12 : 1 }));
-  const pools = tokens.map((token, index) => {
-    const pair: [TestToken, TestToken] = [token, tokens[(index + 1) % hops] as TestToken];
-    return index === 0 || random.unit() < 0.5
-      ? smoothPool(random, index, pair)
-      : randomPool(random, index, pair, random.between(-0.03, 0.03));
-  });
-  const market = marketOf(pools);
-  const around = pools.map(({ info }, index) => market.pool(info.pool)?.edges.find(({ from }) => from === tokens[index]?.address) as Edge);
-  if (!around.every(({ pool }) => pool.live)) return;
-  const rounding = roundingOf(around, tokens);
-  for (const edges of [around, around.map((edge) => edge.pool.reverse(edge)).reverse()]) {
-    const best = bestByGoldenSection(edges, LARGEST);
-    const sized = sizeCycle(edges, LARGEST);
-    const profit = sized === null ? 0n : exactProfit(edges, BigInt(Math.floor(sized.amountIn)));
-    expect(Number(profit ?? -1n)).toBeGreaterThanOrEqual(best.profit * (1 - 1e-4) - rounding);
-  }
-});
+test.prop([mixes], { numRuns: 300, examples: [[{ seed: -1360599200, hops: 4 }], [{ seed: -1578606442, hops: 3 }]] })(
+  "with stable and weighted pools the size earns 99.99 % of the best exact profit",
+  ({ seed, hops }) => {
+    const random = randomFrom(seed);
+    const tokens = randomTokens(random, hops).map(({ address }, index) => ({
+      address,
+      value: index > 0 && random.unit() < 0.4 ? 1e12 : 1,
+    }));
+    const pools = tokens.map((token, index) => {
+      const pair: [TestToken, TestToken] = [token, tokens[(index + 1) % hops] as TestToken];
+      return index === 0 || random.unit() < 0.5
+        ? smoothPool(random, index, pair)
+        : randomPool(random, index, pair, random.between(-0.03, 0.03));
+    });
+    const market = marketOf(pools);
+    const around = pools.map(
+      ({ info }, index) => market.pool(info.pool)?.edges.find(({ from }) => from === tokens[index]?.address) as Edge,
+    );
+    if (!around.every(({ pool }) => pool.live)) return;
+    const rounding = roundingOf(around, tokens);
+    for (const edges of [around, around.map((edge) => edge.pool.reverse(edge)).reverse()]) {
+      const best = bestByGoldenSection(edges, LARGEST);
+      const sized = sizeCycle(edges, LARGEST);
+      const exact = sized === null ? null : confirm(edges, sized.amountIn, BigInt(LARGEST));
+      expect(Number(exact?.profit ?? 0n)).toBeGreaterThanOrEqual(best.profit * (1 - 1e-4) - rounding);
+    }
+  },
+);

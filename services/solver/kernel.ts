@@ -1,6 +1,6 @@
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
 import { Market } from "#libs/graph/market.ts";
-import { rest, type SearchOptions, type SearchResult, type Standing, searchCycles } from "#libs/graph/search.ts";
+import { replenish, rest, type SearchOptions, type SearchResult, type Standing, searchCycles } from "#libs/graph/search.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
 
@@ -52,15 +52,16 @@ export class Kernel {
   search(options: SearchOptions, lateDexes: readonly string[] = []): SearchResult {
     for (const { dex, info } of this.#leftOut.length > 0 ? this.#market.pools() : [])
       if (this.#leftOut.includes(dex) && !lateDexes.includes(dex)) this.#changed.add(info.pool);
-    const { standing, cyclesFound, candidates } = searchCycles(this.#market, this.#changed, options, this.#standing, lateDexes);
+    const { standing, ...result } = searchCycles(this.#market, this.#changed, options, this.#standing, lateDexes);
     this.#changed.clear();
     this.#standing = standing;
     this.#leftOut = lateDexes;
-    return { cyclesFound, candidates };
+    return result;
   }
 
-  /** For the time between blocks: what has changed is sorted in, so that the next search finds it in place. */
-  rest(): void {
+  /** For the time between blocks: what has changed is sorted in, and what stands is replenished, so that the next search finds both in place. */
+  rest(options: SearchOptions): void {
     rest(this.#market);
+    if (this.#changed.size === 0) this.#standing = replenish(this.#market, options, this.#standing, this.#leftOut);
   }
 }

@@ -53,7 +53,7 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
         return { kind: "snapshot-loaded", dex: request.dex, snapshot: await loadSnapshot(bus as Bus, config.chain, request.object) };
       const result = (await pool.run(request)) as SearchResult | null;
       // Behind the answer, before the next block. A failure shows in the next search; on closing it is dropped.
-      pool.run(null, { name: "rest" }).catch(() => {});
+      pool.run(request.search, { name: "rest" }).catch(() => {});
       return result === null ? { kind: "prepared" } : { kind: "searched", result };
     },
     close: () => pool.destroy(),

@@ -1,6 +1,13 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
-import { getSqrtRatioAtTick, MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK } from "#libs/dex/concentrated/tick-math.ts";
+import {
+  getSqrtRatioAtTick,
+  getTickAtSqrtRatio,
+  MAX_SQRT_RATIO,
+  MAX_TICK,
+  MIN_SQRT_RATIO,
+  MIN_TICK,
+} from "#libs/dex/concentrated/tick-math.ts";
 import { InvariantError } from "#libs/units/invariant.ts";
 
 /** Source: v3-core test/TickMath.spec.ts and its snapshot. */
@@ -59,4 +66,22 @@ test.prop([tick])("the price is 1.0001^tick as far as floating point tells", (ea
   const exact = Number(getSqrtRatioAtTick(each)) / 2 ** 96;
   // The lowest ratios are some 2^32 units, so rounding up by one unit is 2e-10 of them.
   expect(Math.abs(exact / 1.0001 ** (each / 2) - 1)).toBeLessThan(1e-9);
+});
+
+test.each(KNOWN.filter(([each]) => each < MAX_TICK))(
+  "the tick of a price is %i from its own price up to the next tick's",
+  (each, sqrtPriceX96) => {
+    expect(getTickAtSqrtRatio(sqrtPriceX96)).toBe(each);
+    if (each > MIN_TICK) expect(getTickAtSqrtRatio(sqrtPriceX96 - 1n)).toBe(each - 1);
+  },
+);
+
+test.prop([tick, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })])("the tick of a price is the last at or below it", (each, part) => {
+  const [low, next] = [getSqrtRatioAtTick(each), getSqrtRatioAtTick(each + 1)];
+  for (const price of [low, low + (((next - low) * part) >> 64n), next - 1n]) expect(getTickAtSqrtRatio(price)).toBe(each);
+});
+
+test("no price beyond the ends of the range has a tick, the last one included", () => {
+  expect([getTickAtSqrtRatio(MIN_SQRT_RATIO), getTickAtSqrtRatio(MAX_SQRT_RATIO - 1n)]).toEqual([MIN_TICK, MAX_TICK - 1]);
+  for (const price of [0n, MIN_SQRT_RATIO - 1n, MAX_SQRT_RATIO]) expect(() => getTickAtSqrtRatio(price)).toThrow(InvariantError);
 });

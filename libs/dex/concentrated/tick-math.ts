@@ -57,3 +57,19 @@ export function getSqrtRatioAtTick(tick: number): bigint {
   }
   return ratio;
 }
+
+const LOG_OF_STEP = Math.log(1.0001) / 2;
+
+/**
+ * The last tick whose price is at or below this one, equal to TickMath.getTickAtSqrtRatio. Throws `InvariantError` outside MIN_SQRT_RATIO … MAX_SQRT_RATIO - 1.
+ *
+ * The contract computes a logarithm and compares with the prices of the two ticks that it may be; floating point here only guesses where to compare.
+ */
+export function getTickAtSqrtRatio(sqrtPriceX96: bigint): number {
+  invariant(sqrtPriceX96 >= MIN_SQRT_RATIO && sqrtPriceX96 < MAX_SQRT_RATIO, `price ${sqrtPriceX96} out of range`);
+  const guess = Math.floor(Math.log(Number(sqrtPriceX96) / 2 ** 96) / LOG_OF_STEP);
+  let tick = Math.min(MAX_TICK - 1, Math.max(MIN_TICK, guess));
+  while (getSqrtRatioAtTick(tick) > sqrtPriceX96) tick--;
+  while (getSqrtRatioAtTick(tick + 1) <= sqrtPriceX96) tick++;
+  return tick;
+}

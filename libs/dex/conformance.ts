@@ -32,6 +32,8 @@ export interface Slack {
   readonly parts?: bigint;
   /** Units in that a way there and back may gain. */
   readonly back?: bigint;
+  /** Units out by which the same swap once more may pay more. */
+  readonly again?: bigint;
   /** Units in that an exact output may cost more than the exact input that pays it. */
   readonly cost?: bigint;
   /** Units out that an exact output has to be short of what an exact input pays, to cost no more. */
@@ -206,7 +208,16 @@ export function conform<Id extends FamilyId, State>(id: Id, spec: ConformanceSpe
             swap,
             amountOut,
             more: amountOf(inHand, second),
-            slack: { order: 0n, parts: 0n, back: 0n, cost: 0n, short: 0n, bought: 0n, ...spec.slack?.(info, state, swap, amountOut) },
+            slack: {
+              order: 0n,
+              parts: 0n,
+              back: 0n,
+              again: 0n,
+              cost: 0n,
+              short: 0n,
+              bought: 0n,
+              ...spec.slack?.(info, state, swap, amountOut),
+            },
             quote: (amountIn) => family.quoteExactIn(info, state, { ...direction, amountIn }),
             after() {
               const then = stateOf(row);
@@ -257,6 +268,7 @@ export function conform<Id extends FamilyId, State>(id: Id, spec: ConformanceSpe
     for (const nobody of [stateOf(idle.row), family.created()]) {
       expect(family.isLive(nobody)).toBe(false);
       for (const direction of directionsOf(idle.info.tokens.length, 0)) {
+        expect(family.afterSwap(idle.info, nobody, { ...direction, amountIn: 10n ** 9n })).toBeNull();
         expect(family.quoteExactIn(idle.info, nobody, { ...direction, amountIn: 10n ** 9n })).toBe(0n);
         expect(family.quoteExactOut?.(idle.info, nobody, { ...direction, amountOut: 10n ** 3n }) ?? 0n).toBe(0n);
       }
@@ -298,6 +310,37 @@ export function conform<Id extends FamilyId, State>(id: Id, spec: ConformanceSpe
       const cost = family.quoteExactOut?.(info, state, { ...direction, amountOut: 2n * held + 10n }) ?? 0n;
       ensure(cost === 0n, () => `more than ${held} cost ${cost}`);
     }
+  });
+
+  checkSwaps(
+    "the state after a swap is what its log makes of it, comes as a change row, and is undone by one",
+    ({ info, state, swap, after }) => {
+      const before = family.toRow(info, state);
+      const row = family.afterSwap(info, state, swap);
+      // Asked, it changes nothing.
+      expect(family.toRow(info, state)).toEqual(before);
+      expect(row !== null && Check(POOL_FAMILIES[id].state, row)).toBe(true);
+      if (row === null) return;
+      const then = stateOf(before);
+      family.quoteExactIn(info, then, swap);
+      const undo = family.toChangeRow(info, then, row);
+      family.applyRow(then, row);
+      expect(family.toRow(info, then)).toEqual(family.toRow(info, after()));
+      expect(family.toChangeRow(info, then, row)).toEqual(row);
+      family.applyRow(then, undo);
+      expect(family.toRow(info, then)).toEqual(before);
+    },
+  );
+
+  checkSwaps("a swap that is refused leaves no state, and the same once more pays no more", ({ info, state, swap, amountOut, slack }) => {
+    for (const amountIn of [0n, -1n, 2n ** 250n]) {
+      const refused = { ...swap, amountIn };
+      expect(family.afterSwap(info, state, refused) === null).toBe(family.quoteExactIn(info, state, refused) === 0n);
+    }
+    const then = stateOf(family.toRow(info, state));
+    family.applyRow(then, family.afterSwap(info, state, swap) as RowOf<Id>);
+    const again = family.quoteExactIn(info, then, swap);
+    ensure(again <= amountOut + slack.again, () => `${swap.amountIn} pay ${amountOut}, then ${again}`);
   });
 
   checkSwaps("a swap lowers no invariant", ({ info, state, swap, amountOut, after }) => {

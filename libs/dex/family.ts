@@ -154,6 +154,16 @@ export interface Family<Id extends FamilyId, State> {
   /** Exact amount in for exactly this amount out, as the contract computes it, rounded up by it. 0n when the pool cannot do the swap whole. Absent where the protocol has none. */
   quoteExactOut?(info: PoolInfo<Id>, state: State, swap: SwapExactOut): bigint;
   /**
+   * The row that, applied to `state`, makes it what the contract's storage is once exactly this swap is done, at the same block and time: what `applyLog` of the
+   * swap's own logs gives. In the form of `toChangeRow`, without ticks. Null where `quoteExactIn` gives 0n. `state` stays as it is.
+   */
+  afterSwap(info: PoolInfo<Id>, state: State, swap: SwapExactIn): RowOf<Id> | null;
+  /**
+   * Whether a quote on the state after a swap is what a further swap of this pool pays in the same block. False where the pool may ask another fee of it, which
+   * the state does not tell: then it is to be swapped once in a block.
+   */
+  quotableAgain(info: PoolInfo<Id>): boolean;
+  /**
    * What liquidity providers have in the pool of each token, raw units: the depth of its market, and what TVL counts. Uncollected fees are not in it. Exact where
    * the state holds balances, to 1e-9 where it has to be added up from ranges.
    */

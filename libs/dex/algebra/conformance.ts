@@ -1,7 +1,7 @@
 import { Interface } from "ethers";
 import fc from "fast-check";
 import { algebra } from "#libs/dex/algebra/index.ts";
-import { calculateSwap } from "#libs/dex/algebra/price-movement-math.ts";
+import { calculateSwap, type SwapResult } from "#libs/dex/algebra/price-movement-math.ts";
 import {
   emit,
   RANGES_SIGNATURES,
@@ -13,6 +13,7 @@ import {
 } from "#libs/dex/concentrated/conformance.ts";
 import { type RangesState, sortTicks } from "#libs/dex/concentrated/ranges.ts";
 import type { ConformanceSpec } from "#libs/dex/conformance.ts";
+import type { PoolInfo, SwapExactIn } from "#libs/dex/family.ts";
 
 const common = Object.values(RANGES_SIGNATURES);
 const older = { created: ["Pool(address,address,address)"], state: [...common, "Fee(uint16)"] };
@@ -31,6 +32,12 @@ const FEES = new Interface(["event Fee(uint16 feeZto, uint16 feeOtz)"]);
 const BURN = new Interface([
   "event Burn(address indexed owner, int24 indexed bottomTick, int24 indexed topTick, uint128 liquidityAmount, uint256 amount0, uint256 amount1, uint24 pluginFee)",
 ]);
+
+function walked({ facts: { tickSpacing } }: PoolInfo<"algebra">, state: RangesState, { amountIn, indexIn }: SwapExactIn): SwapResult {
+  sortTicks(state);
+  return calculateSwap(state, { amountRequired: amountIn, zeroToOne: indexIn === 0, fee: state.feePips[indexIn as 0 | 1], tickSpacing });
+}
+
 const fee = fc.integer({ min: 0, max: 65_535 });
 
 export const conformance: ConformanceSpec<"algebra", RangesState> = {
@@ -61,12 +68,7 @@ export const conformance: ConformanceSpec<"algebra", RangesState> = {
     const nothingBurnt = fee.map((value) => emit(BURN, "Burn", [subject.info.pool, -120, 120, 0n, 1n, 1n, value]));
     return rangesLogs("uniswap", subject, tickSpacing === 1 ? two : tickSpacing === 0 ? fc.oneof(one, nothingBurnt) : one);
   },
-  swapLog(info, state, swap, amountOut) {
-    sortTicks(state);
-    const input = { amountRequired: swap.amountIn, zeroToOne: swap.indexIn === 0, fee: state.feePips[swap.indexIn as 0 | 1] };
-    const { price } = calculateSwap(state, { ...input, tickSpacing: info.facts.tickSpacing });
-    return swapLogAt("uniswap", state, swap, amountOut, price);
-  },
+  swapLog: (info, state, swap, amountOut) => swapLogAt("uniswap", info, state, swap, amountOut, walked(info, state, swap).price),
   invariantOf: rangesSurplus,
-  slack: rangesSlack,
+  slack: (info, state, swap) => rangesSlack(state, swap, walked(info, state, swap)),
 };

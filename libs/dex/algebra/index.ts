@@ -9,6 +9,7 @@ import {
   applySwap,
   type RangesState,
   rangesFamily,
+  rowAfter,
   sortTicks,
   undoOf,
 } from "#libs/dex/concentrated/ranges.ts";
@@ -72,6 +73,13 @@ function swapOf(info: Info, state: RangesState, indexIn: number, amountRequired:
   sortTicks(state);
   const { tickSpacing } = info.facts;
   return calculateSwap(state, { amountRequired, zeroToOne: indexIn === 0, fee: state.feePips[indexIn as 0 | 1], tickSpacing });
+}
+
+/** Null where the pool does not do all of it, or pays nothing for it. */
+function wholeSwapOf(info: Info, state: RangesState, { amountIn, indexIn }: SwapExactIn): SwapResult | null {
+  if (amountIn <= 0n || state.sqrtPriceX96 === 0n) return null;
+  const result = swapOf(info, state, indexIn, amountIn);
+  return result.whole && result.amountOut > 0n ? result : null;
 }
 
 /**
@@ -205,11 +213,16 @@ export const algebra: Family<"algebra", RangesState> = {
       );
     },
   },
-  quoteExactIn(info, state, { amountIn, indexIn }) {
-    if (amountIn <= 0n || state.sqrtPriceX96 === 0n) return 0n;
-    const { whole, amountOut } = swapOf(info, state, indexIn, amountIn);
-    return whole ? amountOut : 0n;
+  quoteExactIn: (info, state, swap) => wholeSwapOf(info, state, swap)?.amountOut ?? 0n,
+  afterSwap(info, state, swap) {
+    const result = wholeSwapOf(info, state, swap);
+    return result === null ? null : rowAfter(info, state, { ...result, sqrtPriceX96: result.price });
   },
+  /**
+   * v1 and v1.9 decide the fee with the first timepoint of a block time, and all swaps of the block pay it. A plugin of Integral may decide anew at each swap, as
+   * one with a sliding fee does, and the facts do not tell whose plugin a pool has.
+   */
+  quotableAgain: ({ facts }) => facts.tickSpacing !== TABLE.integral,
   quoteExactOut(info, state, { amountOut, indexIn }) {
     if (amountOut <= 0n || state.sqrtPriceX96 === 0n) return 0n;
     const { whole, amountIn } = swapOf(info, state, indexIn, -amountOut);

@@ -63,6 +63,8 @@ export interface SwapResult {
   /** The pool did all of `amountRequired`: neither ran out of liquidity nor refused. */
   readonly whole: boolean;
   readonly price: bigint;
+  /** As the contract keeps it; null where that is the tick of the price (getTickAtSqrtRatio), which takes longer to find than most that ask for a swap can use. */
+  readonly tick: number | null;
   readonly liquidity: bigint;
   /** Steps of the contract's loop, and how many of them ended at an initialised tick: what the gas depends on. */
   readonly steps: number;
@@ -81,6 +83,8 @@ export function calculateSwap(pool: TickedPool, input: SwapInput): SwapResult {
   let price = pool.sqrtPriceX96;
   let liquidity = pool.liquidity;
   let tick = pool.tick;
+  /** The price lies where a step has left it on its way to the next tick. */
+  let isBetween = false;
   let below = lastAtOrBelow(sortedTicks, tick);
   /** What is left to take, or to pay. */
   let remaining = exactInput ? input.amountRequired : -input.amountRequired;
@@ -126,8 +130,11 @@ export function calculateSwap(pool: TickedPool, input: SwapInput): SwapResult {
       calculated += spent + divRoundingUp(spent * fee, feeless);
     }
 
+    // A price that did not move keeps its tick, which may be one that it was left by.
+    isBetween ||= resultPrice !== price;
     price = resultPrice;
     if (price === nextTickPrice) {
+      isBetween = false;
       if (nextTick === initialized) {
         const net = liquidityNet[index] as bigint;
         liquidity += zeroToOne ? -net : net;
@@ -143,6 +150,7 @@ export function calculateSwap(pool: TickedPool, input: SwapInput): SwapResult {
     amountOut: exactInput ? calculated : required,
     whole: remaining === 0n,
     price,
+    tick: isBetween ? null : tick,
     liquidity,
     steps,
     ticksCrossed,

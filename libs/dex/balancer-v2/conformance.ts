@@ -237,7 +237,7 @@ export const conformance: ConformanceSpec<"balancer-v2", BalancerState> = {
     // Either way round a power is taken to the pool's favour by 1e-14 of it and more (LogExpMath). Outputs end at 0.3 of a balance, whatever the input.
     if (info.facts.kind === "weighted") {
       const [powerIn, powerOut] = [3n + balanceIn / 10n ** 13n, 3n + balanceOut / 10n ** 13n];
-      return { parts: powerOut, cost: powerIn, bought: powerOut };
+      return { parts: powerOut, again: powerOut, cost: powerIn, bought: powerOut };
     }
     // A balance is the root y of y² + (b − D)·y = c, and c is rounded up before it is multiplied by AMP_PRECISION and the balance (StableMath
     // ._getTokenBalanceGivenInvariantAndAllOtherBalances): y is too high by at most that over 2y + b − D, which is more than y. Once for each quote.
@@ -252,6 +252,7 @@ export const conformance: ConformanceSpec<"balancer-v2", BalancerState> = {
     const [margin, rate] = [curve.rate(0, swap), curve.rate(Number(amountIn), swap)];
     return {
       parts: BigInt(Math.ceil(2 * tooLittleOut + (tooMuchIn + feeIn) * margin)),
+      again: BigInt(Math.ceil(2 * tooLittleOut + tooMuchIn * margin)),
       cost: BigInt(Math.ceil(tooMuchIn + tooLittleOut / rate)),
       bought: BigInt(Math.ceil(tooLittleOut + tooMuchIn * rate)),
     };

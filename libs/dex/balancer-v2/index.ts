@@ -1,7 +1,7 @@
 import { BalancerCurve } from "#libs/dex/balancer-v2/curve.ts";
 import { applyLog, POOL_REGISTERED, poolOf, poolOfId, STATE_TOPICS } from "#libs/dex/balancer-v2/events.ts";
 import { askVault } from "#libs/dex/balancer-v2/query.ts";
-import { quoteExactIn, quoteExactOut } from "#libs/dex/balancer-v2/quote.ts";
+import { afterSwap, quoteExactIn, quoteExactOut } from "#libs/dex/balancer-v2/quote.ts";
 import { describe, read, readMoving } from "#libs/dex/balancer-v2/read.ts";
 import {
   applyRow,
@@ -57,6 +57,8 @@ export const balancerV2: Family<"balancer-v2", BalancerState> = {
   },
   quoteExactIn,
   quoteExactOut,
+  afterSwap,
+  quotableAgain: () => true,
   holdings: (_, { cash, managed }) => cash.map((amount, index) => amount + (managed[index] as bigint)),
   curve(info, state) {
     state.curve ??= new BalancerCurve();

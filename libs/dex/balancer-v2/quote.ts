@@ -1,6 +1,16 @@
 import { divUp, mulUp, ONE } from "#libs/dex/balancer-v2/fixed-point.ts";
 import * as stable from "#libs/dex/balancer-v2/stable-math.ts";
-import { type BalancerState, derivedOf, downscaleDown, downscaleUp, fixedOf, type Info, upscale } from "#libs/dex/balancer-v2/state.ts";
+import {
+  type BalancerState,
+  balancesRow,
+  derivedOf,
+  downscaleDown,
+  downscaleUp,
+  fixedOf,
+  type Info,
+  type Row,
+  upscale,
+} from "#libs/dex/balancer-v2/state.ts";
 import * as weighted from "#libs/dex/balancer-v2/weighted-math.ts";
 import type { SwapExactIn, SwapExactOut } from "#libs/dex/family.ts";
 
@@ -47,4 +57,15 @@ export function quoteExactOut(info: Info, state: BalancerState, { amountOut, ind
   if (scaled <= 0n) return 0n;
   const amountIn = divUp(downscaleUp(scaled, scalingFactors[indexIn] as bigint), ONE - state.swapFeePercentage);
   return (state.cash[indexIn] as bigint) + (state.managed[indexIn] as bigint) + amountIn > MAX_BALANCE ? 0n : amountIn;
+}
+
+/**
+ * The vault's balances after it, both whole, as a change of them carries them. The fee stays in the pool, and what of it is due to the protocol leaves with the
+ * next join or exit only. Sources: PoolBalances and Swaps of the vault; the caches of rates that a swap renews have their new rates in `state` already.
+ */
+export function afterSwap(info: Info, state: BalancerState, swap: SwapExactIn): Row | null {
+  const amountOut = quoteExactIn(info, state, swap);
+  if (amountOut === 0n) return null;
+  const cash = state.cash.map((each, index) => each + (index === swap.indexIn ? swap.amountIn : index === swap.indexOut ? -amountOut : 0n));
+  return balancesRow(info, { ...state, cash });
 }

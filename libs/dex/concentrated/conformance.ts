@@ -1,7 +1,7 @@
 import { Interface } from "ethers";
 import fc from "fast-check";
 import { type RangesState, sortTicks } from "#libs/dex/concentrated/ranges.ts";
-import { swapExactIn } from "#libs/dex/concentrated/swap-math.ts";
+import { type SwapResult, swapExactIn } from "#libs/dex/concentrated/swap-math.ts";
 import { getSqrtRatioAtTick, MAX_TICK, MIN_TICK } from "#libs/dex/concentrated/tick-math.ts";
 import { type Fraction, magnitudes, POOL, type Slack, type Subject, tokensOf } from "#libs/dex/conformance.ts";
 import type { SwapExactIn } from "#libs/dex/family.ts";
@@ -150,16 +150,21 @@ function liquidityAt(ticks: readonly TickRow[], tick: number): bigint {
 
 type SwapKind = keyof typeof SWAPS;
 
-/** The log of a swap that ends at a price. Where that is an initialised tick and the swap came from above, the tick is the one below it. */
+/**
+ * The log of a swap that ends at a price. Where a step ends there (at an initialised tick, or at the border of a word of the bitmap, which is of 256 spacings; of 0
+ * there is none) and the swap came from above, the tick is the one below it. Source: UniswapV3Pool.swap.
+ */
 export function swapLogAt(
   kind: SwapKind,
+  { facts: { tickSpacing } }: { readonly facts: { readonly tickSpacing: number } },
   state: RangesState,
   { amountIn, indexIn }: SwapExactIn,
   amountOut: bigint,
   sqrtPriceX96: bigint,
 ): LogRow {
   const reached = tickAt(sqrtPriceX96);
-  const crossed = indexIn === 0 && getSqrtRatioAtTick(reached) === sqrtPriceX96 && state.ticks.has(reached);
+  const stops = state.ticks.has(reached) || (tickSpacing > 0 && reached % (256 * tickSpacing) === 0);
+  const crossed = indexIn === 0 && getSqrtRatioAtTick(reached) === sqrtPriceX96 && stops;
   const tick = sqrtPriceX96 === state.sqrtPriceX96 ? state.tick : crossed ? reached - 1 : reached;
   const liquidity = [...state.ticks].reduce((sum, [index, { net }]) => (index <= tick ? sum + net : sum), 0n);
   const amounts = indexIn === 0 ? [amountIn, -amountOut] : [-amountOut, amountIn];
@@ -234,24 +239,30 @@ export function rangesSurplus(_: unknown, state: RangesState, moved: readonly bi
 
 /**
  * An exact output that is all that a step has, rounded down, takes the price to the end of that step: with part of another unit behind it, which it pays for.
+ * And of two equal swaps the first may pay less, by what its steps have rounded off: each a unit of the output, and one each of input and fee.
  * Source: SwapMath.computeSwapStep (v3-core), PriceMovementMath.movePriceTowardsTarget (Algebra).
  */
-export const rangesSlack = (): Slack => ({ short: 1n });
+export function rangesSlack({ sqrtPriceX96 }: RangesState, { indexIn }: SwapExactIn, { steps }: { readonly steps: number }): Slack {
+  const [price, unit] = indexIn === 0 ? [sqrtPriceX96 ** 2n, Q96 ** 2n] : [Q96 ** 2n, sqrtPriceX96 ** 2n];
+  return { short: 1n, again: BigInt(steps) * (1n + 2n * (1n + price / unit)) };
+}
+
+type Spaced = { readonly facts: { readonly tickSpacing: number } };
+
+function walked({ facts: { tickSpacing } }: Spaced, state: RangesState, { amountIn, indexIn }: SwapExactIn): SwapResult {
+  sortTicks(state);
+  return swapExactIn(state, { amountIn, zeroForOne: indexIn === 0, feePips: state.feePips[indexIn as 0 | 1], tickSpacing });
+}
 
 /** What is the same of all whose swaps are Uniswap V3's, by the `Swap` that they write. */
 export const v3Conformance = (
   kind: SwapKind,
 ): {
-  swapLog(info: { readonly facts: { readonly tickSpacing: number } }, state: RangesState, swap: SwapExactIn, amountOut: bigint): LogRow;
+  swapLog(info: Spaced, state: RangesState, swap: SwapExactIn, amountOut: bigint): LogRow;
   invariantOf: typeof rangesSurplus;
-  slack: typeof rangesSlack;
+  slack(info: Spaced, state: RangesState, swap: SwapExactIn): Slack;
 } => ({
-  swapLog({ facts: { tickSpacing } }, state, swap, amountOut) {
-    sortTicks(state);
-    const [zeroForOne, feePips] = swap.indexIn === 0 ? [true, state.feePips[0]] : [false, state.feePips[1]];
-    const { sqrtPriceX96 } = swapExactIn(state, { amountIn: swap.amountIn, zeroForOne, feePips, tickSpacing });
-    return swapLogAt(kind, state, swap, amountOut, sqrtPriceX96);
-  },
+  swapLog: (info, state, swap, amountOut) => swapLogAt(kind, info, state, swap, amountOut, walked(info, state, swap).sqrtPriceX96),
   invariantOf: rangesSurplus,
-  slack: rangesSlack,
+  slack: (info, state, swap) => rangesSlack(state, swap, walked(info, state, swap)),
 });

@@ -1,5 +1,5 @@
-import { lastAtOrBelow, swapExactIn, swapExactOut } from "#libs/dex/concentrated/swap-math.ts";
-import { getSqrtRatioAtTick } from "#libs/dex/concentrated/tick-math.ts";
+import { lastAtOrBelow, type SwapResult, swapExactIn, swapExactOut } from "#libs/dex/concentrated/swap-math.ts";
+import { getSqrtRatioAtTick, getTickAtSqrtRatio } from "#libs/dex/concentrated/tick-math.ts";
 import type { Direction, RangeCurve, SwapExactIn, SwapExactOut } from "#libs/dex/family.ts";
 import { int24Of, uintAt, wordAt } from "#libs/evm/hex.ts";
 import { invariant } from "#libs/units/invariant.ts";
@@ -123,6 +123,34 @@ export const applyMint = (info: RangesInfo, state: RangesState, [, topics, data]
 export const applyBurn = (info: RangesInfo, state: RangesState, [, topics, data]: LogRow): RangesStateRow =>
   applyLiquidity(info, state, { lower: int24Of(topics[2] as string), upper: int24Of(topics[3] as string), amount: -uintAt(data, 0) });
 
+/** The state without its ticks, as a row, where a swap has left it at this price. Fees stay: no swap decides its own. */
+export const rowAfter = (
+  { pool }: RangesInfo,
+  { feePips }: RangesState,
+  { sqrtPriceX96, tick, liquidity }: Pick<SwapResult, "sqrtPriceX96" | "tick" | "liquidity">,
+): RangesStateRow => [
+  pool,
+  sqrtPriceX96.toString(),
+  tick ?? getTickAtSqrtRatio(sqrtPriceX96),
+  liquidity.toString(),
+  feePips[0],
+  feePips[1],
+  [],
+];
+
+function swapOf(info: RangesInfo, state: RangesState, { amountIn, indexIn }: SwapExactIn): SwapResult {
+  sortTicks(state);
+  const feePips = state.feePips[indexIn as 0 | 1];
+  return swapExactIn(state, { amountIn, zeroForOne: indexIn === 0, feePips, tickSpacing: info.facts.tickSpacing });
+}
+
+/** Null where the pool does not take it all, or pays nothing for it. */
+function wholeSwapOf(info: RangesInfo, state: RangesState, swap: SwapExactIn): SwapResult | null {
+  if (swap.amountIn <= 0n || state.sqrtPriceX96 === 0n) return null;
+  const result = swapOf(info, state, swap);
+  return result.amountInUsed === swap.amountIn && result.amountOut > 0n ? result : null;
+}
+
 /**
  * A swap within one tick takes about 64,000 (measured: V3→V3 204,500, libs/contracts/README.md). A step reads a cold word of the bitmap (2,100) and
  * computes; crossing writes a tick's four slots, two of them warm afterwards. Checked against eth_estimateGas in runs on the local chain.
@@ -203,18 +231,12 @@ export const rangesFamily = {
   },
   /** Rounding of the contract costs a unit or two at each step of its loop, of which a large swap takes a hundred where each tick counts; the rest is float64. */
   curveError: { relative: 1e-9, units: 256 },
-  quoteExactIn(info: RangesInfo, state: RangesState, { amountIn, indexIn }: SwapExactIn): bigint {
-    if (amountIn <= 0n || state.sqrtPriceX96 === 0n) return 0n;
-    sortTicks(state);
-    const feePips = state.feePips[indexIn as 0 | 1];
-    const { amountOut, amountInUsed } = swapExactIn(state, {
-      amountIn,
-      zeroForOne: indexIn === 0,
-      feePips,
-      tickSpacing: info.facts.tickSpacing,
-    });
-    return amountInUsed === amountIn ? amountOut : 0n;
+  quoteExactIn: (info: RangesInfo, state: RangesState, swap: SwapExactIn): bigint => wholeSwapOf(info, state, swap)?.amountOut ?? 0n,
+  afterSwap(info: RangesInfo, state: RangesState, swap: SwapExactIn): RangesStateRow | null {
+    const result = wholeSwapOf(info, state, swap);
+    return result === null ? null : rowAfter(info, state, result);
   },
+  quotableAgain: (): boolean => true,
   quoteExactOut(info: RangesInfo, state: RangesState, { amountOut, indexIn }: SwapExactOut): bigint {
     if (amountOut <= 0n || state.sqrtPriceX96 === 0n) return 0n;
     sortTicks(state);
@@ -227,14 +249,8 @@ export const rangesFamily = {
     return amountOutPaid === amountOut ? amountIn : 0n;
   },
   swapCall: (_: RangesInfo, { indexIn }: Direction) => ({ form: "v3" as const, zeroForOne: indexIn === 0 }),
-  swapGas(info: RangesInfo, state: RangesState, { amountIn, indexIn }: SwapExactIn): number {
-    sortTicks(state);
-    const { steps, ticksCrossed } = swapExactIn(state, {
-      amountIn,
-      zeroForOne: indexIn === 0,
-      feePips: state.feePips[indexIn as 0 | 1],
-      tickSpacing: info.facts.tickSpacing,
-    });
+  swapGas(info: RangesInfo, state: RangesState, swap: SwapExactIn): number {
+    const { steps, ticksCrossed } = swapOf(info, state, swap);
     return GAS_OF_SWAP + steps * GAS_OF_STEP + ticksCrossed * GAS_OF_CROSSING;
   },
 };

@@ -93,6 +93,8 @@ export interface SwapResult {
   /** Less than the amount given when the pool ran out of liquidity before taking all. */
   readonly amountInUsed: bigint;
   readonly sqrtPriceX96: bigint;
+  /** As the contract keeps it; null where that is the tick of the price (getTickAtSqrtRatio), which takes longer to find than most that ask for a swap can use. */
+  readonly tick: number | null;
   readonly liquidity: bigint;
   /** Steps of the contract's loop, and how many of them ended at an initialised tick: what the gas depends on. */
   readonly steps: number;
@@ -147,6 +149,8 @@ export function swapExactIn(
   let sqrtPrice = pool.sqrtPriceX96;
   let liquidity = pool.liquidity;
   let tick = pool.tick;
+  /** The price lies where a step has left it on its way to the next tick. */
+  let isBetween = false;
   let below = lastAtOrBelow(sortedTicks, tick);
 
   let steps = 0;
@@ -193,10 +197,13 @@ export function swapExactIn(
         // A step that falls short of its target keeps all that is left as fee.
         remaining = 0n;
       }
+      // A price that did not move keeps its tick, which may be one that it was left by.
+      isBetween ||= reached !== sqrtPrice;
       sqrtPrice = reached;
     }
 
     if (sqrtPrice === sqrtPriceNext) {
+      isBetween = false;
       if (tickNext === candidate) {
         // Without liquidity a stretch takes nothing, and whoever has nothing left does not go all through it.
         if (stretches !== null && !isKnown && liquidity > 0n)
@@ -217,7 +224,15 @@ export function swapExactIn(
       tick = zeroForOne ? tickNext - 1 : tickNext;
     }
   }
-  return { amountOut, amountInUsed: input.amountIn - remaining, sqrtPriceX96: sqrtPrice, liquidity, steps, ticksCrossed };
+  return {
+    amountOut,
+    amountInUsed: input.amountIn - remaining,
+    sqrtPriceX96: sqrtPrice,
+    tick: isBetween ? null : tick,
+    liquidity,
+    steps,
+    ticksCrossed,
+  };
 }
 
 export interface SwapOutResult {

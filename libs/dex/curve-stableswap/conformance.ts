@@ -136,6 +136,8 @@ export const conformance: ConformanceSpec<"curve-stableswap", StableSwapState> =
     const [unitIn, unit] = [indexIn, indexOut].map((index) => 1n + PRECISION / (rates[index] as bigint)) as [bigint, bigint];
     const rises = offpegFeeMultiplier > FEE_DENOMINATOR;
     const most = 1n + (amountOut * BigInt(fee) * (rises ? offpegFeeMultiplier : FEE_DENOMINATOR)) / FEE_DENOMINATOR ** 2n;
-    return { back: unitIn, order: rises ? unit + most : unit, parts: 2n * unit + most };
+    // And towards the peg it falls from one swap to the next.
+    const less = rises ? unit + most : unit;
+    return { back: unitIn, order: less, again: less, parts: 2n * unit + most };
   },
 };

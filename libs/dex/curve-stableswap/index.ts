@@ -2,10 +2,10 @@ import { CREATED, MOVED, SELECTORS, TOKEN_EXCHANGE } from "#libs/dex/curve-stabl
 import { describePools } from "#libs/dex/curve-stableswap/describe.ts";
 import { FloatCurve } from "#libs/dex/curve-stableswap/float-curve.ts";
 import { getDyAnswers, getDyData } from "#libs/dex/curve-stableswap/get-dy.ts";
-import { adminFeeOf, exchange, solve } from "#libs/dex/curve-stableswap/math.ts";
+import { adminFeeOf, type Exchange, exchange, type Solved, solve } from "#libs/dex/curve-stableswap/math.ts";
 import { type Info, readRows, SETTLED, STALE } from "#libs/dex/curve-stableswap/read.ts";
 import { emptyState, forget, rowOfState, type StableSwapState, setRow, solvedOf, termsOf } from "#libs/dex/curve-stableswap/state.ts";
-import type { Family, Question, Said, SmoothCurve } from "#libs/dex/family.ts";
+import type { Family, Question, Said, SmoothCurve, SwapExactIn } from "#libs/dex/family.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { addressAt, intAt, isWord, padWord, uintAt } from "#libs/evm/hex.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
@@ -18,19 +18,35 @@ const NOTHING: SmoothCurve = { kind: "smooth", amountOut: () => 0, rate: () => 0
 /** Whether what a swap costs moves with something that this pool emits no event of. */
 const floats = ({ facts }: Info): boolean => facts.rates !== "fixed";
 
+interface Exchanged extends Exchange {
+  readonly solved: Solved;
+}
+
+/** Null where the pool does not do the exchange. */
+function exchangeOf(info: Info, state: StableSwapState, { indexIn, indexOut, amountIn }: SwapExactIn): Exchanged | null {
+  if (state.status === STALE || indexIn === indexOut || info.tokens[indexIn] === undefined || info.tokens[indexOut] === undefined)
+    return null;
+  const solved = solvedOf(info, state);
+  const swap = solved === null ? null : exchange(solved, indexIn, indexOut, amountIn);
+  return solved === null || swap === null ? null : { ...swap, solved };
+}
+
+/** What it leaves to the pool: the admin's part of the fee is not. */
+function balancesAfter({ balances, adminFee }: StableSwapState, { indexIn, indexOut, amountIn }: SwapExactIn, swap: Exchanged): bigint[] {
+  const paid = swap.amountOut + adminFeeOf(swap.solved, indexOut, swap, BigInt(adminFee));
+  return balances.map((each, index) => (index === indexIn ? each + amountIn : index === indexOut ? each - paid : each));
+}
+
 /**
  * An exchange whose payment we compute to the unit is followed from the event: then the fee that goes to the admin, which no event tells, is known too. Any
  * other event (liquidity whose fee split is not in it, A, fees, a rate that moved) leaves the pool to be read again.
  */
 function follow(info: Info, state: StableSwapState, [, topics, data]: LogRow): void {
-  if (topics[0] === TOKEN_EXCHANGE && state.status !== STALE) {
-    const [i, dx, j, paid] = [Number(intAt(data, 0)), uintAt(data, 1), Number(intAt(data, 2)), uintAt(data, 3)];
-    const solved = solvedOf(info, state);
-    const swap =
-      solved === null || i === j || info.tokens[i] === undefined || info.tokens[j] === undefined ? null : exchange(solved, i, j, dx);
-    if (solved !== null && swap !== null && swap.amountOut === paid) {
-      state.balances[i] = (state.balances[i] as bigint) + dx;
-      state.balances[j] = (state.balances[j] as bigint) - paid - adminFeeOf(solved, j, swap, BigInt(state.adminFee));
+  if (topics[0] === TOKEN_EXCHANGE) {
+    const swap = { indexIn: Number(intAt(data, 0)), amountIn: uintAt(data, 1), indexOut: Number(intAt(data, 2)) };
+    const exchanged = exchangeOf(info, state, swap);
+    if (exchanged !== null && exchanged.amountOut === uintAt(data, 3)) {
+      state.balances = balancesAfter(state, swap, exchanged);
       forget(state);
       return;
     }
@@ -80,11 +96,17 @@ export const curveStableSwap: Family<"curve-stableswap", StableSwapState> = {
     read: (reader, _deployment, pools, timestamp) => readRows(reader, pools, timestamp),
   },
 
-  quoteExactIn(info, state, { indexIn, indexOut, amountIn }) {
-    if (amountIn <= 0n || indexIn === indexOut || state.status === STALE) return 0n;
-    const solved = solvedOf(info, state);
-    return solved === null ? 0n : (exchange(solved, indexIn, indexOut, amountIn)?.amountOut ?? 0n);
+  quoteExactIn: (info, state, swap) => (swap.amountIn <= 0n ? 0n : (exchangeOf(info, state, swap)?.amountOut ?? 0n)),
+  /**
+   * Balances without what the admin gets. What else an exchange writes is no part of a quote: the averages of EMA and NG pools, and the base pool's price that a
+   * metapool of 2020 caches, which the rates have already. A swap in the base pool itself moves that price, and with it the metapool: this row knows of its own swap only.
+   */
+  afterSwap(info, state, swap) {
+    const exchanged = swap.amountIn <= 0n ? null : exchangeOf(info, state, swap);
+    if (exchanged === null || exchanged.amountOut === 0n) return null;
+    return rowOfState(info, { ...state, balances: balancesAfter(state, swap, exchanged) });
   },
+  quotableAgain: () => true,
   holdings: (_info, { balances }) => [...balances],
   curve(info, state) {
     if (state.curve === undefined) {

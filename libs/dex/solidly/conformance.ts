@@ -114,7 +114,7 @@ export const conformance: ConformanceSpec<"solidly", SolidlyState> = {
     const { stable } = info.facts;
     // Newton's method ends a unit of 1e-18 apart, which is one of a token that has as many decimals. A fee is rounded down in each of two swaps.
     const newton = stable ? 1n : 0n;
-    return { order: newton, parts: 2n * newton + (state.feePips === 0 ? 0n : unitWorth(info, state, direction)) };
+    return { order: newton, again: 2n * newton, parts: 2n * newton + (state.feePips === 0 ? 0n : unitWorth(info, state, direction)) };
   },
 };
 

@@ -3,7 +3,7 @@ import type { ChainReader, Family, PoolInfo, RangeCurve } from "#libs/dex/family
 import { amountOutCall, askPairs } from "#libs/dex/solidly/ask.ts";
 import { StableCurve } from "#libs/dex/solidly/curve.ts";
 import { FEE_SOURCES, type FeeSource, feeCall, feePipsOf } from "#libs/dex/solidly/fees.ts";
-import { amountOutExactIn, getAmountOut, REVERTED, type Reserves, type Variant } from "#libs/dex/solidly/math.ts";
+import { amountOutExactIn, getAmountOut, keptOf, REVERTED, type Reserves, type Variant } from "#libs/dex/solidly/math.ts";
 import { addressAt, addressOfTopic, addressWord, isWord, padWord, uintAt } from "#libs/evm/hex.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
@@ -187,6 +187,15 @@ export const solidly: Family<"solidly", SolidlyState> = {
     if (amountIn <= 0n || !this.isLive(state)) return 0n;
     return amountOutExactIn(facts, state as Reserves, { amountIn, zeroForOne: indexIn === 0 });
   },
+  afterSwap(info, state, swap) {
+    const amountOut = this.quoteExactIn(info, state, swap);
+    if (amountOut === 0n) return null;
+    const { reserve0, reserve1, feePips } = state;
+    const kept = keptOf(info.facts, state as Reserves, swap.amountIn);
+    const [after0, after1] = swap.indexIn === 0 ? [reserve0 + kept, reserve1 - amountOut] : [reserve0 - amountOut, reserve1 + kept];
+    return [info.pool, after0.toString(), after1.toString(), feePips];
+  },
+  quotableAgain: () => true,
   holdings: (_, { reserve0, reserve1 }) => [reserve0, reserve1],
   curve({ facts }, state) {
     const { reserve0, reserve1 } = state;

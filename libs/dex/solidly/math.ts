@@ -194,6 +194,10 @@ export function pays(curve: Curve, reserves: Reserves, { amountIn, zeroForOne }:
 /** How many units `getAmountOut` of Solidly may be above what `swap` passes, in pools of so little that k is coarser than a unit of the token. */
 const UNITS_TOO_MANY = 3n;
 
+/** What stays in the pair of what came in: fees leave it, but for those of Ramses V3. */
+export const keptOf = ({ variant }: Curve, { feePips }: Reserves, amountIn: bigint): bigint =>
+  variant === "ramses-v3-legacy" ? amountIn : amountIn - feeOf(amountIn, feePips);
+
 /**
  * What a pair pays for an input: `getAmountOut`, less a unit or more where the pair's own `swap` refuses that. 0n where it reverts. In pools of dust `swap` may
  * let more go than `getAmountOut` says; nobody who takes the pair's word gets it.

@@ -1,5 +1,5 @@
 import type { DexDeployment } from "#libs/chains/chain.ts";
-import type { Family, RangeCurve } from "#libs/dex/family.ts";
+import type { Family, RangeCurve, SwapExactIn } from "#libs/dex/family.ts";
 import { askPairs, askViews } from "#libs/dex/uniswap-v2/ask.ts";
 import { amountInExactOut, amountOutExactIn } from "#libs/dex/uniswap-v2/math.ts";
 import { addressAt, addressOfTopic, addressWord, isWord, padWord, uintAt } from "#libs/evm/hex.ts";
@@ -173,13 +173,17 @@ export const uniswapV2: Family<"uniswap-v2", V2State> = {
       return fees === null ? [] : [[pool, uintAt(reserves, 0).toString(), uintAt(reserves, 1).toString(), ...fees]];
     });
   },
-  quoteExactIn(_, { reserve0, reserve1, feePips }, { amountIn, indexIn }) {
-    const reserveIn = indexIn === 0 ? reserve0 : reserve1;
-    const reserveOut = indexIn === 0 ? reserve1 : reserve0;
-    const fee = feePips[indexIn as 0 | 1];
-    if (amountIn <= 0n || reserveIn === 0n || reserveOut === 0n || fee >= STABLE || reserveIn + amountIn > MAX_RESERVE) return 0n;
-    return amountOutExactIn({ amountIn, reserveIn, reserveOut, feePips: BigInt(fee) });
+  quoteExactIn: (_, state, swap) => amountOutOf(state, swap),
+  /** What came in stays whole, fee included: pairs pay the protocol's share in shares of theirs. Camelot's pay some of it to whom a swap names as referrer: ours names none. */
+  afterSwap({ pool }, state, swap) {
+    const amountOut = amountOutOf(state, swap);
+    if (amountOut === 0n) return null;
+    const { reserve0, reserve1, feePips } = state;
+    const [after0, after1] =
+      swap.indexIn === 0 ? [reserve0 + swap.amountIn, reserve1 - amountOut] : [reserve0 - amountOut, reserve1 + swap.amountIn];
+    return [pool, after0.toString(), after1.toString(), feePips[0], feePips[1]];
   },
+  quotableAgain: () => true,
   quoteExactOut(_, { reserve0, reserve1, feePips }, { amountOut, indexIn }) {
     const reserveIn = indexIn === 0 ? reserve0 : reserve1;
     const reserveOut = indexIn === 0 ? reserve1 : reserve0;
@@ -204,6 +208,15 @@ export const uniswapV2: Family<"uniswap-v2", V2State> = {
   // Camelot's pairs round their fee down apart, so `swap` may let go a little more than they say themselves; what they say is what we quote.
   ask: (client, at, deployment, questions) => (feePlaceOf(deployment) === "reserves" ? askViews : askPairs)(client, at, questions),
 };
+
+/** 0n where the pair does not do the swap. */
+function amountOutOf({ reserve0, reserve1, feePips }: V2State, { amountIn, indexIn }: SwapExactIn): bigint {
+  const reserveIn = indexIn === 0 ? reserve0 : reserve1;
+  const reserveOut = indexIn === 0 ? reserve1 : reserve0;
+  const fee = feePips[indexIn as 0 | 1];
+  if (amountIn <= 0n || reserveIn === 0n || reserveOut === 0n || fee >= STABLE || reserveIn + amountIn > MAX_RESERVE) return 0n;
+  return amountOutExactIn({ amountIn, reserveIn, reserveOut, feePips: BigInt(fee) });
+}
 
 function setFees(state: V2State, [fee0, fee1]: readonly [number, number]): void {
   state.feePips[0] = fee0;

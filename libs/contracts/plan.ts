@@ -73,7 +73,7 @@ const UINT256_INDICES = 8;
 const TOKEN_INDEX_SHIFT = 4;
 
 /** A table index has four bits. A plan that pays with more tokens than this would not fit a block's useful gas either. */
-const MAX_TOKENS = 16;
+export const MAX_TOKENS = 16;
 
 const MAX_UINT64 = (1n << 64n) - 1n;
 const MAX_UINT128 = (1n << 128n) - 1n;

@@ -36,7 +36,19 @@ export interface CycleOptions {
   readonly capacity: number;
   /** No input of a larger worth. */
   readonly largest: number;
+  /** Of the changed edges only those of this shard's pools are looked through: shards find disjoint parts of what one search finds, up to cycles that come up in two buckets. */
+  readonly shard?: Shard;
+  /** Edges looked at, at most; then what has been found so far is the answer. In edges, not in time, so that the same input gives the same answer everywhere. */
+  readonly maxVisits?: number;
 }
+
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The shard that looks through what changed in a pool: by its address, so that all replicas agree. */
+export const shardOf = (pool: string, count: number): number => Number.parseInt(pool.slice(-8), 16) % count;
 
 /**
  * Finds the best cycles of 2 to 5 hops through given pools: each token and pool once in a cycle, each cycle once.
@@ -80,6 +92,8 @@ export class CycleFinder {
 
   #minimum = 0;
   #largest = 0;
+  #shard: Shard = { index: 0, count: 1 };
+  #visitsLeft = 0;
   #maxHops = 0;
   /** Gain of the changed edge whose cycles are being looked for: those of more gain have been dealt with. */
   #own = 0;
@@ -102,6 +116,8 @@ export class CycleFinder {
     this.#minimum = options.minimum;
     this.#largest = options.largest;
     this.#maxHops = options.maxHops;
+    this.#shard = options.shard ?? { index: 0, count: 1 };
+    this.#visitsLeft = options.maxVisits ?? Number.POSITIVE_INFINITY;
     this.#best = new Best(options.capacity);
     const first = this.#stamp + 1;
     for (const pool of without) for (const { id } of pool.edges) this.#done[id] = first + BUCKETS;
@@ -116,6 +132,11 @@ export class CycleFinder {
     this.#stamp++;
     for (const token of starts) this.#rank[token] = 0;
     return this.#best.take();
+  }
+
+  /** Whether the last search was cut short by its bound of visits. */
+  get isCutShort(): boolean {
+    return this.#visitsLeft < 0;
   }
 
   /** Lists the changed edges through which any cycle can gain: gains fall from bucket to bucket, so those that do not in the first do in none. */
@@ -173,7 +194,7 @@ export class CycleFinder {
     }
     for (let index = 0; index < count; index++) {
       const id = promising[index] as number;
-      if (this.#isPromising(id)) {
+      if (this.#isOwn(id) && this.#isPromising(id)) {
         this.#head = MAX_HOPS;
         this.#tail = MAX_HOPS;
         this.#path[MAX_HOPS] = id;
@@ -183,6 +204,11 @@ export class CycleFinder {
       }
       this.#done[id] = this.#stamp;
     }
+  }
+
+  #isOwn(id: number): boolean {
+    const { index, count } = this.#shard;
+    return count === 1 || shardOf((this.#buckets.market.edges[id] as Edge).pool.info.pool, count) === index;
   }
 
   /** The most that a cycle through the edge, and through no changed edge of more gain, can gain in this bucket. Sets the bounds that hold for it. */
@@ -302,6 +328,7 @@ export class CycleFinder {
 
   /** Adds a hop at one end and goes on. False when no edge of less gain can do either. */
   #extend(id: number, gained: number, left: number, forwards: boolean): boolean {
+    if (--this.#visitsLeft < 0) return false;
     const { market, gain } = this.#buckets;
     const now = gained * (gain[id * GAIN.width + this.#bucket] as number);
     const fixed = forwards ? this.#mostIn(this.#begin) : this.#mostOut(this.#end);
@@ -357,6 +384,7 @@ export class CycleFinder {
     this.#compose(this.#head, start - 1);
     const [after, slowingAfter] = [this.#a, this.#c];
     for (; id !== NONE; id = edgeTable[id * EDGE.width + EDGE.parallel] as number) {
+      if (--this.#visitsLeft < 0) return;
       const at = id * GAIN.width;
       if (gained * (gain[at + this.#bucket] as number) < this.#needed || (this.#done[id] as number) >= this.#stamp) continue;
       const margin = before * (gain[at + GAIN.margin] as number);

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { type BucketOptions, Buckets } from "#libs/graph/buckets.ts";
-import { byProfit, CycleFinder, keyOf, type Sized } from "#libs/graph/cycles.ts";
+import { byProfit, CycleFinder, keyOf, type Shard, type Sized } from "#libs/graph/cycles.ts";
 import { confirm, refine } from "#libs/graph/exact.ts";
 import type { Edge, Market, MarketPool } from "#libs/graph/market.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
-export type { Sized } from "#libs/graph/cycles.ts";
+export type { Shard, Sized } from "#libs/graph/cycles.ts";
 
 export interface SearchOptions {
   /** Cycles start and end here, and profits are counted in it. */
@@ -20,11 +20,17 @@ export interface SearchOptions {
   readonly minGrossProfit: number;
   /** No input of more worth: what a lender can lend. */
   readonly maxAmountIn: bigint;
+  /** One of several searches of the same market, which together find what one would. */
+  readonly shard?: Shard;
+  /** Edges looked at in one search, at most: what has been found by then is the answer, and `isCutShort` says so. Some ten million a second. */
+  readonly maxVisits?: number;
 }
 
 export interface SearchResult {
   /** Cycles that earn the minimum in the float search, as far as they are kept (`KEPT`). */
   readonly cyclesFound: number;
+  /** The search ended at `maxVisits`: there may be better cycles. */
+  readonly isCutShort: boolean;
   readonly candidates: Candidate[];
 }
 
@@ -32,17 +38,25 @@ export interface SearchResult {
 export interface Standing {
   readonly cycles: readonly Sized[];
   readonly floor: number;
+  /** A search on the way to it ended at its bound of visits: some may be missing after all. */
+  readonly isCutShort: boolean;
 }
+
+export const NOTHING_STANDING: Standing = { cycles: [], floor: 0, isCutShort: false };
 
 export interface Search extends SearchResult {
   readonly standing: Standing;
 }
 
 /** Gas of a transaction beside its swaps: base cost, flash loan, bookkeeping. Measured through the executor contract (libs/contracts/README.md). */
-const GAS_BASE = 78_000;
+export const GAS_BASE = 78_000;
 
-/** Of a block's candidates so many are refined to the unit. */
-const REFINED = 4;
+/** A search of everything may take so many times what a block's may. */
+const WHOLE_MARKET = 50;
+/** Edges that a search finds in chains rather than in the sorted lists: some blocks' worth. */
+const MOST_WAITING = 2_000;
+/** Of a block's candidates so many are refined to the unit: each takes some hundred exact quotes. What the others could gain by it is a billionth. */
+const REFINED = 1;
 
 /** Cycles kept from search to search: some dozen blocks' worth of candidates. A storm has millions; the more are kept, the less can be pruned. */
 const KEPT = 512;
@@ -70,7 +84,9 @@ function toolsFor(market: Market, { startToken, minGrossProfit, maxAmountIn }: B
 
 /** For the time between blocks: sorts in what has changed, so that the next search finds it in place. */
 export function rest(market: Market): void {
-  toolsOfMarket.get(market)?.buckets.absorb();
+  const buckets = toolsOfMarket.get(market)?.buckets;
+  buckets?.refresh();
+  buckets?.absorb();
 }
 
 /** Prices and lists anew, from the market as it is: for when many pools have come, or prices have moved far. */
@@ -90,19 +106,22 @@ export function findCycles(
   changed: Iterable<string>,
   options: SearchOptions,
   { floor, capacity, without }: { readonly floor: number; readonly capacity: number; readonly without: Iterable<MarketPool> },
-): Sized[] {
+): { readonly cycles: Sized[]; readonly isCutShort: boolean } {
   const { buckets, finder } = toolsFor(market, options);
-  // Of a caller that did not rest: its searches are longer, not wrong.
-  if (buckets.waiting > 0) buckets.absorb();
+  // Of a caller that does not rest: its searches are longer, not wrong.
+  if (buckets.waiting > MOST_WAITING) buckets.absorb();
   buckets.refresh();
-  const { startToken, otherStarts = [], maxHops, minGrossProfit, maxAmountIn } = options;
-  return finder.find([...poolsOf(market, changed)], without, {
+  const { startToken, otherStarts = [], maxHops, minGrossProfit, maxAmountIn, shard, maxVisits } = options;
+  const cycles = finder.find([...poolsOf(market, changed)], without, {
     starts: [startToken, ...otherStarts],
     maxHops,
     minimum: Math.max(floor, minGrossProfit),
     capacity,
     largest: Number(maxAmountIn),
+    ...(shard === undefined ? {} : { shard }),
+    ...(maxVisits === undefined ? {} : { maxVisits }),
   });
+  return { cycles, isCutShort: finder.isCutShort };
 }
 
 function* poolsOf(market: Market, addresses: Iterable<string>): Generator<MarketPool> {
@@ -126,7 +145,7 @@ export function searchCycles(
   market: Market,
   changed: Iterable<string>,
   options: SearchOptions,
-  standing: Standing = { cycles: [], floor: 0 },
+  standing: Standing = NOTHING_STANDING,
   withoutDexes: readonly string[] = [],
 ): Search {
   const changes = new Set(changed);
@@ -135,7 +154,7 @@ export function searchCycles(
     edges.every(({ pool }) => pool.live && !changes.has(pool.info.pool) && !withoutDexes.includes(pool.dex));
   const found = findCycles(market, changes, options, { floor: standing.floor, capacity: KEPT, without });
   const unchanged = standing.cycles.filter(stands);
-  const kept = best([...unchanged, ...found].sort(byProfit), standing.floor);
+  const kept = best([...unchanged, ...found.cycles].sort(byProfit), standing.floor, standing.isCutShort || found.isCutShort);
   const standingNow = isUsedUp(kept, options, options.maxCandidates) ? findAll(market, options, without) : kept;
   const confirmed = standingNow.cycles.slice(0, options.maxCandidates).flatMap((cycle, index) => {
     const candidate = candidateOf(cycle, options, index < REFINED);
@@ -151,25 +170,34 @@ export function searchCycles(
   );
   return {
     cyclesFound: standingNow.cycles.length,
+    isCutShort: standingNow.isCutShort,
     candidates: confirmed.map(({ candidate }) => candidate),
     standing: standingNow,
   };
 }
 
 /** The first so many of a list in order, and the profit above which none is missing, where none was above `floor` before. */
-const best = (cycles: readonly Sized[], floor: number): Standing =>
-  cycles.length < KEPT ? { cycles, floor } : { cycles: cycles.slice(0, KEPT), floor: (cycles[KEPT - 1] as Sized).profit };
+const best = (cycles: readonly Sized[], floor: number, isCutShort: boolean): Standing =>
+  cycles.length < KEPT
+    ? { cycles, floor, isCutShort }
+    : { cycles: cycles.slice(0, KEPT), floor: (cycles[KEPT - 1] as Sized).profit, isCutShort };
 
 /** Whether fewer than so many are known to be the best there are. */
 const isUsedUp = ({ cycles, floor }: Standing, { minGrossProfit }: SearchOptions, enough: number): boolean =>
   floor > minGrossProfit && cycles.filter(({ profit }) => profit > floor).length < enough;
 
-const findAll = (market: Market, options: SearchOptions, without: Iterable<MarketPool>): Standing =>
-  best(findCycles(market, addressesOf(market), options, { floor: 0, capacity: KEPT, without }), 0);
+function findAll(market: Market, options: SearchOptions, without: Iterable<MarketPool>): Standing {
+  const { maxVisits } = options;
+  const whole = maxVisits === undefined ? options : { ...options, maxVisits: WHOLE_MARKET * maxVisits };
+  const { cycles, isCutShort } = findCycles(market, addressesOf(market), whole, { floor: 0, capacity: KEPT, without });
+  return best(cycles, 0, isCutShort);
+}
 
-/** For the time between blocks: where much of what stands has been used up, searches everything, so that no block has to. Of a market all of whose changes have been searched. */
+/** For the time between blocks: where much of what stands has been used up, or a search was cut short, searches everything, so that no block has to. Of a market all of whose changes have been searched. */
 export function replenish(market: Market, options: SearchOptions, standing: Standing, withoutDexes: readonly string[] = []): Standing {
-  return isUsedUp(standing, options, REPLENISHED) ? findAll(market, options, poolsOfDexes(market, withoutDexes)) : standing;
+  return standing.isCutShort || isUsedUp(standing, options, REPLENISHED)
+    ? findAll(market, options, poolsOfDexes(market, withoutDexes))
+    : standing;
 }
 
 const poolsOfDexes = (market: Market, dexes: readonly string[]): MarketPool[] =>

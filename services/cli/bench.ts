@@ -5,6 +5,7 @@ import { UserError } from "#libs/units/invariant.ts";
 const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {
   codec: () => import("#proto/codec.bench.ts"),
   search: () => import("#libs/graph/search.bench.ts"),
+  "search-peers": () => import("#libs/graph/search-peers.bench.ts"),
   quotes: () => import("#libs/dex/quotes.bench.ts"),
   start: () => import("#services/cli/start.bench.ts"),
   tvl: () => import("#libs/prices/tvl.bench.ts"),
@@ -53,8 +54,10 @@ export async function runBench(name: string, options: BenchOptions & { readonly 
 }
 
 function goalText({ what, limit, value, met }: Goal): string {
-  const [is, most] = what === "milliseconds" ? [`${value.toFixed(value < 10 ? 2 : 0)} ms`, `< ${limit} ms`] : [];
-  if (is !== undefined) return `${most} ${met ? "met" : `missed: ${is}`}`;
+  if (what === "milliseconds" || what === "milliseconds at p99") {
+    const most = `${what === "milliseconds" ? "" : "p99 "}< ${limit} ms`;
+    return `${most} ${met ? "met" : `missed: ${value.toFixed(value < 10 ? 2 : 0)} ms`}`;
+  }
   const number = (amount: number) => (what === "a second" ? amount.toLocaleString("en", { maximumFractionDigits: 0 }) : amount.toFixed(1));
   const unit = what === "a second" ? "/s" : "×";
   return `≥ ${number(limit).replace(/\.0$/, "")}${unit} ${met ? "met" : `missed: ${number(value)}${unit}`}`;
@@ -71,7 +74,7 @@ export function textOf({ machine, benches, goals: { met, missed } }: BenchReport
   const goals =
     met + missed.length === 0
       ? ""
-      : `Goals, held against p50: ${met} met, ${missed.length} missed\n${missed.map((each) => `  ${each}\n`).join("")}\n`;
+      : `Goals, held against p50 where they name no other: ${met} met, ${missed.length} missed\n${missed.map((each) => `  ${each}\n`).join("")}\n`;
   const stated = `${cpu}, ${cores} cores, Node ${node}, commit ${commit}, load average ${loadAverage1m} before${busy}\n`;
   return `${benches.map((bench) => `${bench.name}: ${bench.about}\n\n${tableOf(bench.measurements)}\n\n`).join("")}${goals}${stated}`;
 }

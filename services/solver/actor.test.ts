@@ -13,6 +13,8 @@ const config: Config = {
   // Not in the order of the alphabet: messages name them sorted.
   dexes: ["two", "one"],
   search: { startToken: "0x", maxHops: 3, maxCandidates: 16, minGrossProfit: 1, maxAmountIn: 1n },
+  maxCycles: 4,
+  maxTokens: 16,
   lateDexMs: 250,
 };
 
@@ -20,7 +22,7 @@ const hashOf = (name: string) => `0x${Buffer.from(name).toString("hex").padStart
 const poolOf = (index: number) => `0x${index.toString(16).padStart(40, "0")}`;
 type Row = StateRowOf<"uniswap-v2">;
 const row = (pool: number, reserve: number): Row => [poolOf(pool), reserve.toString(), "1", 3_000, 3_000];
-const NOTHING: SearchResult = { cyclesFound: 0, candidates: [] };
+const NOTHING: SearchResult = { cyclesFound: 0, isCutShort: false, candidates: [] };
 
 type Effects = readonly Effect<Request>[];
 const searches = (effects: Effects) => calls(effects).filter((request) => request.call === "search");
@@ -165,7 +167,7 @@ describe("a block", () => {
       [8, 80],
     ]);
     const candidate = { cycleId: "0123456789abcdef" } as SearchResult["candidates"][number];
-    const effects = stream.answer({ cyclesFound: 5, candidates: [candidate] });
+    const effects = stream.answer({ cyclesFound: 5, isCutShort: true, candidates: [candidate] });
     expect(published(effects)).toEqual([
       {
         type: "publish",
@@ -186,6 +188,7 @@ describe("a block", () => {
           dexes: ["one", "two"],
           lateDexes: [],
           cyclesFound: 5,
+          isCutShort: true,
           candidates: [candidate],
         },
       },

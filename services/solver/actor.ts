@@ -1,4 +1,5 @@
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
+import type { PlanOptions } from "#libs/graph/plan.ts";
 import type { SearchOptions, SearchResult } from "#libs/graph/search.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import type { BodyOf } from "#proto/subjects.ts";
@@ -44,6 +45,9 @@ export interface Config {
   /** All DEXes of the chain. */
   readonly dexes: readonly string[];
   readonly search: SearchOptions;
+  /** Cycles that one candidate may take one after another, at most; and tokens that it may pay with. */
+  readonly maxCycles: number;
+  readonly maxTokens: number;
   /** How long a block waits for the DEXes that usually report in time. */
   readonly lateDexMs: number;
 }
@@ -51,9 +55,15 @@ export interface Config {
 export type Keys = "blockObserved" | "blockReorged" | "poolChanged" | "poolDiscovered" | "poolSnapshotted";
 export type Request =
   /** Takes a whole DEX in and runs the search once for practice, so that no block pays for either. */
-  | { readonly call: "prepare"; readonly updates: readonly Update[]; readonly search: SearchOptions }
+  | { readonly call: "prepare"; readonly updates: readonly Update[]; readonly search: SearchOptions; readonly plan: PlanOptions | null }
   | { readonly call: "load-snapshot"; readonly dex: string; readonly object: string }
-  | { readonly call: "search"; readonly updates: readonly Update[]; readonly search: SearchOptions; readonly lateDexes: readonly string[] };
+  | {
+      readonly call: "search";
+      readonly updates: readonly Update[];
+      readonly search: SearchOptions;
+      readonly lateDexes: readonly string[];
+      readonly plan: PlanOptions | null;
+    };
 export type Reply =
   | { readonly kind: "prepared" }
   | { readonly kind: "snapshot-loaded"; readonly dex: string; readonly snapshot: PoolSnapshot | null }
@@ -155,7 +165,7 @@ function adopt(
   for (const message of dex.buffered.splice(0)) report(state, dex, message);
   const updates = state.updates;
   state.updates = [];
-  effects.push({ type: "call", request: { call: "prepare", updates, search: config.search } });
+  effects.push({ type: "call", request: { call: "prepare", updates, search: config.search, plan: planOptions(config, 0n) } });
   releaseIfComplete(state, config, effects);
 }
 
@@ -208,8 +218,14 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   state.searching.push({ block, dexes, lateDexes });
   const updates = state.updates;
   state.updates = [];
-  effects.push({ type: "call", request: { call: "search", updates, search: config.search, lateDexes } });
+  // What the gas of a further cycle costs at most in the next block (EIP-1559).
+  const gasPrice = (BigInt(block.body.baseFeePerGas) * 9n) / 8n + 1n;
+  const plan = planOptions(config, gasPrice);
+  effects.push({ type: "call", request: { call: "search", updates, search: config.search, lateDexes, plan } });
 }
+
+const planOptions = ({ maxCycles, maxTokens }: Config, gasPrice: bigint): PlanOptions | null =>
+  maxCycles > 1 ? { maxCycles, maxTokens, gasPrice } : null;
 
 function finish(state: State, result: SearchResult, config: Config, effects: Effect<Request>[]): void {
   const search = state.searching.shift();
@@ -229,6 +245,7 @@ function finish(state: State, result: SearchResult, config: Config, effects: Eff
     dexes: search.dexes,
     lateDexes: search.lateDexes,
     cyclesFound: result.cyclesFound,
+    ...(result.isCutShort ? { isCutShort: true } : {}),
     candidates: result.candidates,
   };
   effects.push(

@@ -1,5 +1,6 @@
 import type { ChainConfig, DexDeployment } from "#libs/chains/chain.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
+import { MAX_TOKENS } from "#libs/contracts/plan.ts";
 import type { Config } from "#services/solver/actor.ts";
 
 export interface SolverSettings {
@@ -12,6 +13,10 @@ const ETHER = 10n ** 18n;
 const MAX_HOPS = 3;
 /** Candidates sized exactly a block: the float search ranks them well, and each costs up to a millisecond of exact quotes. */
 const MAX_CANDIDATES = 16;
+/** Most of what one transaction can take is in the first few; all of them fail when one does. */
+const MAX_CYCLES = 4;
+/** Some 100 ms of search: then what has been found is the answer. */
+const MAX_VISITS = 1_000_000;
 /** A DEX that takes longer than this is gone on without. Fetchers answer within some 5 ms. */
 const LATE_DEX_MS = 250;
 /** Below this no swap of any kind pays its gas at any price we have seen: it only keeps noise out of the exact stage. Native coin, smallest unit. */
@@ -31,12 +36,15 @@ export function solverConfig({ chain, solver }: SolverSettings): Config {
     chainId: chain.chainId,
     dexes: chain.dexes.filter((dex) => !isLocked(dex, chain)).map(({ id }) => id),
     lateDexMs: solver?.lateDexMs ?? LATE_DEX_MS,
+    maxCycles: solver?.maxCycles ?? MAX_CYCLES,
+    maxTokens: MAX_TOKENS,
     search: {
       startToken: chain.wrappedNative,
       maxHops: solver?.maxHops ?? MAX_HOPS,
       maxCandidates: solver?.maxCandidates ?? MAX_CANDIDATES,
       minGrossProfit: MIN_GROSS_PROFIT,
       maxAmountIn: MAX_AMOUNT_IN,
+      maxVisits: solver?.maxVisits ?? MAX_VISITS,
     },
   };
 }

@@ -1,6 +1,15 @@
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
 import { Market } from "#libs/graph/market.ts";
-import { replenish, rest, type SearchOptions, type SearchResult, type Standing, searchCycles } from "#libs/graph/search.ts";
+import { joinCycles, type PlanOptions, planCycles } from "#libs/graph/plan.ts";
+import {
+  NOTHING_STANDING,
+  replenish,
+  rest,
+  type SearchOptions,
+  type SearchResult,
+  type Standing,
+  searchCycles,
+} from "#libs/graph/search.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
 
@@ -24,7 +33,7 @@ const PRACTICE_ROUNDS = 3;
 export class Kernel {
   readonly #market = new Market();
   readonly #changed = new Set<string>();
-  #standing: Standing = { cycles: [], floor: 0 };
+  #standing: Standing = NOTHING_STANDING;
   /** DEXes that the last search went without: what lay in their pools was not looked at, so all of them count as changed once they are back. */
   #leftOut: readonly string[] = [];
 
@@ -42,21 +51,28 @@ export class Kernel {
   }
 
   /** Searches every pool before the first block comes: it finds compiled code, warm caches and the cycles that stand, and is searched as quickly as any other. */
-  practise(options: SearchOptions): void {
+  practise(options: SearchOptions, plan: PlanOptions | null = null): void {
     for (const { info } of this.#market.pools()) this.#changed.add(info.pool);
-    for (let round = 0; round < PRACTICE_ROUNDS; round++) this.#standing = searchCycles(this.#market, this.#changed, options).standing;
+    for (let round = 0; round < PRACTICE_ROUNDS; round++) {
+      const search = searchCycles(this.#market, this.#changed, options);
+      this.#standing = search.standing;
+      if (plan !== null) planCycles(this.#market, search, options, plan);
+    }
+    rest(this.#market);
     this.#changed.clear();
   }
 
   /** Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. */
-  search(options: SearchOptions, lateDexes: readonly string[] = []): SearchResult {
+  search(options: SearchOptions, lateDexes: readonly string[] = [], plan: PlanOptions | null = null): SearchResult {
     for (const { dex, info } of this.#leftOut.length > 0 ? this.#market.pools() : [])
       if (this.#leftOut.includes(dex) && !lateDexes.includes(dex)) this.#changed.add(info.pool);
-    const { standing, ...result } = searchCycles(this.#market, this.#changed, options, this.#standing, lateDexes);
+    const search = searchCycles(this.#market, this.#changed, options, this.#standing, lateDexes);
     this.#changed.clear();
-    this.#standing = standing;
+    this.#standing = search.standing;
     this.#leftOut = lateDexes;
-    return result;
+    const { cyclesFound, isCutShort, candidates } = search;
+    const cycles = plan === null ? [] : planCycles(this.#market, search, options, plan, lateDexes);
+    return { cyclesFound, isCutShort, candidates: cycles.length > 1 ? [joinCycles(cycles), ...candidates] : candidates };
   }
 
   /** For the time between blocks: what has changed is sorted in, and what stands is replenished, so that the next search finds both in place. */

@@ -1,3 +1,4 @@
+import type { PlanOptions } from "#libs/graph/plan.ts";
 import type { SearchOptions, SearchResult } from "#libs/graph/search.ts";
 import { Kernel, type Update } from "#services/solver/kernel.ts";
 
@@ -12,14 +13,16 @@ export default function solve({
   updates,
   search,
   lateDexes,
+  plan,
 }: {
   readonly call: "prepare" | "search";
   readonly updates: readonly Update[];
   readonly search: SearchOptions;
   readonly lateDexes?: readonly string[];
+  readonly plan?: PlanOptions | null;
 }): SearchResult | null {
   kernel.update(updates);
-  if (call === "search") return kernel.search(search, lateDexes);
-  kernel.practise(search);
+  if (call === "search") return kernel.search(search, lateDexes, plan);
+  kernel.practise(search, plan);
   return null;
 }

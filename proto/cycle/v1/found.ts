@@ -28,7 +28,9 @@ export const Hop = Type.Object({
 });
 export type Hop = Static<typeof Hop>;
 
-/** A cycle sized exactly: start with `amountIn` of `token`, end with `amountOut` of it. */
+/**
+ * A cycle sized exactly: start with `amountIn` of `token`, end with `amountOut` of it. Or several in one transaction, each begun with no more than `amountIn`.
+ */
 export const Candidate = Type.Object({
   /** Hash of the hops' pools and directions from the start token on: the same cycle has the same id in every block. */
   cycleId: Type.String({ pattern: "^[0-9a-f]{16}$" }),
@@ -38,7 +40,8 @@ export const Candidate = Type.Object({
   grossProfit: Uint,
   /** Gas of the whole transaction, estimated from the families of the hops. */
   gasEstimate: Count,
-  hops: Type.Array(Hop, { minItems: 2, maxItems: 5 }),
+  /** Of one cycle, or of several that execute one after another: each begins where `tokenIn` is `token`, with the amounts that those before it leave. */
+  hops: Type.Array(Hop, { minItems: 2, maxItems: 80 }),
 });
 export type Candidate = Static<typeof Candidate>;
 
@@ -52,6 +55,8 @@ export const CycleFound = messageSchema("cycle-found", {
   lateDexes: Type.Array(Token),
   /** Cycles whose profit in the float search was positive, before sizing and ranking cut them to the candidates. */
   cyclesFound: Count,
+  /** The search ended at its bound of work: there may be better cycles. */
+  isCutShort: Type.Optional(Type.Boolean()),
   candidates: Type.Array(Candidate),
 });
 export type CycleFound = Static<typeof CycleFound>;

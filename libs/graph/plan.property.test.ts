@@ -1,0 +1,75 @@
+import { fc, test } from "@fast-check/vitest";
+import { expect } from "vitest";
+import type { MarketPool } from "#libs/graph/market.ts";
+import { joinCycles, planCycles } from "#libs/graph/plan.ts";
+import { GAS_BASE, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
+import { marketOf, randomFrom, randomMarket } from "#libs/graph/testing.ts";
+
+const markets = fc.record({ seed: fc.integer(), tokens: fc.integer({ min: 2, max: 5 }), pools: fc.integer({ min: 3, max: 12 }) });
+const gasPrice = 10n ** 9n;
+const LIMITS = { maxCycles: 6, maxTokens: 16, gasPrice };
+
+function planOf({ seed, ...size }: { readonly seed: number; readonly tokens: number; readonly pools: number }) {
+  const { tokens, pools } = randomMarket(randomFrom(seed), size);
+  const market = marketOf(pools);
+  const options: SearchOptions = {
+    startToken: tokens[0]?.address as string,
+    maxHops: 3,
+    maxCandidates: 8,
+    minGrossProfit: 1e13,
+    maxAmountIn: 10n ** 21n,
+  };
+  const addresses = pools.map(({ info }) => info.pool);
+  const search = searchCycles(market, addresses, options);
+  return { pools, market, options, addresses, search, cycles: planCycles(market, search, options, LIMITS) };
+}
+
+test.prop([markets], { numRuns: 150 })("executed one after another the cycles give what they promise, to the unit", (drawn) => {
+  const { pools, search, cycles } = planOf(drawn);
+  const market = marketOf(pools);
+  expect(cycles[0]).toEqual(
+    search.candidates[0] !== undefined &&
+      BigInt(search.candidates[0].grossProfit) > BigInt(search.candidates[0].gasEstimate - GAS_BASE) * gasPrice
+      ? search.candidates[0]
+      : undefined,
+  );
+  for (const { hops, amountIn, amountOut, grossProfit } of cycles) {
+    expect(hops[0]?.amountIn).toBe(amountIn);
+    expect(hops.at(-1)?.amountOut).toBe(amountOut);
+    expect(BigInt(amountOut) - BigInt(amountIn)).toBe(BigInt(grossProfit));
+    for (const [index, hop] of hops.entries()) {
+      if (index > 0) expect(hop.amountIn).toBe(hops[index - 1]?.amountOut);
+      const { family, info, state } = market.pool(hop.pool) as MarketPool;
+      const swap = {
+        amountIn: BigInt(hop.amountIn),
+        indexIn: info.tokens.findIndex((token) => token === hop.tokenIn),
+        indexOut: info.tokens.findIndex((token) => token === hop.tokenOut),
+      };
+      expect(family.quoteExactIn(info, state, swap).toString()).toBe(hop.amountOut);
+      const row = family.afterSwap(info, state, swap);
+      if (row !== null) market.apply(row);
+    }
+  }
+});
+
+test.prop([markets], { numRuns: 150 })("planning leaves the market as it was, and what the next search finds", (drawn) => {
+  const { pools, market, options, addresses, search } = planOf(drawn);
+  for (const { family, info, row } of pools) {
+    const pool = market.pool(info.pool) as MarketPool;
+    const fresh = marketOf([{ dex: "", family, info, row }]).pool(info.pool) as MarketPool;
+    expect(pool.family.toRow(pool.info, pool.state)).toEqual(fresh.family.toRow(fresh.info, fresh.state));
+  }
+  expect(searchCycles(market, addresses, options).candidates).toEqual(search.candidates);
+});
+
+test.prop([markets], { numRuns: 100 })("each cycle earns its own gas, and one more earns more together than the best alone", (drawn) => {
+  const { cycles } = planOf(drawn);
+  for (const { grossProfit, gasEstimate } of cycles) expect(BigInt(grossProfit)).toBeGreaterThan(BigInt(gasEstimate - GAS_BASE) * gasPrice);
+  if (cycles.length < 2) return;
+  const joined = joinCycles(cycles);
+  const net = (candidate: { readonly grossProfit: string; readonly gasEstimate: number }) =>
+    BigInt(candidate.grossProfit) - BigInt(candidate.gasEstimate) * gasPrice;
+  expect(net(joined)).toBeGreaterThan(net(cycles[0] as (typeof cycles)[number]));
+  expect(BigInt(joined.amountOut) - BigInt(joined.amountIn)).toBe(BigInt(joined.grossProfit));
+  for (const { amountIn } of cycles) expect(BigInt(amountIn)).toBeLessThanOrEqual(BigInt(joined.amountIn));
+});

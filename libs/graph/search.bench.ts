@@ -1,7 +1,7 @@
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
-import { bytesOf, findCycles, rebuild, rest, type SearchOptions, type Standing, searchCycles } from "#libs/graph/search.ts";
+import { bytesOf, rebuild, rest, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
 import { largeMarket, marketOf, normal, type PoolSpec, type Random, randomFrom } from "#libs/graph/testing.ts";
-import { type Bench, type Measurement, time } from "#libs/testkit/bench.ts";
+import { type Bench, type Goals, held, type Measurement, time } from "#libs/testkit/bench.ts";
 import { recordedPools } from "#libs/testkit/recorded-pools.ts";
 
 const WARM_UP = 150;
@@ -57,131 +57,121 @@ interface Scenario {
   readonly options: SearchOptions;
   readonly weather: Weather;
   readonly rounds: number;
+  readonly goals?: Goals;
 }
 
-/** Apply, find, size in float64: the part of a block that grows with the market. */
-function findBench({ name, pools, options, weather, rounds }: Scenario): Measurement {
+/** From pools whose states have been taken in to candidates: curves to gains, cycles found and sized, the best confirmed. Taking in is told beside it. */
+function searchBench({ name, pools, options, weather, rounds, goals = {} }: Scenario): Measurement {
   const market = marketOf(pools);
   const next = blocksOf(pools, weather, (row) => market.apply(row));
-  const settings = { floor: 0, capacity: options.maxCandidates, without: [] };
-  findCycles(market, [], options, settings);
-  let found = 0;
-  let rested = 0;
-  const start = performance.now();
-  rebuild(market);
-  const rebuilt = performance.now() - start;
-  return time(
+  const sum = { found: 0, taken: 0, rested: 0 };
+  const clock = (work: () => void): number => {
+    const before = performance.now();
+    work();
+    return performance.now() - before;
+  };
+  searchCycles(market, [], options);
+  const rebuilt = clock(() => rebuild(market));
+  const all = rounds + WARM_UP;
+  const measured = time(
     name,
     {
       warmUp: WARM_UP,
       rounds,
       prepare: () => {
-        const block = next();
-        findCycles(market, [], options, settings);
-        const before = performance.now();
-        rest(market);
-        rested += performance.now() - before;
-        return block;
+        const { rows, changed } = next();
+        sum.rested += clock(() => rest(market));
+        sum.taken += clock(() => {
+          for (const row of rows) market.apply(row);
+        });
+        return changed;
       },
       facts: () => ({
-        "cycles found": Math.round((10 * found) / (rounds + WARM_UP)) / 10,
-        "sorted in between blocks, µs": Math.round((1_000 * rested) / (rounds + WARM_UP)),
+        candidates: Math.round((10 * sum.found) / all) / 10,
+        "taken in, µs": Math.round((1_000 * sum.taken) / all),
+        "sorted in between blocks, µs": Math.round((1_000 * sum.rested) / all),
         "rebuilt, ms": Math.round(rebuilt),
         "tables, MB": Math.round(bytesOf(market) / 1e5) / 10,
       }),
     },
-    ({ rows, changed }) => {
-      for (const row of rows) market.apply(row);
-      const cycles = findCycles(market, changed, options, settings);
-      found += cycles.length;
-      return cycles;
-    },
-  );
-}
-
-/** The whole of a kernel's block: as before, merged with what stands, the best confirmed and refined by exact quotes. */
-function blockBench({ name, pools, options, weather, rounds }: Scenario): Measurement {
-  const market = marketOf(pools);
-  const next = blocksOf(pools, weather, (row) => market.apply(row));
-  let standing: Standing | undefined;
-  let candidates = 0;
-  return time(
-    name,
-    {
-      warmUp: WARM_UP,
-      rounds,
-      prepare: () => {
-        const block = next();
-        rest(market);
-        return block;
-      },
-      facts: () => ({ candidates: Math.round(candidates / (rounds + WARM_UP)) }),
-    },
-    ({ rows, changed }) => {
-      for (const row of rows) market.apply(row);
-      const result = searchCycles(market, changed, options, standing);
-      standing = result.standing;
-      candidates += result.candidates.length;
+    (changed: readonly string[]) => {
+      const result = searchCycles(market, changed, options);
+      sum.found += result.candidates.length;
       return result;
     },
   );
+  return held(measured, goals);
 }
 
-const SIZES = [1_000, 10_000, 100_000];
-const ROUNDS: Readonly<Record<number, number>> = { 1000: 1_000, 10000: 600, 100000: 150 };
+const ROUNDS: Readonly<Record<number, number>> = { 1000: 10_000, 10000: 10_000, 100000: 1_000 };
+const QUICK_ROUNDS = 20;
+
+type Row = readonly [pools: number, maxHops: number, weather: Weather, goals: Goals];
+const TABLE: readonly Row[] = [
+  [1_000, 4, "calm", {}],
+  [10_000, 3, "calm", { msMost: 0.05, msMostP99: 0.15 }],
+  [10_000, 4, "calm", { msMost: 0.1, msMostP99: 0.7 }],
+  [10_000, 4, "storm", { msMostP99: 1.5 }],
+  [100_000, 3, "calm", { msMost: 0.15, msMostP99: 1 }],
+  [100_000, 4, "calm", { msMostP99: 10 }],
+];
+const DUST = { share: 0.02, profit: MIN_PROFIT };
+const DUST_RATIO = 1.2;
+
+function optionsOf(tokens: readonly { readonly address: string }[], maxHops: number): SearchOptions {
+  const [startToken, ...otherStarts] = tokens.slice(0, 20).map(({ address }) => address);
+  return {
+    startToken: startToken as string,
+    otherStarts,
+    maxHops,
+    maxCandidates: 32,
+    minGrossProfit: MIN_PROFIT,
+    maxAmountIn: 1_000n * ETHER,
+  };
+}
+
+/** The market, and the same with dust. */
+function dustBench(rounds: number, size: number): Measurement[] {
+  const scenario = { options: optionsOf(largeMarket(randomFrom(size), size).tokens, 3), weather: "calm" as const, rounds };
+  const clean = searchBench({
+    ...scenario,
+    name: `${size} pools, ≤ 3 hops, calm, again`,
+    pools: largeMarket(randomFrom(size), size).pools,
+  });
+  const dusty = searchBench({
+    ...scenario,
+    name: `${size} pools and 2 % dust, ≤ 3 hops, calm`,
+    pools: largeMarket(randomFrom(size), size, DUST).pools,
+  });
+  const ratio = dusty.usP50 / clean.usP50;
+  return [clean, { ...dusty, facts: { ...dusty.facts, "times that without": Math.round(100 * ratio) / 100, "at most": DUST_RATIO } }];
+}
 
 export const bench: Bench = {
   title: "search",
   about:
-    `One block: ${CHANGED} changed pools taken in (row to float curve and gains), the 32 best cycles through them that earn 0.001 of the native coin found and ` +
-    "sized in float64. Made markets with degrees by a power law, four fifths constant product, prices within fees at rest; then the recorded Ethereum market, with the 16 best confirmed by exact quotes and 8 of them refined.",
-  run() {
+    `One block: ${CHANGED} changed pools, whose states have been taken in, to the 32 best cycles through them that earn 0.001 of the native coin: found, sized and ` +
+    "confirmed by exact quotes, the best refined to the unit. Made markets: degrees by a power law, four fifths constant product, prices within fees at rest.",
+  run({ quick }) {
     const measurements: Measurement[] = [];
-    for (const size of SIZES) {
+    const roundsFor = (size: number) => (quick ? QUICK_ROUNDS : (ROUNDS[size] as number));
+    for (const [size, maxHops, weather, goals] of TABLE) {
+      if (quick && size > 10_000) continue;
       const { tokens, pools } = largeMarket(randomFrom(size), size);
-      const [numeraire, ...others] = tokens.slice(0, 20).map(({ address }) => address);
-      const options = (maxHops: number): SearchOptions => ({
-        startToken: numeraire as string,
-        otherStarts: others,
-        maxHops,
-        maxCandidates: 32,
-        minGrossProfit: MIN_PROFIT,
-        maxAmountIn: 1_000n * ETHER,
-      });
-      for (const maxHops of [3, 4])
-        for (const weather of ["calm", "storm"] as const)
-          measurements.push(
-            findBench({
-              name: `${size} pools, ≤ ${maxHops} hops, ${weather}`,
-              pools,
-              options: options(maxHops),
-              weather,
-              rounds: ROUNDS[size] as number,
-            }),
-          );
-      if (size !== 10_000) continue;
-      const dusty = largeMarket(randomFrom(size), size, { share: 0.05, profit: MIN_PROFIT }).pools;
-      for (const maxHops of [3, 4])
-        measurements.push(
-          findBench({
-            name: `${size} pools and dust, ≤ ${maxHops} hops, calm`,
-            pools: dusty,
-            options: options(maxHops),
-            weather: "calm",
-            rounds: 100,
-          }),
-        );
+      const name = `${size} pools, ≤ ${maxHops} hops, ${weather}`;
+      measurements.push(searchBench({ name, pools, options: optionsOf(tokens, maxHops), weather, rounds: roundsFor(size), goals }));
     }
+    measurements.push(...dustBench(roundsFor(10_000), 10_000));
     const { startToken, pools } = recordedPools();
     for (const maxHops of [3, 4]) {
       const options = { startToken, maxHops, maxCandidates: 16, minGrossProfit: MIN_PROFIT, maxAmountIn: 1_000n * ETHER };
       measurements.push(
-        blockBench({
-          name: `${pools.length} recorded pools, ≤ ${maxHops} hops, storm, confirmed`,
+        searchBench({
+          name: `${pools.length} recorded pools, ≤ ${maxHops} hops, storm`,
           pools,
           options,
           weather: "storm",
-          rounds: 1_000,
+          rounds: quick ? QUICK_ROUNDS : 2_000,
         }),
       );
     }

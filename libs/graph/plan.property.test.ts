@@ -4,6 +4,7 @@ import type { MarketPool } from "#libs/graph/market.ts";
 import { joinCycles, planCycles } from "#libs/graph/plan.ts";
 import { GAS_BASE, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
 import { marketOf, randomFrom, randomMarket } from "#libs/graph/testing.ts";
+import { asAddress } from "#libs/units/brand.ts";
 
 const markets = fc.record({ seed: fc.integer(), tokens: fc.integer({ min: 2, max: 5 }), pools: fc.integer({ min: 3, max: 12 }) });
 const gasPrice = 10n ** 9n;
@@ -42,8 +43,8 @@ test.prop([markets], { numRuns: 150 })("executed one after another the cycles gi
       const { family, info, state } = market.pool(hop.pool) as MarketPool;
       const swap = {
         amountIn: BigInt(hop.amountIn),
-        indexIn: info.tokens.findIndex((token) => token === hop.tokenIn),
-        indexOut: info.tokens.findIndex((token) => token === hop.tokenOut),
+        indexIn: info.tokens.indexOf(asAddress(hop.tokenIn)),
+        indexOut: info.tokens.indexOf(asAddress(hop.tokenOut)),
       };
       expect(family.quoteExactIn(info, state, swap).toString()).toBe(hop.amountOut);
       const row = family.afterSwap(info, state, swap);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
 import type { Market, MarketPool } from "#libs/graph/market.ts";
 import { GAS_BASE, type SearchOptions, type Standing, searchCycles } from "#libs/graph/search.ts";
+import { asAddress } from "#libs/units/brand.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
 export interface PlanOptions {
@@ -57,7 +58,7 @@ function execute(market: Market, { hops }: Candidate, undo: RowOf<FamilyId>[]): 
   for (const { pool: address, tokenIn, tokenOut, amountIn } of hops) {
     const pool = market.pool(address) as MarketPool;
     const { family, info, state } = pool;
-    const [indexIn, indexOut] = [tokenIn, tokenOut].map((token) => info.tokens.findIndex((each) => each === token)) as [number, number];
+    const [indexIn, indexOut] = [tokenIn, tokenOut].map((token) => info.tokens.indexOf(asAddress(token))) as [number, number];
     const row = family.afterSwap(info, state, { amountIn: BigInt(amountIn), indexIn, indexOut });
     if (row === null) return null;
     undo.push(family.toChangeRow(info, state, row));

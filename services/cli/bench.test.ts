@@ -53,6 +53,13 @@ test("both sides of a comparison do as many rounds, in turns, and goals are held
   ]);
 });
 
+test("a goal at the 99th percentile is not met by a good median", () => {
+  const measured = held({ name: "one", rounds: 100, usMin: 1, usP50: 2, usP99: 6 }, { msMostP99: 0.005 });
+  expect(measured.goals).toEqual([{ what: "milliseconds at p99", limit: 0.005, value: 0.006, met: false }]);
+  expect(tableOf([measured])).toContain("p99 < 5 µs missed: 6.00 µs");
+  expect(held({ ...measured, usP99: 4 }, { msMostP99: 0.005 }).goals).toMatchObject([{ met: true }]);
+});
+
 test("what was missed is said, and that the machine was busy", () => {
   const machine = { cpu: "x", cores: 2, node: "v24", commit: "abc", loadAverage1m: 3 };
   const measured = held({ name: "slow", rounds: 1, usMin: 5_000, usP50: 5_000, usP99: 5_000 }, { msMost: 4 });

@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   start: () => import("#services/cli/start.bench.ts"),
   tvl: () => import("#libs/prices/tvl.bench.ts"),
   block: () => import("#services/fetcher/block.bench.ts"),
+  scorer: () => import("#libs/ml/scorer.bench.ts"),
 };
 
 /** Several in one run. */
@@ -55,8 +56,8 @@ export async function runBench(name: string, options: BenchOptions & { readonly 
 
 function goalText({ what, limit, value, met }: Goal): string {
   if (what === "milliseconds" || what === "milliseconds at p99") {
-    const most = `${what === "milliseconds" ? "" : "p99 "}< ${limit} ms`;
-    return `${most} ${met ? "met" : `missed: ${value.toFixed(value < 10 ? 2 : 0)} ms`}`;
+    const most = `${what === "milliseconds" ? "" : "p99 "}< ${limit < 0.1 ? `${1_000 * limit} µs` : `${limit} ms`}`;
+    return `${most} ${met ? "met" : `missed: ${microseconds(1_000 * value)}`}`;
   }
   const number = (amount: number) => (what === "a second" ? amount.toLocaleString("en", { maximumFractionDigits: 0 }) : amount.toFixed(1));
   const unit = what === "a second" ? "/s" : "×";

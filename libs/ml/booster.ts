@@ -61,7 +61,7 @@ export function margins(booster: Booster, rows: Float32Array): Float64Array {
 
 /**
  * The booster with its leaves rounded to a grid so fine and so coarse that float32 sums of them are exact in whatever order they are added: every evaluator then says the
- * same of the trees, to the bit but for the base. The grid is a power of two, 2^-23 of the largest sum that the leaves can come to: some 1e-6, far below what leaves mean.
+ * same of the trees, to the bit but for the base. The grid is a power of two, 2^-22 of the largest sum that the leaves can come to: some millionths, far below what leaves mean.
  */
 export function onGrid(booster: Booster): Booster {
   let largest = 0;

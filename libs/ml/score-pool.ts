@@ -12,17 +12,21 @@ export interface ScorePool {
   close(): Promise<void>;
 }
 
+/** Rows and scores lie in memory that the threads share: a task only says which of them. */
 export interface ScoreTask {
   readonly evaluator: "kernel" | "onnxruntime";
-  readonly rows: Float32Array;
+  readonly rows: Float32Array<SharedArrayBuffer>;
+  readonly scores: Float32Array<SharedArrayBuffer>;
+  readonly first: number;
+  readonly count: number;
 }
 
-/** Rows to a task: some milliseconds of work, beside which the copy to the thread counts for nothing. */
+/** Rows to a task: some milliseconds of work, beside which dealing it out counts for nothing. */
 const TASK_ROWS = 4_096;
 
 /** `threads`: one for each core that may be used. A thread that cannot open the model fails its tasks. */
 export function openScorePool(folder: string, { threads }: { readonly threads: number }): ScorePool {
-  const pool = new Piscina<ScoreTask, Float32Array>({
+  const pool = new Piscina<ScoreTask, void>({
     filename: new URL("./score-worker.ts", import.meta.url).href,
     minThreads: threads,
     maxThreads: threads,
@@ -31,17 +35,15 @@ export function openScorePool(folder: string, { threads }: { readonly threads: n
   });
   return {
     async score(evaluator, rows) {
-      const count = rows.length / FEATURE_COUNT;
-      const scores = new Float32Array(count * HEADS.length);
-      const firsts = Array.from({ length: Math.ceil(count / TASK_ROWS) }, (_, task) => task * TASK_ROWS);
-      await Promise.all(
-        firsts.map(async (first) => {
-          // A slice of its own: a view would take the whole buffer along.
-          const own = rows.slice(first * FEATURE_COUNT, (first + TASK_ROWS) * FEATURE_COUNT);
-          scores.set(await pool.run({ evaluator, rows: own }), first * HEADS.length);
-        }),
-      );
-      return scores;
+      const all = rows.length / FEATURE_COUNT;
+      const shared = new Float32Array(new SharedArrayBuffer(rows.byteLength));
+      shared.set(rows);
+      const scores = new Float32Array(new SharedArrayBuffer(all * HEADS.length * Float32Array.BYTES_PER_ELEMENT));
+      const tasks: Promise<void>[] = [];
+      for (let first = 0; first < all; first += TASK_ROWS)
+        tasks.push(pool.run({ evaluator, rows: shared, scores, first, count: Math.min(TASK_ROWS, all - first) }));
+      await Promise.all(tasks);
+      return scores.slice();
     },
     close: () => pool.destroy(),
   };

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HEADS, largestDistance, TOLERANCE } from "#libs/ml/ensemble.ts";
-import { FEATURE_COUNT } from "#libs/ml/features.ts";
+import { type CandidateInBlock, extract, FEATURE_COUNT, type FeatureContext } from "#libs/ml/features.ts";
 import { openModel, publishModel } from "#libs/ml/model-folder.ts";
 import { scoreInBatches } from "#libs/ml/parity.ts";
 import { openScorePool } from "#libs/ml/score-pool.ts";
@@ -11,6 +11,7 @@ import { DEFAULT_OPTIONS, type TrainedModel } from "#libs/ml/train.ts";
 import { findXgboost, type Xgboost } from "#libs/ml/xgboost.ts";
 import { type Bench, held, type Measurement, time, timeWaiting } from "#libs/testkit/bench.ts";
 import { invariant } from "#libs/units/invariant.ts";
+import type { Hop } from "#proto/cycle/v1/found.ts";
 
 const ROWS = 102_400;
 const CORES = 2;
@@ -32,6 +33,56 @@ async function training(
   });
   invariant(model !== undefined, "a model was trained");
   return { measured: held(measured, { msMost: 15_000 }), model };
+}
+
+const address = (kind: string, index: number) => `0x${kind}${index.toString(16).padStart(39, "0")}` as Hop["pool"];
+
+/** Candidates of a block, of three hops each, and what an actor would have seen of their pools. */
+function blockOf(candidates: number): { readonly all: readonly CandidateInBlock[]; readonly context: FeatureContext } {
+  const hop = (index: number, place: number): Hop => ({
+    dex: "some",
+    family: place === 0 ? "uniswap-v2" : "uniswap-v3",
+    pool: address("b", index * 3 + place),
+    call: { form: "v2", zeroForOne: true },
+    tokenIn: address("a", place),
+    tokenOut: address("a", (place + 1) % 3),
+    amountIn: String(10n ** 18n + BigInt(index)),
+    amountOut: String(10n ** 18n + BigInt(index * 7)),
+  });
+  const all = Array.from({ length: candidates }, (_, index) => ({
+    candidate: {
+      cycleId: index.toString(16).padStart(16, "0"),
+      token: address("a", 0),
+      amountIn: String(10n ** 18n + BigInt(index)),
+      amountOut: String(1_004n * 10n ** 15n),
+      grossProfit: String(4n * 10n ** 15n),
+      gasEstimate: 300_000,
+      hops: [0, 1, 2].map((place) => hop(index, place)),
+    },
+    rank: index,
+    cyclesFound: 3_717,
+  }));
+  const pools = new Map(
+    all
+      .flatMap(({ candidate: { hops } }) => hops)
+      .map(({ pool }, index) => [pool as string, { tvl: index + 1, changedAtBlock: 990, taken: index, simulations: { right: 1, all: 1 } }]),
+  );
+  const rates = new Map([...pools.keys()].map((pool) => [pool, 1.01]));
+  const context: FeatureContext = {
+    gasPrice: 5n * 10n ** 9n,
+    loanFeePips: 0n,
+    blockNumber: 1_000,
+    elapsedMs: 40,
+    block: { baseFeePerGas: 4n * 10n ** 9n, gasUsed: 18_000_000, gasLimit: 30_000_000 },
+    baseFeeBefore: 2n * 10n ** 9n,
+    rivalsPerBlock: 1.5,
+    pool: (pool) => pools.get(pool) ?? null,
+    marginalRate: (pool) => rates.get(pool) ?? null,
+    volatility: () => 0.002,
+    tokenConfidence: () => 0.9,
+    cycle: () => ({ found: 8, vanished: 6 }),
+  };
+  return { all, context };
 }
 
 export const bench: Bench = {
@@ -73,6 +124,16 @@ export const bench: Bench = {
         (row) => kernel.score(row, 1),
       );
       results.push(held(one, { msMostP99: 0.005 }));
+      const { all, context } = blockOf(16);
+      const block = new Float32Array(all.length * FEATURE_COUNT);
+      const wide = await openModel(folder, { capacity: 4_096 });
+      invariant(wide.ok, "a model that opens");
+      results.push(
+        time(`${all.length} candidates of 3 hops: features, kernel`, { warmUp: scale(20_000), rounds: scale(20_000) }, () => {
+          for (const [place, candidate] of all.entries()) extract(candidate, context, block, place * FEATURE_COUNT);
+          return wide.value.kernel.score(block, all.length);
+        }),
+      );
       results.push(
         await timeWaiting("opening the model, proven by its golden rows", { rounds: scale(10) }, async () => {
           const again = await openModel(folder, { capacity: 1 });
@@ -100,8 +161,6 @@ export const bench: Bench = {
       } finally {
         await pool.close();
       }
-      const wide = await openModel(folder, { capacity: 4_096 });
-      invariant(wide.ok, "a model that opens");
       results.push(
         time("kernel, this thread, all rows", { warmUp: 2, rounds: scale(30), perRound: { count, unit: "rows" } }, () =>
           scoreInBatches(wide.value.kernel, market.rows, FEATURE_COUNT),

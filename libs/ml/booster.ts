@@ -1,8 +1,8 @@
 import { invariant } from "#libs/units/invariant.ts";
 
 /**
- * Gradient-boosted trees as XGBoost keeps them: at a split a row goes left where its feature is below the threshold; where it is missing (NaN), to the default side.
- * All numbers are float32, as XGBoost stores and compares them.
+ * Gradient-boosted trees as XGBoost keeps them: at a split a row goes left where its feature is below the threshold; where it is missing (NaN), to the
+ * default side. All numbers are float32, as XGBoost stores and compares them.
  */
 export interface Tree {
   /** Children by node; -1 for a leaf. The root is node 0. */
@@ -60,8 +60,9 @@ export function margins(booster: Booster, rows: Float32Array): Float64Array {
 }
 
 /**
- * The booster with its leaves rounded to a grid so fine and so coarse that float32 sums of them are exact in whatever order they are added: every evaluator then says the
- * same of the trees, to the bit but for the base. The grid is a power of two, 2^-22 of the largest sum that the leaves can come to: some millionths, far below what leaves mean.
+ * The booster with its leaves rounded to a grid so fine and so coarse that float32 sums of them are exact in whatever order they are added: every
+ * evaluator then says the same of the trees, to the bit but for the base. The grid is a power of two, 2^-22 of the largest sum that the leaves can come
+ * to: some millionths, far below what leaves mean.
  */
 export function onGrid(booster: Booster): Booster {
   let largest = 0;
@@ -150,7 +151,10 @@ interface XgboostModel {
   };
 }
 
-/** Reads a model that XGBoost, or `writeBooster`, has written. Throws `InvariantError` on what is not one of ours: another booster, objective, or categories. */
+/**
+ * Reads a model that XGBoost, or `writeBooster`, has written. Throws `InvariantError` on what is not one of ours: another booster, objective, or
+ * categories.
+ */
 export function readBooster(json: string): Booster {
   const { learner } = JSON.parse(json) as XgboostModel;
   const objective = learner.objective.name;

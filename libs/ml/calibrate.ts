@@ -5,8 +5,8 @@ export interface Calibration {
 }
 
 /**
- * Platt's calibration of log-odds, by Newton's method (Platt 1999; Lin, Lin and Weng 2007). Two parameters: isotonic regression wants far more than a thousand rows.
- * A scale at or below zero would turn the order around: then only the offset is learnt.
+ * Platt's calibration of log-odds, by Newton's method (Platt 1999; Lin, Lin and Weng 2007). Two parameters: isotonic regression wants far more than a
+ * thousand rows. A scale at or below zero would turn the order around: then only the offset is learnt.
  */
 export function platt(margins: ArrayLike<number>, labels: ArrayLike<number>): Calibration {
   let positives = 0;

@@ -16,8 +16,10 @@ function svg(title: string, axes: { readonly x: string; readonly y: string }, bo
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
     const [x, y] = at([share, share]).split(",") as [string, string];
     return (
-      `<line x1="${x}" y1="${MARGIN}" x2="${x}" y2="${HEIGHT - MARGIN}" stroke="#ddd"/><line x1="${MARGIN}" y1="${y}" x2="${WIDTH - MARGIN}" y2="${y}" stroke="#ddd"/>` +
-      `<text x="${x}" y="${HEIGHT - MARGIN + 16}" text-anchor="middle">${share}</text><text x="${MARGIN - 6}" y="${Number(y) + 4}" text-anchor="end">${share}</text>`
+      `<line x1="${x}" y1="${MARGIN}" x2="${x}" y2="${HEIGHT - MARGIN}" stroke="#ddd"/>` +
+      `<line x1="${MARGIN}" y1="${y}" x2="${WIDTH - MARGIN}" y2="${y}" stroke="#ddd"/>` +
+      `<text x="${x}" y="${HEIGHT - MARGIN + 16}" text-anchor="middle">${share}</text>` +
+      `<text x="${MARGIN - 6}" y="${Number(y) + 4}" text-anchor="end">${share}</text>`
     );
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="11" role="img" aria-label="${title}">
@@ -48,12 +50,14 @@ function importancePlot(shares: Float64Array): string {
   const bars = rows.map(({ name, share }, place) => {
     const y = 34 + place * 18;
     return (
-      `<text x="128" y="${y + 12}" text-anchor="end">${name}</text><rect x="134" y="${y + 2}" width="${((share / most) * 280).toFixed(1)}" height="13" fill="#3572b0"/>` +
+      `<text x="128" y="${y + 12}" text-anchor="end">${name}</text>` +
+      `<rect x="134" y="${y + 2}" width="${((share / most) * 280).toFixed(1)}" height="13" fill="#3572b0"/>` +
       `<text x="${(140 + (share / most) * 280).toFixed(1)}" y="${y + 12}">${(share * 100).toFixed(1)} %</text>`
     );
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="11" role="img" aria-label="importance">
-<rect width="${WIDTH}" height="${height}" fill="#fff"/><text x="${WIDTH / 2}" y="22" text-anchor="middle" font-size="14">Loss saved by splits, landing trees</text>
+<rect width="${WIDTH}" height="${height}" fill="#fff"/>
+<text x="${WIDTH / 2}" y="22" text-anchor="middle" font-size="14">Loss saved by splits, landing trees</text>
 ${bars.join("\n")}
 </svg>
 `;
@@ -86,6 +90,7 @@ export function plots({ plots: { calibration, importance, gains } }: Pick<Traine
   };
 }
 
+const exponent = (value: number): string => value.toExponential(1);
 const short = (value: number): string => (Number.isFinite(value) ? String(Number(value.toPrecision(4))) : "–");
 const ether = (wei: number): string => `${short(wei / 1e18)} coins`;
 
@@ -97,17 +102,21 @@ export function modelCard(
   const { lift } = metrics;
   const table = (head: readonly [string, string], rows: readonly (readonly [string, string | number])[]) =>
     [`| ${head.join(" | ")} |`, "| --- | --- |", ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
+  const builtIn = `the built-in histogram trainer, version ${engine.version} (not XGBoost, but its file format)`;
+  const trees = engine.trees === "libxgboost" ? `XGBoost ${engine.version}` : builtIn;
+  const rounds = Object.values(options.rounds).join(" + ");
   const windowRows = Object.entries(windows).map(
     ([window, { begin, end }]) => [window, `${end - begin} rows, ${begin} to ${end - 1}`] as const,
   );
   return `# ${name} ${version}
 
-Ranks atomic arbitrage candidates of one chain by what they can be expected to bring: probability of landing, profit given landing, spread of that profit. Not meant for anything else, nor for a market
-unlike the one it was trained on. Parent: ${parent ?? "none"}.
+Ranks atomic arbitrage candidates of one chain by what they can be expected to bring: probability of landing, profit given landing, spread of that profit.
+Not meant for anything else, nor for a market unlike the one it was trained on. Parent: ${parent ?? "none"}.
 
 ## Data
 
-${data.origin}. Blocks ${data.firstBlock} to ${data.lastBlock}, ${data.rows} candidates with known outcome, ${data.landed} landed. SHA-256 \`${data.hash}\`. Split by time, ${options.split.embargoBlocks} blocks left out between windows:
+${data.origin}. Blocks ${data.firstBlock} to ${data.lastBlock}, ${data.rows} candidates with known outcome, ${data.landed} landed. \
+SHA-256 \`${data.hash}\`. Split by time, ${options.split.embargoBlocks} blocks left out between windows:
 
 ${table(["Window", "Rows"], windowRows)}
 
@@ -115,8 +124,9 @@ Features: ${FEATURES.length}, schema \`${schemaHash}\` (features.json).
 
 ## Training
 
-Trees: ${engine.trees === "libxgboost" ? `XGBoost ${engine.version}` : `the built-in histogram trainer, version ${engine.version} (not XGBoost, but its file format)`}, ${options.rounds.landing} + ${options.rounds.profit} + ${options.rounds.spread} rounds, depth ${options.trees.depth}, \
-eta ${options.trees.eta}. Net: ${FEATURES.length} → ${options.net.hidden.join(" → ")} → 3, Adam, ${options.net.epochs} epochs, the best by validation loss (${short(Math.min(...validationLosses))}). Seed ${options.seed}.
+Trees: ${trees}, ${rounds} rounds, depth ${options.trees.depth}, eta ${options.trees.eta}. \
+Net: ${FEATURES.length} → ${options.net.hidden.join(" → ")} → 3, Adam, ${options.net.epochs} epochs, \
+the best by validation loss (${short(Math.min(...validationLosses))}). Seed ${options.seed}.
 
 ## On the test window
 
@@ -146,7 +156,9 @@ What a candidate that was not picked would have brought is the outcome that was 
 
 ## Evaluators
 
-On ${parity.rows} rows and ${parity.adversarialRows} hard ones, largest distance between the model as trained and onnxruntime ${parity.trainerToOnnx.toExponential(1)}, the kernel \
-${parity.trainerToKernel.toExponential(1)}; between these two ${parity.onnxToKernel.toExponential(1)}. Above ${parity.tolerance.toExponential(0)} it would not have been published.
+On ${parity.rows} rows and ${parity.adversarialRows} hard ones, \
+largest distance between the model as trained and onnxruntime ${exponent(parity.trainerToOnnx)}, \
+the kernel ${exponent(parity.trainerToKernel)}; between these two ${exponent(parity.onnxToKernel)}. \
+Above ${exponent(parity.tolerance)} it would not have been published.
 `;
 }

@@ -20,8 +20,8 @@ export const toProfitScale = (wei: number): number => Math.asinh(wei / PROFIT_UN
 const DEVIATIONS = 1.2815515655446004;
 
 /**
- * Expected net profit in wei, given landing: the mean of sinh over a normal distribution around `profit`, sinh(m)·exp(s² ÷ 2), with the deviation that `spread` states.
- * The spread is capped, so that a model that knows nothing does not promise fortunes.
+ * Expected net profit in wei, given landing: the mean of sinh over a normal distribution around `profit`, sinh(m)·exp(s² ÷ 2), with the deviation that
+ * `spread` states. The spread is capped, so that a model that knows nothing does not promise fortunes.
  */
 export function expectedProfitWei(profit: number, spread: number): number {
   const deviation = Math.min(spread / DEVIATIONS, 1);
@@ -65,8 +65,8 @@ export function answerOf(head: Head, margin: number): number {
 }
 
 /**
- * Scores of rows, HEADS by row, by the definition: slow, and what the fast evaluators are compared with. Sums of leaves and of the net are exact in float32 (booster.ts,
- * net.ts), so that only the mix rounds, and it does so the same way everywhere.
+ * Scores of rows, HEADS by row, by the definition: slow, and what the fast evaluators are compared with. Sums of leaves and of the net are exact in
+ * float32 (booster.ts, net.ts), so that only the mix rounds, and it does so the same way everywhere.
  */
 export function scoreByDefinition({ featureCount, boosters, net, mixes }: Ensemble, rows: Float32Array): Float64Array {
   const count = rows.length / featureCount;

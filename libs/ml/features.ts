@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
 /**
- * What a model sees of a candidate. THE order of the rows: a model is trained and served on one schema, and `SCHEMA_HASH` says which. Whatever is written here is part
- * of the hash, meanings included: a feature that comes to mean something else makes another schema.
+ * What a model sees of a candidate. THE order of the rows: a model is trained and served on one schema, and `SCHEMA_HASH` says which. Whatever is
+ * written here is part of the hash, meanings included: a feature that comes to mean something else makes another schema.
  */
 export interface Feature {
   readonly name: string;
@@ -350,8 +350,8 @@ export function featureValue({ transform, least, most }: Feature, quantity: numb
 }
 
 /**
- * The candidate's row, FEATURE_COUNT float32 in the order of FEATURES, written to `rows` from `start` on. Same candidate and context, same row: what was logged with a
- * decision is what the decision rested on.
+ * The candidate's row, FEATURE_COUNT float32 in the order of FEATURES, written to `rows` from `start` on. Same candidate and context, same row: what
+ * was logged with a decision is what the decision rested on.
  */
 export function extract(candidate: CandidateInBlock, context: FeatureContext, rows: Float32Array, start = 0): void {
   const known = quantities(candidate, context);

@@ -2,8 +2,9 @@ import { type Booster, baseMargin, type Objective, type Tree } from "#libs/ml/bo
 import { invariant } from "#libs/units/invariant.ts";
 
 /**
- * The built-in trainer of boosted trees: exact second-order boosting over histograms of at most 254 bins a feature, level by level, as XGBoost's `hist` method does it
- * (Chen and Guestrin 2016, equations 6 and 7; missing values: algorithm 3). The same rows and options give the same bytes: one thread, no randomness.
+ * The built-in trainer of boosted trees: exact second-order boosting over histograms of at most 254 bins a feature, level by level, as XGBoost's `hist`
+ * method does it (Chen and Guestrin 2016, equations 6 and 7; missing values: algorithm 3). The same rows and options give the same bytes: one thread,
+ * no randomness.
  */
 export interface BoosterOptions {
   readonly objective: Objective;

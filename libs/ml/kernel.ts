@@ -5,11 +5,12 @@ import { type Code, F32, I32, V128, wasm, wasmModule } from "#libs/ml/wasm.ts";
 import { invariant } from "#libs/units/invariant.ts";
 
 /**
- * The ensemble as a WebAssembly function that is made for it: the scorer's hot path. Who loads a model checks it against onnxruntime before the first use (served.ts).
+ * The ensemble as a WebAssembly function that is made for it: the scorer's hot path. Who loads a model checks it against onnxruntime before the first
+ * use (model-folder.ts).
  *
- * Trees: each is filled up to a complete heap, so that a step down is arithmetic and no branch: i ← 2i + (x ≥ threshold). A missing feature is there twice, as −∞
- * for the nodes that send it left and as +∞ for the others. TOGETHER trees of a row are walked at a time, for their loads do not wait for each other.
- * Net: four outputs to a vector.
+ * Trees: each is filled up to a complete heap, so that a step down is arithmetic and no branch: i ← 2i + (x ≥ threshold). A missing feature is there
+ * twice, as −∞ for the nodes that send it left and as +∞ for the others. TOGETHER trees of a row are walked at a time, for their loads do not wait for
+ * each other. Net: four outputs to a vector.
  */
 export interface Kernel {
   /** Rows that fit into one call. */

@@ -135,8 +135,8 @@ export interface Lift {
 }
 
 /**
- * What ranking by a score is worth beside ranking by another: of each block's candidates either order picks the first, if its score is above zero. `gains`: what a
- * candidate brought, or would have: its profit if it landed, less what it cost if not. Rows of a block stand together.
+ * What ranking by a score is worth beside ranking by another: of each block's candidates either order picks the first, if its score is above zero.
+ * `gains`: what a candidate brought, or would have: its profit if it landed, less what it cost if not. Rows of a block stand together.
  */
 export function profitLift(input: {
   readonly blocks: ArrayLike<number>;

@@ -224,8 +224,8 @@ export interface OpenModel {
 }
 
 /**
- * Opens a model: every file must have the hash that the manifest states, the schema must be today's, and both onnxruntime and the kernel must give the golden scores.
- * Anything else is a failure, and a failure means: do not trade on this model.
+ * Opens a model: every file must have the hash that the manifest states, the schema must be today's, and both onnxruntime and the kernel must give the
+ * golden scores. Anything else is a failure, and a failure means: do not trade on this model.
  */
 export async function openModel(folder: string, options: { readonly capacity: number }): Promise<Result<OpenModel, OpenFailure>> {
   const contents = new Map<string, Buffer>();

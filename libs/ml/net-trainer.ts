@@ -5,8 +5,8 @@ import { type Random, randomFrom, shuffle } from "#libs/ml/random.ts";
 import { invariant } from "#libs/units/invariant.ts";
 
 /**
- * Trains the net. The gradient of the loss is an ONNX graph that onnxruntime computes; the steps (Adam: Kingma and Ba 2015, algorithm 1) are taken here. Repeatable on a
- * machine: one thread, seeded. Another processor's vector units may add in another order, so the bytes may differ there.
+ * Trains the net. The gradient of the loss is an ONNX graph that onnxruntime computes; the steps (Adam: Kingma and Ba 2015, algorithm 1) are taken
+ * here. Repeatable on a machine: one thread, seeded. Another processor's vector units may add in another order, so the bytes may differ there.
  */
 export interface NetOptions {
   readonly hidden: readonly [number, number];

@@ -1,9 +1,9 @@
 import { invariant } from "#libs/units/invariant.ts";
 
 /**
- * A small net: standardise → dense → dense → dense, one output a head. Float32. What goes into a layer is held within bounds and rounded to a grid (GRID); with
- * weights on a grid of their own (`onNetGrid`) every product and every sum is then exact in float32, in whatever order and with or without fused multiplication:
- * evaluators do not agree nearly but to the bit, on any processor.
+ * A small net: standardise → dense → dense → dense, one output a head. Float32. What goes into a layer is held within bounds and rounded to a grid (GRID);
+ * with weights on a grid of their own (`onNetGrid`) every product and every sum is then exact in float32, in whatever order and with or without fused
+ * multiplication: evaluators do not agree nearly but to the bit, on any processor.
  */
 export interface Net {
   /** Inputs, hidden, hidden, heads. */

@@ -1,6 +1,9 @@
 import ort from "onnxruntime-node";
 
-/** One thread: `run` computes synchronously on the caller's, and more of them that spin for each other were slower. Whoever wants two cores takes two workers. */
+/**
+ * One thread: `run` computes synchronously on the caller's, and more of them that spin for each other were slower. Whoever wants two cores takes two
+ * workers.
+ */
 const OPTIONS = {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,

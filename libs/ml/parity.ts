@@ -15,7 +15,10 @@ export function nextFloat(value: number, { up }: { readonly up: boolean }): numb
   return floats[0] as number;
 }
 
-/** Rows where evaluators part if they ever do: at the thresholds of the trees and one float either side, missing, zero of both signs, infinite, enormous, tiny. */
+/**
+ * Rows where evaluators part if they ever do: at the thresholds of the trees and one float either side, missing, zero of both signs, infinite, enormous,
+ * tiny.
+ */
 export function adversarialRows({ featureCount, boosters, net }: Ensemble, seed: number): Float32Array {
   const random = randomFrom(seed);
   const values: number[][] = Array.from({ length: featureCount }, () => [

@@ -3,8 +3,9 @@ import { HEADS } from "#libs/ml/ensemble.ts";
 import { FEATURE_COUNT } from "#libs/ml/features.ts";
 
 /**
- * Batches on threads of their own: for what is large and may wait (a backtest, a challenger on yesterday's rows, a check of the kernel by the reference). onnxruntime
- * blocks its thread while it computes, so it has no place on an actor's. A block's few candidates are scored by the kernel where they are: a microsecond each.
+ * Batches on threads of their own: for what is large and may wait (a backtest, a challenger on yesterday's rows, a check of the kernel by the
+ * reference). onnxruntime blocks its thread while it computes, so it has no place on an actor's. A block's few candidates are scored by the kernel
+ * where they are: a microsecond each.
  */
 export interface ScorePool {
   /** Scores of any number of rows, HEADS by row. */

@@ -88,8 +88,9 @@ function blockOf(candidates: number): { readonly all: readonly CandidateInBlock[
 export const bench: Bench = {
   title: "scorer",
   about:
-    `An ensemble of ${Object.values(DEFAULT_OPTIONS.rounds).join(" + ")} trees of depth ${DEFAULT_OPTIONS.trees.depth} and a net ${FEATURE_COUNT} → ${DEFAULT_OPTIONS.net.hidden.join(" → ")} → ${HEADS.length}: ` +
-    "probability of landing, profit and spread are one prediction. Rows of an invented market, all different: repeating a few would flatter what learns its branches.",
+    `An ensemble of ${Object.values(DEFAULT_OPTIONS.rounds).join(" + ")} trees of depth ${DEFAULT_OPTIONS.trees.depth} and a net ` +
+    `${FEATURE_COUNT} → ${DEFAULT_OPTIONS.net.hidden.join(" → ")} → ${HEADS.length}: probability of landing, profit and spread are one prediction. ` +
+    "Rows of an invented market, all different: repeating a few would flatter what learns its branches.",
   async run({ quick }) {
     const market = syntheticMarket(quick ? 8_000 : ROWS, 1);
     const count = market.blocks.length;

@@ -7,8 +7,9 @@ import { type Dataset, DEFAULT_OPTIONS, type TrainedModel, type TrainingOptions,
 import { invariant } from "#libs/units/invariant.ts";
 
 /**
- * An invented market for tests and benchmarks, not for a model anyone trades with: candidates in blocks whose outcome depends on their features in a known way, with ties,
- * steps, missing values and noise. What it can prove is that training finds what is there; how well any market can be foretold it cannot say.
+ * An invented market for tests and benchmarks, not for a model anyone trades with: candidates in blocks whose outcome depends on their features in a
+ * known way, with ties, steps, missing values and noise. What it can prove is that training finds what is there; how well any market can be foretold it
+ * cannot say.
  */
 export interface SyntheticMarket extends Dataset {
   /** The chance that each row had of landing: no model can be better than this. */

@@ -20,7 +20,10 @@ import type { Xgboost } from "#libs/ml/xgboost.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import { fail, ok, type Result } from "#libs/units/result.ts";
 
-/** Candidates with what became of them, in the order of their blocks. Only rows whose outcome is known; executed or not (what was not sent is judged by simulation). */
+/**
+ * Candidates with what became of them, in the order of their blocks. Only rows whose outcome is known; executed or not (what was not sent is judged by
+ * simulation).
+ */
 export interface Dataset {
   readonly featureCount: number;
   /** `featureCount` float32 a row, NaN where missing. */

@@ -1,6 +1,7 @@
 /**
- * A small assembler for WebAssembly (core specification 2.0, binary format): enough of it for code that is made from a model. Our own, because that code is a page of
- * straight-line instructions with constants of the model in them: a compiler would be a dependency many times its size, and every engine validates what comes out.
+ * A small assembler for WebAssembly (core specification 2.0, binary format): enough of it for code that is made from a model. Our own, because that
+ * code is a page of straight-line instructions with constants of the model in them: a compiler would be a dependency many times its size, and every
+ * engine validates what comes out.
  */
 export type Code = readonly number[];
 

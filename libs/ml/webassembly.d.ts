@@ -1,4 +1,7 @@
-/** What the kernel uses of WebAssembly's interface: Node has it, and neither the language's library nor Node's types declare it. Source: webassembly.github.io/spec/js-api. */
+/**
+ * What the kernel uses of WebAssembly's interface: Node has it, and neither the language's library nor Node's types declare it. Source:
+ * webassembly.github.io/spec/js-api.
+ */
 declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { readonly initial: number; readonly maximum?: number });

@@ -2,6 +2,7 @@ import { readTicks } from "#libs/contracts/tick-lens.ts";
 import { calculateSwap } from "#libs/dex/algebra/price-movement-math.ts";
 import { askSwaps, type SwapAnswer, type SwapQuestion } from "#libs/dex/algebra/swaps.ts";
 import type { TickedPool } from "#libs/dex/concentrated/swap-math.ts";
+import { MAX_SQRT_RATIO, MIN_SQRT_RATIO } from "#libs/dex/concentrated/tick-math.ts";
 import type { Address } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 
@@ -56,7 +57,10 @@ export async function readHeads(call: Call, pools: readonly Address[], timestamp
     const [down, up] = [answers[2 * index], answers[2 * index + 1]] as [SwapAnswer, SwapAnswer];
     const { price, tick, liquidity } = down.before;
     if (price === 0n) continue;
-    const fees = [feeOf(down, true), feeOf(up, false)] as const;
+    const fees: [number | null, number | null] = [feeOf(down, true), feeOf(up, false)];
+    // Beyond the last price all is refused, until somebody has swapped the other way: then for the one fee that such a pool has.
+    if (up.words === WORDS.oneFee && down.kind === "refused" && price === MIN_SQRT_RATIO + 1n) fees[0] = fees[1];
+    if (down.words === WORDS.oneFee && up.kind === "refused" && price === MAX_SQRT_RATIO - 1n) fees[1] = fees[0];
     const whole = fees.includes(null) ? await readWhole(call, pool) : null;
     const feeAt = async (zeroToOne: boolean): Promise<number> => {
       const fee = fees[zeroToOne ? 0 : 1] as number | null;

@@ -5,7 +5,7 @@ import { feeExplaining, NO_SWAPS, readHeads } from "#libs/dex/algebra/fees.ts";
 import { algebra } from "#libs/dex/algebra/index.ts";
 import { calculateSwap } from "#libs/dex/algebra/price-movement-math.ts";
 import { decodeSwapsAnswer, encodeSwapsCall } from "#libs/dex/algebra/swaps.ts";
-import { getSqrtRatioAtTick } from "#libs/dex/concentrated/tick-math.ts";
+import { getSqrtRatioAtTick, MAX_SQRT_RATIO, MIN_SQRT_RATIO } from "#libs/dex/concentrated/tick-math.ts";
 import { padWord } from "#libs/evm/hex.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import type { LogRow } from "#proto/block/v1/observed.ts";
@@ -185,6 +185,23 @@ describe("answers of AlgebraSwaps.sol", () => {
     expect((await readHeads(call(7n), [POOL], 1_000))[0]?.fees).toEqual([700, 700]);
     // Nobody knows a version with nine words.
     expect((await readHeads(call(9n), [POOL], 1_000))[0]?.fees).toEqual([NO_SWAPS, NO_SWAPS]);
+  });
+
+  test("at the end of all prices a pool with one fee takes the one way what it takes the other, at any other price a refusal is a refusal", async () => {
+    const refusing = (first: "down" | "up", price: bigint, words: bigint) => {
+      const refused = [0n, 0n, 0n, 0n, 0n, 0n, words, price, 0n, 100n, 200n, 10n ** 18n, 0n];
+      const taken = [1n, 5n, -4n, Q96, 700n, 900n, words, price, 0n, 100n, 200n, 10n ** 18n, 0n];
+      const answers = first === "down" ? [...refused, ...taken] : [...taken, ...refused];
+      const data = `0x${[1_000n, ...answers].map((value) => padWord(BigInt.asUintN(256, value))).join("")}`;
+      return readHeads(() => Promise.resolve(data), [POOL], 1_000).then(([head]) => head?.fees);
+    };
+    const [lowest, highest] = [MIN_SQRT_RATIO + 1n, MAX_SQRT_RATIO - 1n];
+    expect(await refusing("down", lowest, 7n)).toEqual([700, 700]);
+    expect(await refusing("up", highest, 7n)).toEqual([700, 700]);
+    expect(await refusing("down", highest, 7n)).toEqual([NO_SWAPS, 700]);
+    expect(await refusing("up", lowest, 7n)).toEqual([700, NO_SWAPS]);
+    expect(await refusing("down", Q96, 7n)).toEqual([NO_SWAPS, 700]);
+    expect(await refusing("down", lowest, 8n)).toEqual([NO_SWAPS, 900]);
   });
 
   test("swaps that ran at another time than was asked for are no answer", async () => {

@@ -57,6 +57,8 @@ export interface RangesFamily {
   holdings(info: RangesPoolInfo, state: RangesState): readonly bigint[];
   quoteExactIn(info: RangesPoolInfo, state: RangesState, swap: { indexIn: number; indexOut: number; amountIn: bigint }): bigint;
   quoteExactOut?(info: RangesPoolInfo, state: RangesState, swap: { indexIn: number; indexOut: number; amountOut: bigint }): bigint;
+  afterSwap(info: RangesPoolInfo, state: RangesState, swap: { indexIn: number; indexOut: number; amountIn: bigint }): RangesStateRow | null;
+  quotableAgain(info: RangesPoolInfo): boolean;
 }
 
 /** Where liquidity lies, in tick spacings around the first price, or between the ends of the price range. */
@@ -156,6 +158,9 @@ export class RunCounts {
   refused = 0;
   /** Swaps mined that did not stop at a limit of their own: each does what was computed before. */
   swapsExecuted = 0;
+  /** Of these the exact inputs taken whole: each leaves the state that was computed before. And of these again those after another swap of the block in the same pool. */
+  planned = 0;
+  again = 0;
   withoutLiquidity = 0;
   governed = 0;
   /** Fees that are another in the next block than what the pool had last, so that nothing but `refresh` could know them. */
@@ -172,6 +177,8 @@ const QUOTES_PER_CALL = 100;
 const DRAINED_SLOWLY = 0.02;
 /** A pool of spacing 1 takes the lens 18 million gas: all are read after each of so many blocks, those that something happened to after each. */
 const BLOCKS_PER_READING = 6;
+/** Exact inputs without a limit of their own, in each block. */
+const PLAIN_SWAPS = 2;
 /** Of the liquidity of a pool that stays, from one end of the prices to the other: what is never burnt. */
 const STAYING = 2n ** 40n;
 const NOBODY = asAddress(`0x${"77".repeat(20)}`);
@@ -506,6 +513,17 @@ export class RangesMarket {
     return { pool, data, swap: { zeroForOne, amountSpecified, limit }, done: () => {} };
   }
 
+  /** Of no more than a hundredth of what the pool holds, where that is not next to nothing. */
+  #plainSwap(pool: TestPool): Plan {
+    const { random } = this;
+    const zeroForOne = random.chance(0.5);
+    const held = this.protocol.family.holdings(pool.info, pool.state)[zeroForOne ? 0 : 1] as bigint;
+    const amountSpecified = logUniform(random, 4, Math.max(12, held.toString(2).length - 7));
+    const limit = zeroForOne ? LOWEST_LIMIT : HIGHEST_LIMIT;
+    const data = TICK_POOL.encodeFunctionData("swap", [this.trader, zeroForOne, amountSpecified, limit, "0x"]);
+    return { pool, data, swap: { zeroForOne, amountSpecified, limit }, done: () => {} };
+  }
+
   /** A few transactions in one block, or what the protocol's owner does. Swaps within their limits do exactly what is computed before. Returns undo rows. */
   async #block(timestamp: number): Promise<Map<TestPool, RangesStateRow>[]> {
     const { random, counts, protocol } = this;
@@ -517,6 +535,12 @@ export class RangesMarket {
       return [this.follow(await protocol.govern(random.pick(this.pools).info, random))];
     }
     const plans = Array.from({ length: random.integer(1, 3) }, () => this.#plan());
+    for (let more = 0; more < PLAIN_SWAPS; more++) {
+      const free = this.pools.filter((pool) => pool.spec.slides !== true || !plans.some((plan) => plan.pool === pool));
+      const before = plans.at(-1)?.pool;
+      const again = more > 0 && before !== undefined && free.includes(before) && random.chance(0.5);
+      plans.push(this.#plainSwap(again ? before : random.pick(free)));
+    }
     const mined = await this.dex.mine(
       plans.map(({ pool, data }) => ({ to: this.trader, data: TRADER.encodeFunctionData("execute", [pool.info.pool, data]) })),
       timestamp,
@@ -527,25 +551,38 @@ export class RangesMarket {
       counts.transactions++;
       if (sent.ok) plan.done();
       else counts.failed++;
-      if (plan.swap !== null && !(plan.pool.spec.slides === true && swapped.has(plan.pool)))
-        this.#compareExecuted(plan.pool, plan.swap, sent);
-      if (plan.swap !== null) swapped.add(plan.pool);
-      return this.follow(sent);
+      const { pool, swap } = plan;
+      if (swap === null) return this.follow(sent);
+      const isFirst = !swapped.has(pool);
+      swapped.add(pool);
+      const planned = pool.spec.slides === true && !isFirst ? null : this.#compareExecuted(pool, swap, sent);
+      const undo = this.follow(sent);
+      if (planned !== null) {
+        expect(protocol.family.toChangeRow(pool.info, pool.state, planned)).toEqual(planned);
+        counts.planned++;
+        if (!isFirst) counts.again++;
+      }
+      return undo;
     });
   }
 
-  #compareExecuted({ info, state }: TestPool, swap: Swap & { readonly limit: bigint }, { logs }: SentTransaction): void {
+  /** Returns what the state has to be after it, where it is an exact input that the pool takes whole. */
+  #compareExecuted({ info, state }: TestPool, swap: Swap & { readonly limit: bigint }, { logs }: SentTransaction): RangesStateRow | null {
     const log = logs.find(([address, topics]) => address === info.pool && this.protocol.swapTopics.includes(topics[0] as string));
-    if (log === undefined) return;
+    if (log === undefined) return null;
     const [amount0, amount1, sqrtPriceX96, liquidity] = [intAt(log[2], 0), intAt(log[2], 1), uintAt(log[2], 2), uintAt(log[2], 3)];
     const isOwnLimit = swap.limit !== LOWEST_LIMIT && swap.limit !== HIGHEST_LIMIT;
-    if (isOwnLimit && sqrtPriceX96 === swap.limit) return;
+    if (isOwnLimit && sqrtPriceX96 === swap.limit) return null;
     this.counts.swapsExecuted++;
     const { amountIn, amountOut, ...after } = this.protocol.compute(info, state, swap);
     expect({ amountIn, amountOut, sqrtPriceX96: after.sqrtPriceX96, liquidity: after.liquidity }).toEqual({
       ...doneOf({ amount0, amount1, sqrtPriceX96 }, swap.zeroForOne),
       liquidity,
     });
+    if (swap.amountSpecified < 0n) return null;
+    const planned = this.protocol.family.afterSwap(info, state, { ...towards(swap.zeroForOne), amountIn: swap.amountSpecified });
+    expect(planned === null).toBe(amountIn < swap.amountSpecified || amountOut === 0n);
+    return planned;
   }
 
   #quote({ info, state }: TestPool, { zeroForOne, amountSpecified }: Swap): bigint {
@@ -755,6 +792,10 @@ export function testAgainstContracts({ name, size, decimals = [18, 6, 8], nodeAr
     // A position of no liquidity, or burnt by another transaction of the same block.
     expect(counts.failed).toBeLessThan(counts.transactions / 10);
     expect(counts.swapsExecuted).toBeGreaterThan(size.blocks / 5);
+    expect(counts.planned).toBeGreaterThan(size.blocks * 1.5);
+    if (market.pools.some(({ spec }) => spec.slides !== true)) expect(counts.again).toBeGreaterThan(size.blocks / 5);
+    // A pool whose fee slides is known to be one that may, and no other pool is compared beyond its first swap of a block.
+    for (const { info, spec } of market.pools) if (spec.slides === true) expect(protocol.family.quotableAgain(info)).toBe(false);
     if (protocol.govern !== undefined) expect(counts.governed).toBeGreaterThan(size.blocks / 20);
     if (protocol.family.refresh !== undefined) {
       expect(counts.feesMoved).toBeGreaterThan(5);

@@ -3,7 +3,7 @@
 import { AbiCoder, type Contract, Interface, keccak256 } from "ethers";
 import type { DexDeployment } from "#libs/chains/chain.ts";
 import { addressOf, deployOurs, deployPublished, startTestChain, type TestChain } from "#libs/contracts/testing.ts";
-import type { ChainReader, Direction, FamilyId } from "#libs/dex/family.ts";
+import type { ChainReader, Direction, Family, FamilyId, PoolInfo, RowOf, SwapExactIn } from "#libs/dex/family.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { toHex } from "#libs/evm/hex.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
@@ -68,6 +68,34 @@ export interface DexTestChain {
 
 /** A direction through a pool of two tokens. */
 export const towards = (zeroForOne: boolean): Direction => (zeroForOne ? { indexIn: 0, indexOut: 1 } : { indexIn: 1, indexOut: 0 });
+
+export interface PlannedSwap<Id extends FamilyId> {
+  readonly swap: SwapExactIn;
+  readonly amountOut: bigint;
+  /** What the state then is, in the form of a change. */
+  readonly row: RowOf<Id>;
+}
+
+/** Swaps of a pool in a row, each on the state that the one before leaves, with nothing sent. Those that the pool refuses are left out. */
+export function planSwaps<Id extends FamilyId, State>(
+  family: Family<Id, State>,
+  info: PoolInfo<Id>,
+  state: State,
+  draws: readonly ((planned: State) => SwapExactIn)[],
+): PlannedSwap<Id>[] {
+  invariant(family.quotableAgain(info), `${info.pool} asks a fee of its second swap that nobody knows before`);
+  const planned = family.created();
+  family.applyRow(planned, family.toRow(info, state));
+  return draws.flatMap((draw) => {
+    const swap = draw(planned);
+    const amountOut = family.quoteExactIn(info, planned, swap);
+    const row = family.afterSwap(info, planned, swap);
+    invariant((row === null) === (amountOut === 0n), "a state after a swap that there is");
+    if (row === null) return [];
+    family.applyRow(planned, row);
+    return [{ swap, amountOut, row }];
+  });
+}
 
 /** A deployment on a test's own chain. */
 export const deploymentOf = (family: FamilyId, factory: Address, options: Partial<DexDeployment> = {}): DexDeployment => ({

@@ -4,7 +4,7 @@ import type { DexDeployment } from "#libs/chains/chain.ts";
 import { addressOf, deployPublished } from "#libs/contracts/testing.ts";
 import type { ChainReader, PoolInfo } from "#libs/dex/family.ts";
 import { type Trial, trialsOf } from "#libs/dex/pair-trials.ts";
-import { type DexTestChain, deploymentOf, type SentTransaction, startDexTestChain, towards } from "#libs/dex/testing.ts";
+import { type DexTestChain, deploymentOf, planSwaps, type SentTransaction, startDexTestChain, towards } from "#libs/dex/testing.ts";
 import { uniswapV2, type V2State } from "#libs/dex/uniswap-v2/index.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
 import { randomFor } from "#libs/localnet/random.ts";
@@ -18,6 +18,8 @@ const ROUNDS = 60;
 const STEPS_PER_ROUND = 3;
 const EXACT_IN_PER_ROUND = 170;
 const EXACT_OUT_PER_ROUND = 50;
+/** Plans of two swaps. */
+const PLANS_PER_ROUND = 3;
 const STEPS = ROUNDS * STEPS_PER_ROUND;
 const QUOTES = ROUNDS * (EXACT_IN_PER_ROUND + EXACT_OUT_PER_ROUND);
 const MAX_RESERVE = 2n ** 112n - 1n;
@@ -59,6 +61,8 @@ interface Counts {
   events: number;
   exactIn: number;
   exactOut: number;
+  /** Swaps done as planned. */
+  planned: number;
   /** Quotes of 0: there is no such swap. */
   zero: number;
 }
@@ -206,7 +210,7 @@ async function act(): Promise<SentTransaction[]> {
 const tidy = (pool: Address) => dex.send(pool, PAIR.encodeFunctionData("skim", [asAddress(`0x${"de".repeat(20)}`)]));
 
 test(`seed ${SEED}: ${QUOTES} quotes, in and out, are what pairs pay, not a unit more or less, while ${STEPS} steps are followed exactly`, async () => {
-  const counts: Counts = { transactions: 0, events: 0, exactIn: 0, exactOut: 0, zero: 0 };
+  const counts: Counts = { transactions: 0, events: 0, exactIn: 0, exactOut: 0, planned: 0, zero: 0 };
   const undos: Map<Pair, StateRowOf<"uniswap-v2">>[] = [];
   const start = { rows: rows(), reader: await dex.readerAt() };
 
@@ -220,6 +224,7 @@ test(`seed ${SEED}: ${QUOTES} quotes, in and out, are what pairs pay, not a unit
         expect(await readAll(await dex.readerAt(sent.blockHash))).toEqual(rows());
       }
     }
+    for (let plan = 0; plan < PLANS_PER_ROUND; plan++) undos.push(...(await swapAsPlanned(counts)));
     await compareExactIn(counts);
     await compareExactOut(counts);
   }
@@ -232,9 +237,31 @@ test(`seed ${SEED}: ${QUOTES} quotes, in and out, are what pairs pay, not a unit
   expect(counts.exactIn + counts.exactOut).toBe(QUOTES);
   expect(QUOTES - counts.zero).toBeGreaterThan(10_000);
   expect(counts.events).toBeGreaterThan(STEPS / 2);
+  expect(counts.planned).toBeGreaterThanOrEqual(200);
   expect(counts.zero).toBeGreaterThan(QUOTES / 20);
   expect(counts.zero).toBeLessThan(QUOTES / 2);
 }, 120_000);
+
+/** Two swaps of a pair, quoted before the first is sent: both pay, and leave what was planned. Returns what undoes them. */
+async function swapAsPlanned(counts: Counts): Promise<Map<Pair, StateRowOf<"uniswap-v2">>[]> {
+  const { info, state } = random.pick(pairs);
+  const draw = ({ reserve0, reserve1 }: V2State) => {
+    const zeroForOne = random.chance(0.5);
+    const reserveIn = zeroForOne ? reserve0 : reserve1;
+    return { ...towards(zeroForOne), amountIn: 1n + (reserveIn * BigInt(random.integer(1, 1_000_000))) / 10_000_000n };
+  };
+  const undos: Map<Pair, StateRowOf<"uniswap-v2">>[] = [];
+  for (const { swap, amountOut, row } of planSwaps(uniswapV2, info, state, [draw, draw])) {
+    await dex.mint(info.tokens[swap.indexIn] as Address, info.pool, swap.amountIn);
+    const swapped = await dex.send(info.pool, swapData(swap.indexIn === 0, amountOut));
+    expect(swapped.ok, `planned swap of ${swap.amountIn} in ${info.pool}, ${swap.indexIn} in`).toBe(true);
+    undos.push(follow(swapped).undo);
+    expect(uniswapV2.toChangeRow(info, state, row)).toEqual(row);
+    counts.planned++;
+  }
+  expect(await readAll(await dex.readerAt())).toEqual(rows());
+  return undos;
+}
 
 /** Runs swaps in the pairs themselves, a hundred in a call: why each is refused, null for one that passes. */
 async function tryAll(trials: readonly Trial[]): Promise<(string | null)[]> {
@@ -317,7 +344,7 @@ test("a pair's own fee is read from it, and is what the pair takes", async () =>
   }
   await readAgain();
   expect(own.map(({ state }) => state.feePips)).toEqual(own.map((_, index) => [index * 700, index * 700]));
-  const counts: Counts = { transactions: 0, events: 0, exactIn: 0, exactOut: 0, zero: 0 };
+  const counts: Counts = { transactions: 0, events: 0, exactIn: 0, exactOut: 0, planned: 0, zero: 0 };
   await compareExactIn(counts);
   await compareExactOut(counts);
   expect(counts.exactIn + counts.exactOut - counts.zero).toBeGreaterThan(100);

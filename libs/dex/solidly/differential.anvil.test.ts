@@ -6,7 +6,15 @@ import { amountOutCall } from "#libs/dex/solidly/ask.ts";
 import { type SolidlyState, solidly } from "#libs/dex/solidly/index.ts";
 import { getAmountOut, REVERTED, type Reserves } from "#libs/dex/solidly/math.ts";
 import { compileAerodrome, compileSolidlyCurve } from "#libs/dex/solidly/testing.ts";
-import { type DexTestChain, deploymentOf, type Question, type SentTransaction, startDexTestChain, towards } from "#libs/dex/testing.ts";
+import {
+  type DexTestChain,
+  deploymentOf,
+  planSwaps,
+  type Question,
+  type SentTransaction,
+  startDexTestChain,
+  towards,
+} from "#libs/dex/testing.ts";
 import { isWord, toHex, uintAt } from "#libs/evm/hex.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
 import { randomFor } from "#libs/localnet/random.ts";
@@ -20,6 +28,8 @@ const ROUNDS = 25;
 const STEPS_PER_ROUND = 6;
 const VIEWS_PER_ROUND = 400;
 const SWAPS_PER_ROUND = 60;
+/** Plans of two swaps. */
+const PLANS_PER_ROUND = 6;
 const VIEWS = ROUNDS * VIEWS_PER_ROUND;
 const CURVE_QUOTES = 10_000;
 const WAD = 10n ** 18n;
@@ -204,7 +214,7 @@ async function act(): Promise<SentTransaction[]> {
 const tidy = (pool: Address) => dex.send(pool, POOL.encodeFunctionData("skim", [asAddress(`0x${"de".repeat(20)}`)]));
 
 test(`seed ${SEED}: ${VIEWS} answers of pools and their swaps are our quotes to the unit, while trade and fees are followed exactly`, async () => {
-  const counts = { transactions: 0, events: 0, views: 0, reverted: 0, swaps: 0, refused: 0, couldPayMore: 0 };
+  const counts = { transactions: 0, events: 0, views: 0, reverted: 0, swaps: 0, refused: 0, couldPayMore: 0, planned: 0 };
   const undos: Map<Pool, Row>[] = [];
   const start = { rows: rows(), reader: await dex.readerAt() };
   for (let round = 0; round < ROUNDS; round++) {
@@ -217,6 +227,7 @@ test(`seed ${SEED}: ${VIEWS} answers of pools and their swaps are our quotes to 
         expect(await solidly.read(await dex.readerAt(sent.blockHash), deployment(), infos())).toEqual(rows());
       }
     }
+    for (let plan = 0; plan < PLANS_PER_ROUND; plan++) undos.push(...(await swapAsPlanned(counts)));
     await compareViews(counts);
     await compareSwaps(counts);
   }
@@ -230,7 +241,29 @@ test(`seed ${SEED}: ${VIEWS} answers of pools and their swaps are our quotes to 
   expect(counts.reverted).toBeGreaterThan(VIEWS / 50);
   expect(counts.events).toBeGreaterThan((ROUNDS * STEPS_PER_ROUND) / 2);
   expect(counts.refused).toBeGreaterThan(ROUNDS);
+  expect(counts.planned).toBeGreaterThanOrEqual(200);
 }, 120_000);
+
+/** Two swaps of a pool, quoted before the first is sent: both pay, and leave what was planned. Returns what undoes them. */
+async function swapAsPlanned(counts: { planned: number }): Promise<Map<Pool, Row>[]> {
+  const { info, state } = random.pick(pools);
+  const draw = ({ reserve0, reserve1 }: SolidlyState) => {
+    const zeroForOne = random.chance(0.5);
+    const reserveIn = zeroForOne ? reserve0 : reserve1;
+    return { ...towards(zeroForOne), amountIn: 1n + (reserveIn * BigInt(random.integer(1, 1_000_000))) / 10_000_000n };
+  };
+  const undos: Map<Pool, Row>[] = [];
+  for (const { swap, amountOut, row } of planSwaps(solidly, info, state, [draw, draw])) {
+    await dex.mint(info.tokens[swap.indexIn] as Address, info.pool, swap.amountIn);
+    const swapped = await dex.send(info.pool, swapData(swap.indexIn === 0, amountOut));
+    expect(swapped.ok, `planned swap of ${swap.amountIn} in ${info.pool}, ${swap.indexIn} in`).toBe(true);
+    undos.push((await follow(swapped)).undo);
+    expect(solidly.toChangeRow(info, state, row)).toEqual(row);
+    counts.planned++;
+  }
+  expect(await solidly.read(await dex.readerAt(), deployment(), infos())).toEqual(rows());
+  return undos;
+}
 
 function drawQuestion() {
   const pool = random.pick(pools);

@@ -19,7 +19,7 @@ import {
   VAULT,
 } from "#libs/dex/balancer-v2/testing.ts";
 import type { Question } from "#libs/dex/family.ts";
-import { type DexTestChain, deploymentOf, type SentTransaction, startDexTestChain } from "#libs/dex/testing.ts";
+import { type DexTestChain, deploymentOf, planSwaps, type SentTransaction, startDexTestChain } from "#libs/dex/testing.ts";
 import { intAt, isWord, padWord } from "#libs/evm/hex.ts";
 import { RpcClient, RpcError } from "#libs/evm/rpc.ts";
 import { randomFor } from "#libs/localnet/random.ts";
@@ -32,6 +32,8 @@ const ROUNDS = 14;
 const STEPS_PER_ROUND = 22;
 /** Of each kind: exact input, and exact output. */
 const QUOTES_PER_ROUND = 360;
+/** Plans of two swaps in one block. */
+const PLANS_PER_ROUND = 10;
 /** Of either age. */
 const INVARIANTS = 100;
 const DAY = 86_400;
@@ -259,6 +261,8 @@ interface Counts {
   events: number;
   swaps: number;
   failed: number;
+  /** Swaps done as planned. */
+  planned: number;
   quotes: number;
   zero: number;
 }
@@ -344,7 +348,7 @@ async function pauseOrRecover({ test: entry, state }: Pool): Promise<SentTransac
 }
 
 test(`seed ${SEED}: quotes are the vault's own answers to the unit, while trade, liquidity, rates, ramps, fees and pauses are followed exactly`, async () => {
-  const counts: Counts = { transactions: 0, events: 0, swaps: 0, failed: 0, quotes: 0, zero: 0 };
+  const counts: Counts = { transactions: 0, events: 0, swaps: 0, failed: 0, planned: 0, quotes: 0, zero: 0 };
   const start = { rows: states(), block: await client.send<{ hash: string }>("eth_getBlockByNumber", ["latest", false]) };
   for (let round = 0; round < ROUNDS; round++) {
     for (let step = 0; step < STEPS_PER_ROUND; step++) {
@@ -361,6 +365,7 @@ test(`seed ${SEED}: quotes are the vault's own answers to the unit, while trade,
     // Pauses would leave little to compare.
     for (const pool of pools.filter(({ state }) => state.paused && random.chance(0.7)))
       counts.events += follow(await pauseOrRecoverUntilRunning(pool));
+    for (let plan = 0; plan < PLANS_PER_ROUND; plan++) await swapAsPlanned(random.pick(pools), counts);
     await compareQuotes(counts);
   }
   console.info(`balancer-v2 against contracts: ${JSON.stringify(counts)}`);
@@ -371,10 +376,39 @@ test(`seed ${SEED}: quotes are the vault's own answers to the unit, while trade,
   expect(states()).toEqual(await read(start.block.hash));
   expect(counts.quotes).toBe(2 * ROUNDS * QUOTES_PER_ROUND);
   expect(counts.swaps).toBeGreaterThan(60);
+  expect(counts.planned).toBeGreaterThanOrEqual(200);
   expect(counts.events).toBeGreaterThan(150);
   expect(counts.zero).toBeGreaterThan(counts.quotes / 20);
   expect(counts.zero).toBeLessThan(counts.quotes / 2);
 }, 180_000);
+
+/** Two swaps of a pool in the next block, quoted before it: both pay that, and leave what was planned. */
+async function swapAsPlanned({ test: entry, info, state }: Pool, counts: Counts): Promise<void> {
+  const head = await client.send<{ timestamp: string; hash: string }>("eth_getBlockByNumber", ["latest", false]);
+  const time = Number(head.timestamp) + 12;
+  const pool = poolOf.get(info.pool) as Pool;
+  await refresh(time, head.hash, [pool]);
+  const draw = ({ cash }: BalancerState) => {
+    const indexIn = random.integer(0, info.tokens.length - 1);
+    const indexOut = (indexIn + random.integer(1, info.tokens.length - 1)) % info.tokens.length;
+    return { indexIn, indexOut, amountIn: share(cash[indexIn] as bigint) };
+  };
+  const planned = planSwaps(balancerV2, info, state, [draw, draw]);
+  const calls = planned.map(({ swap: { indexIn, indexOut, amountIn } }) => {
+    const [tokenIn, tokenOut] = [info.tokens[indexIn], info.tokens[indexOut]] as [Address, Address];
+    return { to: vault.vault, data: swapData(info.facts.poolId, 0, tokenIn, tokenOut, amountIn) };
+  });
+  for (const [index, sent] of (await dex.mine(calls, time)).entries()) {
+    const { swap, amountOut, row } = planned[index] as (typeof planned)[number];
+    const log = sent.logs.find(([, topics]) => topics[0] === SWAP_TOPIC);
+    const note = `${entry.name}: planned ${swap.indexIn} → ${swap.indexOut}, in ${swap.amountIn}`;
+    expect(log === undefined ? [] : [intAt(log[2], 0), intAt(log[2], 1)], note).toEqual([swap.amountIn, amountOut]);
+    counts.transactions++;
+    counts.events += follow(sent);
+    expect(balancerV2.toChangeRow(info, state, row), note).toEqual(row);
+    counts.planned++;
+  }
+}
 
 async function pauseOrRecoverUntilRunning({ test: entry }: Pool): Promise<SentTransaction> {
   return dex.send(entry.pool, entry.recent ? POOL.encodeFunctionData("unpause") : POOL.encodeFunctionData("setPaused", [false]));

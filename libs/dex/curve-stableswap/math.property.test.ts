@@ -161,12 +161,17 @@ test.prop([pools, fc.bigInt({ min: 0n, max: E10 / 2n }), fc.array(swaps, { minLe
       const dyAdminFee = (((taken.dyFee * adminFee) / E10) * E18) / rate;
       if (index >= from) before ??= curveStableSwap.toRow(info, state);
       const last = curveStableSwap.toRow(info, state);
+      const planned = curveStableSwap.afterSwap(info, state, { indexIn: i, indexOut: j, amountIn: dx });
+      expect(curveStableSwap.toRow(info, state)).toEqual(last);
       const undo = curveStableSwap.applyLog(info, state, log(info.pool, TOKEN_EXCHANGE, BigInt(i), dx, BigInt(j), taken.amountOut));
       expect(undo).toEqual(last);
       if (index >= from) merged = merged === null ? undo : curveStableSwap.mergeUndo(merged, undo);
       balances[i] = (balances[i] as bigint) + dx;
       balances[j] = (balances[j] as bigint) - taken.amountOut - dyAdminFee;
-      expect(curveStableSwap.toRow(info, state)).toEqual(rowOfTerms(info, { ...terms, balances }, adminFee));
+      const then = rowOfTerms(info, { ...terms, balances }, adminFee);
+      expect(curveStableSwap.toRow(info, state)).toEqual(then);
+      // Quoted before it was sent. What pays nothing is followed, and never sent.
+      expect(planned).toEqual(taken.amountOut === 0n ? null : then);
       expect(curveStableSwap.refresh?.needed(info, state)).toBe(false);
     }
     if (merged === null || before === null) return;

@@ -130,8 +130,13 @@ if (import.meta.main) {
     // Stage "dependencies".
     lay(app, ["package.json", "package-lock.json", ".npmrc"]);
     const started = performance.now();
-    execFileSync("npm", ["ci", "--omit=dev", "--omit=optional", "--silent"], { cwd: app, stdio: ["ignore", "ignore", "inherit"] });
-    console.log(`      npm ci --omit=dev --omit=optional took ${((performance.now() - started) / 1_000).toFixed(1)} s`);
+    const install = stages
+      .find(({ name }) => name === "dependencies")
+      ?.lines.find((line) => line.startsWith("RUN "))
+      ?.replace(/^RUN (--mount=\S+ )*/, "");
+    if (install === undefined) throw new Error("deploy/Dockerfile installs nothing in its stage dependencies");
+    execFileSync("sh", ["-c", install], { cwd: app, stdio: ["ignore", "ignore", "inherit"] });
+    console.log(`      ${install} took ${((performance.now() - started) / 1_000).toFixed(1)} s`);
     for (const extra of ["package-lock.json", ".npmrc"]) rmSync(join(app, extra));
 
     // Stage "dashboard", with the development dependencies of this checkout.

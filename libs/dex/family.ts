@@ -154,8 +154,8 @@ export interface Family<Id extends FamilyId, State> {
   /** Exact amount in for exactly this amount out, as the contract computes it, rounded up by it. 0n when the pool cannot do the swap whole. Absent where the protocol has none. */
   quoteExactOut?(info: PoolInfo<Id>, state: State, swap: SwapExactOut): bigint;
   /**
-   * The row that, applied to `state`, makes it what the contract's storage is once exactly this swap is done, at the same block and time: what `applyLog` of the
-   * swap's own logs gives. In the form of `toChangeRow`, without ticks. Null where `quoteExactIn` gives 0n. `state` stays as it is.
+   * The row that, applied to `state`, makes it what the contract's storage is once exactly this swap is done, at the same block and time: what `applyLog` of
+   * the swap's own logs gives. In the form of `toChangeRow`, without ticks. Null where `quoteExactIn` gives 0n. `state` stays as it is.
    */
   afterSwap(info: PoolInfo<Id>, state: State, swap: SwapExactIn): RowOf<Id> | null;
   /**

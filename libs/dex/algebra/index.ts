@@ -219,8 +219,8 @@ export const algebra: Family<"algebra", RangesState> = {
     return result === null ? null : rowAfter(info, state, { ...result, sqrtPriceX96: result.price });
   },
   /**
-   * v1 and v1.9 decide the fee with the first timepoint of a block time, and all swaps of the block pay it. A plugin of Integral may decide anew at each swap, as
-   * one with a sliding fee does, and the facts do not tell whose plugin a pool has.
+   * v1 and v1.9 decide the fee with the first timepoint of a block time, and all swaps of the block pay it. A plugin of Integral may decide anew at each swap,
+   * as one with a sliding fee does, and the facts do not tell whose plugin a pool has.
    */
   quotableAgain: ({ facts }) => facts.tickSpacing !== TABLE.integral,
   quoteExactOut(info, state, { amountOut, indexIn }) {

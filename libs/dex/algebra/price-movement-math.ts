@@ -63,7 +63,9 @@ export interface SwapResult {
   /** The pool did all of `amountRequired`: neither ran out of liquidity nor refused. */
   readonly whole: boolean;
   readonly price: bigint;
-  /** As the contract keeps it; null where that is the tick of the price (getTickAtSqrtRatio), which takes longer to find than most that ask for a swap can use. */
+  /**
+   * As the contract keeps it; null where that is the tick of the price (getTickAtSqrtRatio), which takes longer to find than most that ask for a swap can use.
+   */
   readonly tick: number | null;
   readonly liquidity: bigint;
   /** Steps of the contract's loop, and how many of them ended at an initialised tick: what the gas depends on. */

@@ -151,8 +151,8 @@ function liquidityAt(ticks: readonly TickRow[], tick: number): bigint {
 type SwapKind = keyof typeof SWAPS;
 
 /**
- * The log of a swap that ends at a price. Where a step ends there (at an initialised tick, or at the border of a word of the bitmap, which is of 256 spacings; of 0
- * there is none) and the swap came from above, the tick is the one below it. Source: UniswapV3Pool.swap.
+ * The log of a swap that ends at a price. Where a step ends there (at an initialised tick, or at the border of a word of the bitmap, which is of 256 spacings;
+ * of 0 there is none) and the swap came from above, the tick is the one below it. Source: UniswapV3Pool.swap.
  */
 export function swapLogAt(
   kind: SwapKind,

@@ -93,7 +93,9 @@ export interface SwapResult {
   /** Less than the amount given when the pool ran out of liquidity before taking all. */
   readonly amountInUsed: bigint;
   readonly sqrtPriceX96: bigint;
-  /** As the contract keeps it; null where that is the tick of the price (getTickAtSqrtRatio), which takes longer to find than most that ask for a swap can use. */
+  /**
+   * As the contract keeps it; null where that is the tick of the price (getTickAtSqrtRatio), which takes longer to find than most that ask for a swap can use.
+   */
   readonly tick: number | null;
   readonly liquidity: bigint;
   /** Steps of the contract's loop, and how many of them ended at an initialised tick: what the gas depends on. */

@@ -158,7 +158,10 @@ export class RunCounts {
   refused = 0;
   /** Swaps mined that did not stop at a limit of their own: each does what was computed before. */
   swapsExecuted = 0;
-  /** Of these the exact inputs taken whole: each leaves the state that was computed before. And of these again those after another swap of the block in the same pool. */
+  /**
+   * Of these the exact inputs taken whole: each leaves the state that was computed before. And of these again those after another swap of the block in the same
+   * pool.
+   */
   planned = 0;
   again = 0;
   withoutLiquidity = 0;
@@ -794,7 +797,7 @@ export function testAgainstContracts({ name, size, decimals = [18, 6, 8], nodeAr
     expect(counts.swapsExecuted).toBeGreaterThan(size.blocks / 5);
     expect(counts.planned).toBeGreaterThan(size.blocks * 1.5);
     if (market.pools.some(({ spec }) => spec.slides !== true)) expect(counts.again).toBeGreaterThan(size.blocks / 5);
-    // A pool whose fee slides is known to be one that may, and no other pool is compared beyond its first swap of a block.
+    // Those of which no more than the first swap of a block is compared.
     for (const { info, spec } of market.pools) if (spec.slides === true) expect(protocol.family.quotableAgain(info)).toBe(false);
     if (protocol.govern !== undefined) expect(counts.governed).toBeGreaterThan(size.blocks / 20);
     if (protocol.family.refresh !== undefined) {

@@ -98,8 +98,9 @@ export const curveStableSwap: Family<"curve-stableswap", StableSwapState> = {
 
   quoteExactIn: (info, state, swap) => (swap.amountIn <= 0n ? 0n : (exchangeOf(info, state, swap)?.amountOut ?? 0n)),
   /**
-   * Balances without what the admin gets. What else an exchange writes is no part of a quote: the averages of EMA and NG pools, and the base pool's price that a
-   * metapool of 2020 caches, which the rates have already. A swap in the base pool itself moves that price, and with it the metapool: this row knows of its own swap only.
+   * Balances without what the admin gets. What else an exchange writes is no part of a quote: the averages of EMA and NG pools, and the base pool's price that
+   * a metapool of 2020 caches, which the rates have already. A swap in the base pool itself moves that price, and with it the metapool: this row knows of its
+   * own swap only.
    */
   afterSwap(info, state, swap) {
     const exchanged = swap.amountIn <= 0n ? null : exchangeOf(info, state, swap);

@@ -58,8 +58,8 @@ export const slipstream: Family<"slipstream", RangesState> = {
     read: (reader, { factory }, pools, timestamp) => rowsWithFeeAt(reader, factory, pools, timestamp),
   },
   /**
-   * A module looks at the tick that the swap before has left (DynamicSwapFeeModule._getDynamicFee), and at whether there was one in this block: the fee of a second
-   * swap is not in the state. Nor is whether the module is of that kind. `afterSwap` is exact all the same: pools keep no fee.
+   * A module looks at the tick that the swap before has left (DynamicSwapFeeModule._getDynamicFee), and at whether there was one in this block: the fee of a
+   * second swap is not in the state. Nor is whether the module is of that kind. `afterSwap` is exact all the same: pools keep no fee.
    */
   quotableAgain: () => false,
   ask: (client, at, _, questions) => askConcentrated(client, at, questions),

@@ -174,7 +174,10 @@ export const uniswapV2: Family<"uniswap-v2", V2State> = {
     });
   },
   quoteExactIn: (_, state, swap) => amountOutOf(state, swap),
-  /** What came in stays whole, fee included: pairs pay the protocol's share in shares of theirs. Camelot's pay some of it to whom a swap names as referrer: ours names none. */
+  /**
+   * What came in stays whole, fee included: pairs pay the protocol's share in shares of theirs. Camelot's pay some of it to whom a swap names as referrer: ours
+   * names none.
+   */
   afterSwap({ pool }, state, swap) {
     const amountOut = amountOutOf(state, swap);
     if (amountOut === 0n) return null;

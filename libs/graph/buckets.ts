@@ -105,6 +105,7 @@ export class Buckets {
     const { market } = this;
     for (let pools = market.takeAwaited(); pools.length > 0; pools = market.takeAwaited()) {
       this.#makeRoom();
+      this.#fetch(pools);
       for (const pool of pools) {
         this.#priceNewTokens(pool);
         for (const edge of pool.edges) {
@@ -113,6 +114,36 @@ export class Buckets {
         }
       }
     }
+  }
+
+  /**
+   * Looks at every record that the changed pools will need, and does nothing with them. In a large market each first look waits for memory; these do not depend on
+   * each other, so the processor waits for many at once, where the work below would wait for one after another.
+   */
+  #fetch(pools: readonly MarketPool[]): void {
+    const { market, gain, bestOut, bestIn, changedOut, changedIn } = this;
+    const { edgeTable, tokenTable } = market;
+    let count = 0;
+    let seen = 0;
+    for (const { edges } of pools) {
+      if (fetched.length < 2 * (count + edges.length)) fetched = longer(fetched, 2 * (count + edges.length));
+      for (const { id } of edges) {
+        fetched[2 * count] = edgeTable[id * EDGE.width + EDGE.from] as number;
+        fetched[2 * count + 1] = edgeTable[id * EDGE.width + EDGE.to] as number;
+        seen += gain[id * GAIN.width] as number;
+        count++;
+      }
+    }
+    for (let at = 0; at < count; at++) {
+      const from = fetched[2 * at] as number;
+      const to = fetched[2 * at + 1] as number;
+      seen += tokenTable[from * TOKEN.width] as number;
+      seen += changedOut[from * BUCKETS] as number;
+      seen += changedIn[to * BUCKETS] as number;
+      seen += bestOut[to * BUCKETS] as number;
+      seen += bestIn[from * BUCKETS] as number;
+    }
+    lastSeen = seen;
   }
 
   /** Merges the changed edges into the sorted lists. */
@@ -469,6 +500,16 @@ function gainsOfSmooth(
     const inside = Math.min(size, largest);
     gain[at + bucket] = roundedUp(Math.max(curve.amountOut(inside, edge) / inside, curve.rate(inside, edge)) * worth);
   }
+}
+
+let fetched = new Int32Array(1024);
+/** Kept so that the looks are not optimised away. */
+export let lastSeen = 0;
+
+function longer(ints: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  const copy = new Int32Array(2 * length);
+  copy.set(ints);
+  return copy;
 }
 
 let scratch = new Int32Array(1024);

@@ -148,7 +148,7 @@ const BUYER: RangeCurve = {
   endless: true,
 };
 const edgeOf = (curve: PoolCurve, direction: Direction): Edge =>
-  ({ pool: { curve } as MarketPool, from: "", to: "", rate: WORTH, ...direction }) satisfies Edge;
+  ({ pool: { curve } as MarketPool, from: "", to: "", id: 0, ...direction }) satisfies Edge;
 
 /** What the search makes of an input; NaN where it takes the pool not to take it all. Curves of ranges are walked by the search's own code. */
 function approximate(curve: PoolCurve, amountIn: number, direction: Direction): number {

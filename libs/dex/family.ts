@@ -163,6 +163,8 @@ export interface Family<Id extends FamilyId, State> {
    * the state does not tell: then it is to be swapped once in a block.
    */
   quotableAgain(info: PoolInfo<Id>): boolean;
+  /** Other pools whose swaps move what this one quotes, where there are any. */
+  restsOn?(info: PoolInfo<Id>): readonly Address[];
   /**
    * What liquidity providers have in the pool of each token, raw units: the depth of its market, and what TVL counts. Uncollected fees are not in it. Exact where
    * the state holds balances, to 1e-9 where it has to be added up from ranges.

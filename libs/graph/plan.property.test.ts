@@ -1,10 +1,13 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
+import { getSqrtRatioAtTick } from "#libs/dex/concentrated/tick-math.ts";
+import type { RowOf } from "#libs/dex/family.ts";
 import type { MarketPool } from "#libs/graph/market.ts";
 import { joinCycles, planCycles } from "#libs/graph/plan.ts";
 import { GAS_BASE, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
 import { marketOf, randomFrom, randomMarket } from "#libs/graph/testing.ts";
-import { asAddress } from "#libs/units/brand.ts";
+import { type Address, asAddress } from "#libs/units/brand.ts";
+import type { TickRow } from "#proto/pool/v1/state.ts";
 
 const markets = fc.record({ seed: fc.integer(), tokens: fc.integer({ min: 2, max: 5 }), pools: fc.integer({ min: 3, max: 12 }) });
 const gasPrice = 10n ** 9n;
@@ -73,4 +76,32 @@ test.prop([markets], { numRuns: 100 })("each cycle earns its own gas, and one mo
   expect(net(joined)).toBeGreaterThan(net(cycles[0] as (typeof cycles)[number]));
   expect(BigInt(joined.amountOut) - BigInt(joined.amountIn)).toBe(BigInt(joined.grossProfit));
   for (const { amountIn } of cycles) expect(BigInt(amountIn)).toBeLessThanOrEqual(BigInt(joined.amountIn));
+});
+
+/** A deep pool of ranges that is off the price of two pairs: the best plan trades through it twice. */
+test.each(["uniswap-v3", "slipstream"] as const)("a pool of %s is used again only where its quotes hold after a swap", (family) => {
+  const [home, other] = ["11", "22"].map((byte) => asAddress(`0x${byte.repeat(20)}`)) as [Address, Address];
+  const [off, ...pairs] = ["aa", "bb", "cc"].map((byte) => asAddress(`0x${byte.repeat(20)}`)) as [Address, Address, Address];
+  const tokens = [home, other];
+  const liquidity = (10n ** 24n).toString();
+  const ticks: TickRow[] = [
+    [-60_000, liquidity, liquidity],
+    [60_000, `-${liquidity}`, liquidity],
+  ];
+  // A price of e^0.05: tick 500.
+  const row = [off, (getSqrtRatioAtTick(500) + 1n).toString(), 500, liquidity, 500, 500, ticks] as const;
+  const market = marketOf([
+    { dex: "off", family, info: { pool: off, tokens, facts: { tickSpacing: 60 } }, row: [...row] },
+    ...pairs.map((pool) => ({
+      dex: "pairs",
+      family: "uniswap-v2" as const,
+      info: { pool, tokens, facts: {} },
+      row: [pool, (10n ** 21n).toString(), (10n ** 21n).toString(), 3_000, 3_000] as RowOf<"uniswap-v2">,
+    })),
+  ]);
+  const options = { startToken: home, maxHops: 2, maxCandidates: 4, minGrossProfit: 1e15, maxAmountIn: 10n ** 24n };
+  const search = searchCycles(market, [off, ...pairs], options);
+  const cycles = planCycles(market, search, options, LIMITS);
+  const uses = cycles.filter(({ hops }) => hops.some(({ pool }) => pool === off)).length;
+  expect(uses).toBe(family === "slipstream" ? 1 : 2);
 });

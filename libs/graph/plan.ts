@@ -21,8 +21,8 @@ const ownGas = ({ gasEstimate }: Candidate): bigint => BigInt(gasEstimate - GAS_
 
 /**
  * The cycles that one transaction can take one after another: the best candidate, then the best of the market that it leaves, and so on while one earns its own gas.
- * Amounts are exact on the state that the cycles before have left, so the same pool may be used again, and parallel pools come to share a flow. The market is as
- * before when this returns.
+ * Amounts are exact on the state that the cycles before have left, so the same pool may be used again where its quotes still hold, and parallel pools come to share
+ * a flow. The market is as before when this returns.
  *
  * `first` and `standing`: what the block's search found and left. All candidates start from the same token.
  */
@@ -31,13 +31,14 @@ export function planCycles(
   { candidates: [first], standing }: { readonly candidates: readonly Candidate[]; readonly standing: Standing },
   options: SearchOptions,
   { maxCycles, gasPrice, maxTokens }: PlanOptions,
-  withoutDexes: readonly string[] = [],
+  without: ReadonlySet<MarketPool> = new Set(),
 ): Candidate[] {
   const planned: Candidate[] = [];
   const undo: RowOf<FamilyId>[] = [];
   let next = first;
   let left = standing;
   const tokens = new Set<string>();
+  const unusable = new Set(without);
   while (next !== undefined && BigInt(next.grossProfit) > ownGas(next) * gasPrice) {
     for (const { tokenIn } of next.hops) tokens.add(tokenIn);
     if (tokens.size > maxTokens) break;
@@ -45,7 +46,9 @@ export function planCycles(
     if (planned.length === maxCycles) break;
     const touched = execute(market, next, undo);
     if (touched === null) break;
-    const search = searchCycles(market, touched, { ...options, maxCandidates: TRIED }, left, withoutDexes);
+    for (const pool of touched) for (const other of notQuotableAfter(market, pool)) unusable.add(other);
+    const names = touched.map(({ info }) => info.pool);
+    const search = searchCycles(market, names, { ...options, maxCandidates: TRIED }, left, unusable);
     left = search.standing;
     next = search.candidates[0];
   }
@@ -53,8 +56,15 @@ export function planCycles(
   return planned;
 }
 
+/** Pools whose quotes are not to be relied on in the same block once this one has been swapped in. */
+function* notQuotableAfter(market: Market, { family, info }: MarketPool): Generator<MarketPool> {
+  if (!family.quotableAgain(info)) yield market.pool(info.pool) as MarketPool;
+  if (family.restsOn === undefined) return;
+  for (const other of market.pools()) if (other.family === family && family.restsOn(other.info).includes(info.pool)) yield other;
+}
+
 /** Brings the pools of a candidate to where its swaps leave them, and says which they are; null where some pool's state after a swap is not known. */
-function execute(market: Market, { hops }: Candidate, undo: RowOf<FamilyId>[]): string[] | null {
+function execute(market: Market, { hops }: Candidate, undo: RowOf<FamilyId>[]): MarketPool[] | null {
   for (const { pool: address, tokenIn, tokenOut, amountIn } of hops) {
     const pool = market.pool(address) as MarketPool;
     const { family, info, state } = pool;
@@ -64,7 +74,7 @@ function execute(market: Market, { hops }: Candidate, undo: RowOf<FamilyId>[]): 
     undo.push(family.toChangeRow(info, state, row));
     market.apply(row);
   }
-  return hops.map(({ pool }) => pool);
+  return hops.map(({ pool }) => market.pool(pool) as MarketPool);
 }
 
 /** Cycles that execute in sequence, as one candidate: one loan that is large enough for each, one transaction. */

@@ -42,6 +42,8 @@ export interface Standing {
   readonly isCutShort: boolean;
 }
 
+const NO_POOLS: ReadonlySet<MarketPool> = new Set();
+
 export const NOTHING_STANDING: Standing = { cycles: [], floor: 0, isCutShort: false };
 
 export interface Search extends SearchResult {
@@ -135,7 +137,7 @@ function* poolsOf(market: Market, addresses: Iterable<string>): Generator<Market
  * Cycles through at least one of the changed pools, at most `maxHops` long, sized in float64; the best are then confirmed and refined with the exact integer
  * quotes. Best gross profit first.
  *
- * `standing` are cycles found before: those through no changed pool are as they were, and compete with the new ones; those through a pool that cannot trade
+ * `without`: pools that no cycle may use. `standing` are cycles found before: those through no changed pool are as they were, and compete with the new ones; those through a pool that cannot trade
  * now are forgotten. A caller that hands each search what the last one left standing gets in each block what a search of the whole market would find: where
  * what is kept has been used up, the whole market is searched.
  *
@@ -146,12 +148,10 @@ export function searchCycles(
   changed: Iterable<string>,
   options: SearchOptions,
   standing: Standing = NOTHING_STANDING,
-  withoutDexes: readonly string[] = [],
+  without: ReadonlySet<MarketPool> = NO_POOLS,
 ): Search {
   const changes = new Set(changed);
-  const without = poolsOfDexes(market, withoutDexes);
-  const stands = ({ edges }: Sized) =>
-    edges.every(({ pool }) => pool.live && !changes.has(pool.info.pool) && !withoutDexes.includes(pool.dex));
+  const stands = ({ edges }: Sized) => edges.every(({ pool }) => pool.live && !changes.has(pool.info.pool) && !without.has(pool));
   const found = findCycles(market, changes, options, { floor: standing.floor, capacity: KEPT, without });
   const unchanged = standing.cycles.filter(stands);
   const kept = best([...unchanged, ...found.cycles].sort(byProfit), standing.floor, standing.isCutShort || found.isCutShort);
@@ -194,14 +194,17 @@ function findAll(market: Market, options: SearchOptions, without: Iterable<Marke
 }
 
 /** For the time between blocks: where much of what stands has been used up, or a search was cut short, searches everything, so that no block has to. Of a market all of whose changes have been searched. */
-export function replenish(market: Market, options: SearchOptions, standing: Standing, withoutDexes: readonly string[] = []): Standing {
-  return standing.isCutShort || isUsedUp(standing, options, REPLENISHED)
-    ? findAll(market, options, poolsOfDexes(market, withoutDexes))
-    : standing;
+export function replenish(
+  market: Market,
+  options: SearchOptions,
+  standing: Standing,
+  without: ReadonlySet<MarketPool> = NO_POOLS,
+): Standing {
+  return standing.isCutShort || isUsedUp(standing, options, REPLENISHED) ? findAll(market, options, without) : standing;
 }
 
-const poolsOfDexes = (market: Market, dexes: readonly string[]): MarketPool[] =>
-  dexes.length === 0 ? [] : [...market.pools()].filter(({ dex }) => dexes.includes(dex));
+export const poolsOfDexes = (market: Market, dexes: readonly string[]): ReadonlySet<MarketPool> =>
+  dexes.length === 0 ? NO_POOLS : new Set([...market.pools()].filter(({ dex }) => dexes.includes(dex)));
 
 function* addressesOf(market: Market): Generator<string> {
   for (const { info } of market.pools()) yield info.pool;

@@ -3,6 +3,7 @@ import { Market } from "#libs/graph/market.ts";
 import { joinCycles, type PlanOptions, planCycles } from "#libs/graph/plan.ts";
 import {
   NOTHING_STANDING,
+  poolsOfDexes,
   replenish,
   rest,
   type SearchOptions,
@@ -66,18 +67,20 @@ export class Kernel {
   search(options: SearchOptions, lateDexes: readonly string[] = [], plan: PlanOptions | null = null): SearchResult {
     for (const { dex, info } of this.#leftOut.length > 0 ? this.#market.pools() : [])
       if (this.#leftOut.includes(dex) && !lateDexes.includes(dex)) this.#changed.add(info.pool);
-    const search = searchCycles(this.#market, this.#changed, options, this.#standing, lateDexes);
+    const without = poolsOfDexes(this.#market, lateDexes);
+    const search = searchCycles(this.#market, this.#changed, options, this.#standing, without);
     this.#changed.clear();
     this.#standing = search.standing;
     this.#leftOut = lateDexes;
     const { cyclesFound, isCutShort, candidates } = search;
-    const cycles = plan === null ? [] : planCycles(this.#market, search, options, plan, lateDexes);
+    const cycles = plan === null ? [] : planCycles(this.#market, search, options, plan, without);
     return { cyclesFound, isCutShort, candidates: cycles.length > 1 ? [joinCycles(cycles), ...candidates] : candidates };
   }
 
   /** For the time between blocks: what has changed is sorted in, and what stands is replenished, so that the next search finds both in place. */
   rest(options: SearchOptions): void {
     rest(this.#market);
-    if (this.#changed.size === 0) this.#standing = replenish(this.#market, options, this.#standing, this.#leftOut);
+    if (this.#changed.size === 0)
+      this.#standing = replenish(this.#market, options, this.#standing, poolsOfDexes(this.#market, this.#leftOut));
   }
 }

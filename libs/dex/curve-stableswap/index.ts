@@ -108,6 +108,7 @@ export const curveStableSwap: Family<"curve-stableswap", StableSwapState> = {
     return rowOfState(info, { ...state, balances: balancesAfter(state, swap, exchanged) });
   },
   quotableAgain: () => true,
+  restsOn: ({ facts: { basePool } }) => (basePool === undefined ? [] : [asAddress(basePool)]),
   holdings: (_info, { balances }) => [...balances],
   curve(info, state) {
     if (state.curve === undefined) {

@@ -43,7 +43,7 @@ export interface PoolTrade {
   readonly pool: ConvexPool;
   /** Of each of the pool's tokens, > 0 what it pays, < 0 what it takes. */
   readonly net: Float64Array;
-  /** What the trade earns at the prices. No less than this is lost without the pool. */
+  /** What the trade earns at the prices. */
   readonly worth: number;
 }
 
@@ -433,7 +433,7 @@ const SURCHARGE = 2;
  * falls short for it but what is on the way there. Where trades feed each other in a circle that does not end: what little is short then is charged at twice its
  * price.
  */
-function planOf({ problem: { pools, tokenCount, worth, endowment }, nodes, prices, values }: Dual): Plan {
+function planOf({ problem: { pools, tokenCount, worth, endowment }, nodes, prices }: Dual): Plan {
   const shares = new Float64Array(pools.length);
   const left = new Float64Array(tokenCount);
   const passing = new Float64Array(tokenCount);
@@ -505,7 +505,9 @@ function planOf({ problem: { pools, tokenCount, worth, endowment }, nodes, price
   if (!(value > nothing)) return { trades: [], value: nothing };
   const trades = pools.flatMap((pool, index) => {
     const share = shares[index] as number;
-    return share > 0 ? [{ pool, net: pool.net.map((amount) => share * amount), worth: values[index] as number }] : [];
+    if (share === 0) return [];
+    const net = pool.net.map((amount) => share * amount);
+    return [{ pool, net, worth: pool.tokens.reduce((sum, token, at) => sum + (prices[token] as number) * (net[at] as number), 0) }];
   });
   return { trades, value };
 }

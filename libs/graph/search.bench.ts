@@ -38,7 +38,7 @@ interface Block {
 }
 
 /** Blocks of pools that move away from where they rest; those of the block before are back by then. */
-function blocksOf(pools: readonly PoolSpec[], weather: Weather, apply: (row: RowOf<FamilyId>) => void): () => Block {
+export function blocksOf(pools: readonly PoolSpec[], weather: Weather, apply: (row: RowOf<FamilyId>) => void): () => Block {
   const random = randomFrom(1);
   let last: readonly PoolSpec[] = [];
   return () => {

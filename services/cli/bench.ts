@@ -6,6 +6,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   codec: () => import("#proto/codec.bench.ts"),
   search: () => import("#libs/graph/search.bench.ts"),
   "search-peers": () => import("#libs/graph/search-peers.bench.ts"),
+  plan: () => import("#libs/graph/plan.bench.ts"),
   quotes: () => import("#libs/dex/quotes.bench.ts"),
   start: () => import("#services/cli/start.bench.ts"),
   tvl: () => import("#libs/prices/tvl.bench.ts"),

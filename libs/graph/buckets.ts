@@ -146,9 +146,13 @@ export class Buckets {
     lastSeen = seen;
   }
 
-  /** Merges the changed edges into the sorted lists. */
+  /**
+   * Merges the changed edges into the sorted lists. First what is new in the market is taken in: edges of a pool that has just gone must hang nowhere when they
+   * are numbered anew.
+   */
   absorb(): void {
     const { market } = this;
+    this.refresh();
     if (this.changedEdges.length === 0) return;
     const tokens = new Set<number>();
     for (const id of this.changedEdges) {

@@ -86,9 +86,7 @@ function toolsFor(market: Market, { startToken, minGrossProfit, maxAmountIn }: B
 
 /** For the time between blocks: sorts in what has changed, so that the next search finds it in place. */
 export function rest(market: Market): void {
-  const buckets = toolsOfMarket.get(market)?.buckets;
-  buckets?.refresh();
-  buckets?.absorb();
+  toolsOfMarket.get(market)?.buckets.absorb();
 }
 
 /** Prices and lists anew, from the market as it is: for when many pools have come, or prices have moved far. */

@@ -53,3 +53,19 @@ test("pools that go while thousands of edges wait to be sorted in leave their nu
   expect(wanted.length).toBeGreaterThan(20);
   expect(found(market, all)).toEqual(wanted);
 });
+
+test("a market that is searched with another minimum has nothing of the first one's tables", () => {
+  const market = marketOf(pools);
+  const other = { ...options, minGrossProfit: 2e17 };
+  found(market, []);
+  for (const { row } of pools.slice(0, 300)) market.apply(row);
+  found(market, addresses);
+  const wanted = found(marketOf(pools), addresses, other);
+  expect(wanted.length).toBeGreaterThan(10);
+  expect(found(market, addresses, other)).toEqual(wanted);
+  for (const { row } of pools.slice(100, 500)) market.apply(row);
+  rest(market);
+  for (const { row } of pools.slice(100, 150)) market.apply(row);
+  rest(market);
+  expect(found(market, addresses, other)).toEqual(wanted);
+});

@@ -95,7 +95,7 @@ export class Buckets {
     for (const edge of market.edges) if (edge !== null) this.#setGains(edge);
     this.#listEnd = 0;
     for (let token = 0; token < market.tokenCount; token++) this.#layOut(token);
-    this.#forgetChanges();
+    this.#forgetEverything();
     market.recycle();
     this.#renewSummary();
   }
@@ -292,6 +292,19 @@ export class Buckets {
       this.changedOut.fill(0, from * BUCKETS, (from + 1) * BUCKETS);
       this.changedIn.fill(0, to * BUCKETS, (to + 1) * BUCKETS);
     }
+  }
+
+  /** The chains of all tokens: those that buckets of other sizes have left in the market's tables are nobody's any more. */
+  #forgetEverything(): void {
+    const { edgeTable, tokenTable } = this.market;
+    for (let at = 0; at < edgeTable.length; at += EDGE.width) edgeTable[at + EDGE.changed] = 0;
+    for (let at = 0; at < tokenTable.length; at += TOKEN.width) {
+      tokenTable[at + TOKEN.firstOut] = NONE;
+      tokenTable[at + TOKEN.firstIn] = NONE;
+    }
+    this.changedOut.fill(0);
+    this.changedIn.fill(0);
+    this.changedEdges.length = 0;
   }
 
   /** What is known of all edges of a bucket, read off the heads of the lists. */

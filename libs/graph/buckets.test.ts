@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import type { RowOf } from "#libs/dex/family.ts";
 import { findCycles, rest, type SearchOptions } from "#libs/graph/search.ts";
 import { marketOf, type PoolSpec, randomFrom, randomPool, randomTokens, type TestToken } from "#libs/graph/testing.ts";
 import { asAddress } from "#libs/units/brand.ts";

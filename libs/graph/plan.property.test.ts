@@ -5,7 +5,7 @@ import type { RowOf } from "#libs/dex/family.ts";
 import type { MarketPool } from "#libs/graph/market.ts";
 import { joinCycles, planCycles } from "#libs/graph/plan.ts";
 import { GAS_BASE, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
-import { marketOf, randomFrom, randomMarket } from "#libs/graph/testing.ts";
+import { marketOf, type PoolSpec, randomFrom, randomMarket } from "#libs/graph/testing.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import type { TickRow } from "#proto/pool/v1/state.ts";
 
@@ -13,8 +13,12 @@ const markets = fc.record({ seed: fc.integer(), tokens: fc.integer({ min: 2, max
 const gasPrice = 10n ** 9n;
 const LIMITS = { maxCycles: 6, maxTokens: 16, gasPrice };
 
-function planOf({ seed, ...size }: { readonly seed: number; readonly tokens: number; readonly pools: number }) {
-  const { tokens, pools } = randomMarket(randomFrom(seed), size);
+function planOf(
+  { seed, ...size }: { readonly seed: number; readonly tokens: number; readonly pools: number },
+  madeOf: (pools: readonly PoolSpec[]) => readonly PoolSpec[] = (pools) => pools,
+) {
+  const { tokens, pools: drawn } = randomMarket(randomFrom(seed), size);
+  const pools = madeOf(drawn);
   const market = marketOf(pools);
   const options: SearchOptions = {
     startToken: tokens[0]?.address as string,
@@ -64,6 +68,26 @@ test.prop([markets], { numRuns: 150 })("planning leaves the market as it was, an
     expect(pool.family.toRow(pool.info, pool.state)).toEqual(fresh.family.toRow(fresh.info, fresh.state));
   }
   expect(searchCycles(market, addresses, options).candidates).toEqual(search.candidates);
+});
+
+/** Of three kinds of ranges, two of which may ask another fee of a second swap in a block. */
+const withSlidingFees = (pools: readonly PoolSpec[]): PoolSpec[] =>
+  pools.map((spec, index) => {
+    if (spec.family !== "uniswap-v3" || index % 3 === 0) return spec;
+    if (index % 3 === 1) return { ...spec, dex: "slipstream", family: "slipstream" };
+    return { ...spec, dex: "integral", family: "algebra", info: { ...spec.info, facts: { tickSpacing: 0 } } };
+  });
+
+test.prop([markets], { numRuns: 150 })("a pool whose fee may be another at its second swap is used once", (drawn) => {
+  const { cycles, market } = planOf(drawn, withSlidingFees);
+  const uses = Map.groupBy(
+    cycles.flatMap(({ hops }) => hops),
+    ({ pool }) => pool,
+  );
+  for (const [address, hops] of uses) {
+    const { family, info } = market.pool(address) as MarketPool;
+    if (!family.quotableAgain(info)) expect(hops).toHaveLength(1);
+  }
 });
 
 test.prop([markets], { numRuns: 100 })("each cycle earns its own gas, and one more earns more together than the best alone", (drawn) => {

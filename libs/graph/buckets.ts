@@ -355,7 +355,7 @@ export class Buckets {
         const edge = which < BUCKETS ? id : (market.edgeTable[id * EDGE.width + EDGE.back] as number);
         if ((this.gain[edge * GAIN.width + (which % BUCKETS)] as number) > 0) scratch[count++] = edge;
       }
-      this.#write(token, which, sortByGain(count, this.gain, which % BUCKETS), count);
+      this.#write(token, which, sortScratch(count, this.gain, which % BUCKETS), count);
     }
   }
 
@@ -374,7 +374,7 @@ export class Buckets {
       let fresh = 0;
       for (let id = tokenTable[at + first] as number; id !== NONE; id = edgeTable[id * EDGE.width + next] as number)
         if ((gain[id * GAIN.width + bucket] as number) > 0) scratch[fresh++] = id;
-      const sorted = sortByGain(fresh, gain, bucket);
+      const sorted = sortScratch(fresh, gain, bucket);
       const woven = sorted === scratch ? spare : scratch;
       let count = 0;
       let taken = 0;
@@ -538,8 +538,15 @@ function makeScratch(length: number): void {
   spare = new Int32Array(2 * length);
 }
 
+/** Sorts the first so many by falling gain; those of equal gain stay in their order. */
+export function sortByGain(edges: Int32Array, count: number, gain: Float32Array, bucket: number): void {
+  makeScratch(count);
+  scratch.set(edges.subarray(0, count));
+  edges.set(sortScratch(count, gain, bucket).subarray(0, count));
+}
+
 /** Sorts the first `count` of `scratch` by falling gain, by merging runs. Returns whichever of the two holds the result. */
-function sortByGain(count: number, gain: Float32Array, bucket: number): Int32Array {
+function sortScratch(count: number, gain: Float32Array, bucket: number): Int32Array {
   let [source, target] = [scratch, spare];
   for (let run = 1; run < count; run *= 2) {
     for (let start = 0; start < count; start += 2 * run) {

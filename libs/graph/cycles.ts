@@ -1,4 +1,4 @@
-import { BUCKETS, type Buckets, GAIN, HOT } from "#libs/graph/buckets.ts";
+import { BUCKETS, type Buckets, GAIN, HOT, sortByGain } from "#libs/graph/buckets.ts";
 import { EDGE, type Edge, type MarketPool, NONE, TOKEN } from "#libs/graph/market.ts";
 import { measure } from "#libs/graph/size.ts";
 
@@ -153,6 +153,8 @@ export class CycleFinder {
       }
     }
     if (this.#promising.length < count) this.#promising = new Int32Array(this.#seeds.length);
+    // Edges of equal gain come in the order of their numbers, however the changes came.
+    this.#seeds.subarray(0, count).sort();
     return count;
   }
 
@@ -181,18 +183,10 @@ export class CycleFinder {
     let count = 0;
     for (let index = 0; index < seeds; index++) {
       const id = this.#seeds[index] as number;
-      if (!this.#isPromising(id)) continue;
-      const own = gain[id * GAIN.width + bucket] as number;
-      let at = count++;
-      for (; at > 0; at--) {
-        const above = promising[at - 1] as number;
-        const its = gain[above * GAIN.width + bucket] as number;
-        if (its > own || (its === own && above < id)) break;
-        promising[at] = above;
-      }
-      promising[at] = id;
+      if (this.#isPromising(id)) promising[count++] = id;
     }
-    for (let index = 0; index < count; index++) {
+    sortByGain(promising, count, gain, bucket);
+    for (let index = 0; index < count && this.#visitsLeft >= 0; index++) {
       const id = promising[index] as number;
       if (this.#isOwn(id) && this.#isPromising(id)) {
         this.#head = MAX_HOPS;

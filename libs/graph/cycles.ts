@@ -292,12 +292,18 @@ export class CycleFinder {
   #bridge(gained: number, lacking: number, root: number): void {
     const { hot, changedEdges, market } = this.#buckets;
     const least = lacking / (Math.min(root, this.#mostOut(this.#end)) * Math.min(root, this.#mostIn(this.#begin)));
-    for (const id of hot[this.#bucket] as number[])
+    for (const id of hot[this.#bucket] as number[]) {
+      if (this.#visitsLeft < 0) return;
       if (market.edgeTable[id * EDGE.width + EDGE.changed] === 0) this.#bridgeOver(id, gained, least);
-    for (const id of changedEdges) this.#bridgeOver(id, gained, least);
+    }
+    for (const id of changedEdges) {
+      if (this.#visitsLeft < 0) return;
+      this.#bridgeOver(id, gained, least);
+    }
   }
 
   #bridgeOver(middle: number, gained: number, least: number): void {
+    this.#visitsLeft--;
     const { market, gain } = this.#buckets;
     const own = gain[middle * GAIN.width + this.#bucket] as number;
     if (own < least || (this.#done[middle] as number) >= this.#stamp) return;

@@ -101,6 +101,18 @@ const blocks = fc.array(
   { maxLength: 8 },
 );
 
+/** The specs of these pools after a move: a pair's price moved by the factor; a concentrated pool said to have changed, though it has not. */
+function move(current: PoolSpec[], changes: readonly (readonly [number, number])[]): PoolSpec[] {
+  return changes.map(([index, factor]) => {
+    const at = index % current.length;
+    const spec = current[at] as PoolSpec;
+    const [pool, first, ...rest] = spec.row as RowOf<"uniswap-v2" | "uniswap-v3">;
+    const scaled = spec.family === "uniswap-v2" ? (BigInt(first) * BigInt(Math.round(factor * 1e9))) / 1_000_000_000n : BigInt(first);
+    current[at] = { ...spec, row: [pool, scaled.toString(), ...rest] as unknown as PoolSpec["row"] };
+    return current[at] as PoolSpec;
+  });
+}
+
 test.prop([fc.integer(), blocks], { numRuns: 150 })(
   "block after block a kernel finds what one that starts afresh would find",
   (seed, story) => {
@@ -111,16 +123,35 @@ test.prop([fc.integer(), blocks], { numRuns: 150 })(
     kernel.search(search);
     const current = [...pools];
     for (const { changes, late } of story) {
-      const touched = changes.map(([index, factor]) => {
-        const at = index % current.length;
-        const spec = current[at] as PoolSpec;
-        const [pool, first, ...rest] = spec.row as RowOf<"uniswap-v2" | "uniswap-v3">;
-        // A pair's price, moved a little; a concentrated pool said to have changed, though it has not.
-        const scaled = spec.family === "uniswap-v2" ? (BigInt(first) * BigInt(Math.round(factor * 1e9))) / 1_000_000_000n : BigInt(first);
-        current[at] = { ...spec, row: [pool, scaled.toString(), ...rest] as unknown as PoolSpec["row"] };
-        return current[at] as PoolSpec;
-      });
-      kernel.update(updateOf(touched, false));
+      kernel.update(updateOf(move(current, changes), false));
+      const fresh = new Kernel();
+      fresh.update(updateOf(current, true));
+      expect(kernel.search(search, late).candidates).toEqual(fresh.search(search, late).candidates);
+    }
+  },
+);
+
+const storms = fc.array(
+  fc.record({
+    changes: fc.array(fc.tuple(fc.nat(), fc.double({ min: 0.97, max: 1.03, noNaN: true })), { maxLength: 25 }),
+    late: fc.constantFrom([], [], ["v2"], ["v3"]),
+    rests: fc.boolean(),
+  }),
+  { minLength: 4, maxLength: 8 },
+);
+
+test.prop([fc.integer(), storms], { numRuns: 30 })(
+  "also where more cycles earn something than are kept, whether it rests between blocks or not",
+  (seed, story) => {
+    const { tokens, pools } = randomMarket(randomFrom(seed), { tokens: 4, pools: 45 });
+    const search = { ...options, startToken: tokens[0]?.address as string, maxCandidates: 16 };
+    const kernel = new Kernel();
+    kernel.update(updateOf(pools, true));
+    kernel.search(search);
+    const current = [...pools];
+    for (const { changes, late, rests } of story) {
+      if (rests) kernel.rest(search);
+      kernel.update(updateOf(move(current, changes), false));
       const fresh = new Kernel();
       fresh.update(updateOf(current, true));
       expect(kernel.search(search, late).candidates).toEqual(fresh.search(search, late).candidates);

@@ -9,7 +9,7 @@ import { scorer } from "#services/scorer/actor.ts";
 import { scorerConfig } from "#services/scorer/config.ts";
 import { initialState, type Keys, type Request, solver } from "#services/solver/actor.ts";
 import { solverConfig } from "#services/solver/config.ts";
-import solve from "#services/solver/worker.ts";
+import solve, { rest } from "#services/solver/worker.ts";
 import { System } from "./system.ts";
 
 let system: System;
@@ -54,6 +54,7 @@ async function replaySolver(
       if (request.call === "load-snapshot") loading.push(request);
       else {
         const result = solve(structuredClone(request)) as SearchResult | null;
+        rest(structuredClone(request.search));
         act(
           core.give({
             type: "reply",

@@ -51,9 +51,11 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
     async call(request): Promise<Reply> {
       if (request.call === "load-snapshot")
         return { kind: "snapshot-loaded", dex: request.dex, snapshot: await loadSnapshot(bus as Bus, config.chain, request.object) };
-      const result = (await pool.run(request)) as SearchResult | null;
-      // Behind the answer, before the next block. A failure shows in the next search; on closing it is dropped.
+      const answer = pool.run(request) as Promise<SearchResult | null>;
+      // Behind it in the thread's queue, before whatever is asked next, so that a replay can do the same: how many cycles stand, and what a search that is cut
+      // short still finds, depends on it. A failure shows in the next search; on closing it is dropped.
       pool.run(request.search, { name: "rest" }).catch(() => {});
+      const result = await answer;
       return result === null ? { kind: "prepared" } : { kind: "searched", result };
     },
     close: () => pool.destroy(),

@@ -4,7 +4,7 @@ import { Kernel, type Update } from "#services/solver/kernel.ts";
 
 const kernel = new Kernel();
 
-/** Called between blocks: makes the next search shorter, and changes nothing that it finds. */
+/** Called after each task: makes the next search shorter. Candidates stay what they would be; how many cycles stand beside them does not (`cyclesFound`). */
 export const rest = (search: SearchOptions): void => kernel.rest(search);
 
 /** The tasks of the solver's one worker thread: it alone holds the market, so they must come in order. */

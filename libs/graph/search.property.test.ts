@@ -1,7 +1,8 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
+import { shardOf } from "#libs/graph/cycles.ts";
 import { type Edge, type Market, marginalRate } from "#libs/graph/market.ts";
-import { cycleIdOf, findCycles, rebuild, rest, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
+import { cycleIdOf, findCycles, rebuild, replenish, rest, type SearchOptions, type Standing, searchCycles } from "#libs/graph/search.ts";
 import { sizeCycle } from "#libs/graph/size.ts";
 import {
   allCycles,
@@ -202,6 +203,23 @@ test.prop([markets, fc.integer({ min: 2, max: 5 })], { numRuns: 100 })("shards t
   const shards = Array.from({ length: count }, (_, index) => idsOf({ shard: { index, count } }));
   expect([...new Set(shards.flat())].sort()).toEqual(idsOf({}).sort());
 });
+
+test.prop([markets, fc.integer({ min: 0, max: 50 })], { numRuns: 100 })(
+  "searching everything again forgets no cycle that stands, neither a shard nor a search that is cut short",
+  (drawing, maxVisits) => {
+    const described = drawn(drawing);
+    const options = optionsFor(described);
+    const market = marketOf(described.pools);
+    const own = described.pools.map(({ info }) => info.pool).filter((pool) => shardOf(pool, 2) === 0);
+    for (const more of [{ shard: { index: 0, count: 2 } }, { maxVisits: Math.ceil(maxVisits / 50) }]) {
+      const { standing } = searchCycles(market, own, { ...options, ...(more.shard === undefined ? {} : more) });
+      const again = replenish(market, { ...options, ...more }, { ...standing, isCutShort: true });
+      const idsOf = ({ cycles }: Standing) => cycles.map(({ edges }) => cycleIdOf(edges));
+      expect(idsOf(again)).toEqual(expect.arrayContaining(idsOf(standing)));
+      expect(idsOf(again).length).toBe(new Set(idsOf(again)).size);
+    }
+  },
+);
 
 test.prop([markets, fc.integer({ min: 0, max: 200 })], { numRuns: 100 })(
   "a search that is cut short says so, and finds cycles that are there; one that is not finds all",

@@ -53,7 +53,7 @@ export interface Search extends SearchResult {
 /** Gas of a transaction beside its swaps: base cost, flash loan, bookkeeping. Measured through the executor contract (libs/contracts/README.md). */
 export const GAS_BASE = 78_000;
 
-/** A search of everything may take so many times what a block's may. */
+/** Between blocks a search of everything may take so many times what a block's may. */
 const WHOLE_MARKET = 50;
 /** Edges that a search finds in chains rather than in the sorted lists: some blocks' worth. */
 const MOST_WAITING = 2_000;
@@ -153,7 +153,7 @@ export function searchCycles(
   const found = findCycles(market, changes, options, { floor: standing.floor, capacity: KEPT, without });
   const unchanged = standing.cycles.filter(stands);
   const kept = best([...unchanged, ...found.cycles].sort(byProfit), standing.floor, standing.isCutShort || found.isCutShort);
-  const standingNow = isUsedUp(kept, options, options.maxCandidates) ? findAll(market, options, without) : kept;
+  const standingNow = isUsedUp(kept, options, options.maxCandidates) ? findAll(market, options, without, kept) : kept;
   const confirmed = standingNow.cycles.slice(0, options.maxCandidates).flatMap((cycle, index) => {
     const candidate = candidateOf(cycle, options, index < REFINED);
     return candidate === null
@@ -184,11 +184,12 @@ const best = (cycles: readonly Sized[], floor: number, isCutShort: boolean): Sta
 const isUsedUp = ({ cycles, floor }: Standing, { minGrossProfit }: SearchOptions, enough: number): boolean =>
   floor > minGrossProfit && cycles.filter(({ profit }) => profit > floor).length < enough;
 
-function findAll(market: Market, options: SearchOptions, without: Iterable<MarketPool>): Standing {
-  const { maxVisits } = options;
-  const whole = maxVisits === undefined ? options : { ...options, maxVisits: WHOLE_MARKET * maxVisits };
-  const { cycles, isCutShort } = findCycles(market, addressesOf(market), whole, { floor: 0, capacity: KEPT, without });
-  return best(cycles, 0, isCutShort);
+/** Everything, and what was known before: a search that is cut short does not come to all of it, and a shard's no more to what other shards would find by now. */
+function findAll(market: Market, options: SearchOptions, without: Iterable<MarketPool>, known: Standing): Standing {
+  const { cycles, isCutShort } = findCycles(market, addressesOf(market), options, { floor: 0, capacity: KEPT, without });
+  const found = new Set(cycles.map(({ edges }) => keyOf(edges)));
+  const more = known.cycles.filter(({ edges }) => !found.has(keyOf(edges)));
+  return best(more.length === 0 ? cycles : [...cycles, ...more].sort(byProfit), 0, isCutShort);
 }
 
 /** For the time between blocks: where much of what stands has been used up, or a search was cut short, searches everything, so that no block has to. Of a market all of whose changes have been searched. */
@@ -198,7 +199,10 @@ export function replenish(
   standing: Standing,
   without: ReadonlySet<MarketPool> = NO_POOLS,
 ): Standing {
-  return standing.isCutShort || isUsedUp(standing, options, REPLENISHED) ? findAll(market, options, without) : standing;
+  if (!standing.isCutShort && !isUsedUp(standing, options, REPLENISHED)) return standing;
+  const { maxVisits } = options;
+  const whole = maxVisits === undefined ? options : { ...options, maxVisits: WHOLE_MARKET * maxVisits };
+  return findAll(market, whole, without, standing);
 }
 
 export const poolsOfDexes = (market: Market, dexes: readonly string[]): ReadonlySet<MarketPool> =>

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { findCycles, rest, type SearchOptions } from "#libs/graph/search.ts";
+import { findCycles, rebuild, rest, type SearchOptions } from "#libs/graph/search.ts";
 import { marketOf, type PoolSpec, randomFrom, randomPool, randomTokens, type TestToken } from "#libs/graph/testing.ts";
-import { asAddress } from "#libs/units/brand.ts";
+import { type Address, asAddress } from "#libs/units/brand.ts";
 
 const TOKENS = 60;
 const random = randomFrom(3);
@@ -67,4 +67,32 @@ test("a market that is searched with another minimum has nothing of the first on
   for (const { row } of pools.slice(100, 150)) market.apply(row);
   rest(market);
   expect(found(market, addresses, other)).toEqual(wanted);
+});
+
+test("a token that comes later is not priced by the first stray pool of it", () => {
+  const ether = 10n ** 18n;
+  const [start, other, late] = ["1", "2", "3"].map((digit) => asAddress(`0x${digit.repeat(40)}`)) as [Address, Address, Address];
+  const pair = (digit: string, token: Address, reserve0: bigint, reserve1: bigint): PoolSpec => {
+    const pool = asAddress(`0x${digit.repeat(40)}`);
+    const row: PoolSpec["row"] = [pool, reserve0.toString(), reserve1.toString(), 3_000, 3_000];
+    return { dex: "v2", family: "uniswap-v2", info: { pool, tokens: [start, token], facts: {} }, row };
+  };
+  const market = marketOf([pair("a", other, 100n * ether, 100n * ether), pair("b", other, 100n * ether, 100n * ether)]);
+  const small = { ...options, startToken: start, minGrossProfit: 1e12 };
+  found(market, [], small);
+  const come = [
+    // A thousand units against as many whole tokens; then the market of it, of two pools a per cent apart.
+    pair("c", late, 1_000n, 1_000n * ether),
+    pair("d", late, 10n * ether, 10n * ether),
+    pair("e", late, 10n * ether, (10n * ether * 1_009n) / 1_000n),
+  ];
+  for (const { dex, family, info, row } of come) {
+    market.add(dex, family, info);
+    market.apply(row);
+  }
+  const changed = come.map(({ info }) => info.pool);
+  const cycles = found(market, changed, small);
+  rebuild(market);
+  expect(cycles).toEqual(found(market, changed, small));
+  expect(cycles.some((each) => !each.includes("cccc"))).toBe(true);
 });

@@ -221,20 +221,37 @@ export class Buckets {
     }
   }
 
-  /** A token that came later is worth what the first pool says that connects it; the other pools of it are looked at again. */
+  /** A token that came later is worth what its deepest pool says that connects it; its other pools are looked at again. */
   #priceNewTokens(pool: MarketPool): void {
     if (!canTrade(pool)) return;
     const { market } = this;
-    for (const edge of pool.edges) {
-      const to = market.edgeTable[edge.id * EDGE.width + EDGE.to] as number;
-      if (this.price(to) !== 0) continue;
-      const worth = this.price(market.edgeTable[edge.id * EDGE.width + EDGE.from] as number);
-      const mid = midRate(edge);
-      if (worth > 0 && mid > 0 && mid < Number.POSITIVE_INFINITY) this.#setPrice(to, worth / mid);
-      else if (to === market.tokenId(this.options.startToken)) this.#setPrice(to, 1);
-      else continue;
-      market.awaitPoolsOf(to);
+    for (const { id } of pool.edges) {
+      const token = market.edgeTable[id * EDGE.width + EDGE.to] as number;
+      if (this.price(token) !== 0) continue;
+      const price = token === market.tokenId(this.options.startToken) ? 1 : this.#priceByDeepest(token);
+      if (price === 0) continue;
+      this.#setPrice(token, price);
+      market.awaitPoolsOf(token);
     }
+  }
+
+  /** 0 where none of its pools connects it to a token with a price. */
+  #priceByDeepest(token: number): number {
+    const { market } = this;
+    let price = 0;
+    let deepest = 0;
+    for (const id of market.edgesOut(token)) {
+      const edge = market.edges[id] as Edge;
+      const worth = this.price(market.edgeTable[id * EDGE.width + EDGE.to] as number);
+      if (worth === 0 || !canTrade(edge.pool)) continue;
+      const mid = midRate(edge);
+      if (!(mid > 0 && mid < Number.POSITIVE_INFINITY)) continue;
+      const held = Number(edge.pool.family.holdings(edge.pool.info, edge.pool.state)[edge.indexOut]) * worth;
+      if (held <= deepest) continue;
+      deepest = held;
+      price = worth * mid;
+    }
+    return price;
   }
 
   // ---- gains

@@ -4,6 +4,7 @@ import { joinCycles, type PlanOptions, planCycles } from "#libs/graph/plan.ts";
 import {
   NOTHING_STANDING,
   poolsOfDexes,
+  rebuild,
   replenish,
   rest,
   type SearchOptions,
@@ -53,6 +54,8 @@ export class Kernel {
 
   /** Searches every pool before the first block comes: it finds compiled code, warm caches and the cycles that stand, and is searched as quickly as any other. */
   practise(options: SearchOptions, plan: PlanOptions | null = null): void {
+    // Prices by all pools there are: those of the DEXes that came first may be strays of the tokens of those that come now.
+    rebuild(this.#market);
     for (const { info } of this.#market.pools()) this.#changed.add(info.pool);
     for (let round = 0; round < PRACTICE_ROUNDS; round++) {
       const search = searchCycles(this.#market, this.#changed, options);

@@ -4,7 +4,7 @@ import { asAddress } from "#libs/units/brand.ts";
 import { InvariantError } from "#libs/units/invariant.ts";
 import type { SwapCall } from "#proto/cycle/v1/found.ts";
 import { artifact } from "./artifact.ts";
-import { decodeExecute, type ExecutionPlan, encodeExecute, type SwapCommand } from "./plan.ts";
+import { decodeExecute, type ExecutionPlan, encodeExecute, gasLimitOf, MAX_GAS_ESTIMATE, type SwapCommand } from "./plan.ts";
 
 const address = (digit: string) => asAddress(`0x${digit.repeat(40)}`);
 const [weth, usd, dai] = [address("1"), address("2"), address("3")];
@@ -223,4 +223,11 @@ describe("decodeExecute", () => {
     expect(() => decodeExecute(calldata)).toThrow(InvariantError);
     expect(() => decodeExecute(calldata)).toThrow(message);
   });
+});
+
+test("a gas limit leaves room above the estimate, and none is above what a transaction may ask for", () => {
+  expect(gasLimitOf(150_000)).toBe(500_000);
+  // EIP-7825
+  expect(gasLimitOf(MAX_GAS_ESTIMATE)).toBe(16_777_216);
+  expect(gasLimitOf(MAX_GAS_ESTIMATE + 1)).toBe(16_777_216);
 });

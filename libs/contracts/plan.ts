@@ -75,6 +75,16 @@ const TOKEN_INDEX_SHIFT = 4;
 /** A table index has four bits. A plan that pays with more tokens than this would not fit a block's useful gas either. */
 export const MAX_TOKENS = 16;
 
+/** No transaction may ask for more gas: EIP-7825. */
+const TRANSACTION_GAS = 2 ** 24;
+/** Well above the estimate, so that one that is short does not revert a good trade: unused gas costs nothing. */
+const GAS_FACTOR = 2;
+const GAS_ROOM = 200_000;
+/** The largest estimate of a transaction that still gets all of that room. */
+export const MAX_GAS_ESTIMATE = (TRANSACTION_GAS - GAS_ROOM) / GAS_FACTOR;
+
+export const gasLimitOf = (gasEstimate: number): number => Math.min(GAS_FACTOR * gasEstimate + GAS_ROOM, TRANSACTION_GAS);
+
 const MAX_UINT64 = (1n << 64n) - 1n;
 const MAX_UINT128 = (1n << 128n) - 1n;
 /** Coins of a Curve pool are counted in one byte; no pool has more than eight. */

@@ -11,7 +11,7 @@ import type { TickRow } from "#proto/pool/v1/state.ts";
 
 const markets = fc.record({ seed: fc.integer(), tokens: fc.integer({ min: 2, max: 5 }), pools: fc.integer({ min: 3, max: 12 }) });
 const gasPrice = 10n ** 9n;
-const LIMITS = { maxCycles: 6, maxTokens: 16, gasPrice };
+const LIMITS = { maxCycles: 6, maxTokens: 16, maxGas: 8_000_000, gasPrice };
 
 function planOf(
   { seed, ...size }: { readonly seed: number; readonly tokens: number; readonly pools: number },
@@ -89,6 +89,21 @@ test.prop([markets], { numRuns: 150 })("a pool whose fee may be another at its s
     if (!family.quotableAgain(info)) expect(hops).toHaveLength(1);
   }
 });
+
+test.prop([markets], { numRuns: 100 })(
+  "a plan ends before its transaction would take more gas, or pay with more tokens, than it may",
+  (drawn) => {
+    const { market, search, options, cycles } = planOf(drawn);
+    if (cycles.length < 2) return;
+    const { gasEstimate } = joinCycles(cycles);
+    const within = (limits: Partial<typeof LIMITS>) => planCycles(market, search, options, { ...LIMITS, ...limits });
+    expect(within({ maxGas: gasEstimate })).toEqual(cycles);
+    expect(within({ maxGas: gasEstimate - 1 })).toEqual(cycles.slice(0, -1));
+    const tokens = new Set(cycles.flatMap(({ hops }) => hops.map(({ tokenIn }) => tokenIn)));
+    expect(within({ maxTokens: tokens.size })).toEqual(cycles);
+    expect(within({ maxTokens: tokens.size - 1 }).length).toBeLessThan(cycles.length);
+  },
+);
 
 test.prop([markets], { numRuns: 100 })("each cycle earns its own gas, and one more earns more together than the best alone", (drawn) => {
   const { cycles } = planOf(drawn);

@@ -12,6 +12,8 @@ export interface PlanOptions {
   readonly gasPrice: bigint;
   /** Tokens that its swaps pay with, at most: what the executor contract can name. */
   readonly maxTokens: number;
+  /** By estimate, of the whole transaction: a further cycle that would make it more ends the plan. */
+  readonly maxGas: number;
 }
 
 /** Of each search in a plan so many are sized exactly: the float order is right but for near ties. */
@@ -30,7 +32,7 @@ export function planCycles(
   market: Market,
   { candidates: [first], standing }: { readonly candidates: readonly Candidate[]; readonly standing: Standing },
   options: SearchOptions,
-  { maxCycles, gasPrice, maxTokens }: PlanOptions,
+  { maxCycles, gasPrice, maxTokens, maxGas }: PlanOptions,
   without: ReadonlySet<MarketPool> = new Set(),
 ): Candidate[] {
   const planned: Candidate[] = [];
@@ -38,10 +40,12 @@ export function planCycles(
   let next = first;
   let left = standing;
   const tokens = new Set<string>();
+  let gas = GAS_BASE;
   const unusable = new Set(without);
   while (next !== undefined && BigInt(next.grossProfit) > ownGas(next) * gasPrice) {
     for (const { tokenIn } of next.hops) tokens.add(tokenIn);
-    if (tokens.size > maxTokens) break;
+    gas += next.gasEstimate - GAS_BASE;
+    if (tokens.size > maxTokens || gas > maxGas) break;
     planned.push(next);
     if (planned.length === maxCycles) break;
     const touched = execute(market, next, undo);

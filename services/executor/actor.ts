@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
-import { encodeExecute } from "#libs/contracts/plan.ts";
+import { encodeExecute, gasLimitOf } from "#libs/contracts/plan.ts";
 import { balanceChanges, executedEvent, type ReceiptLog } from "#libs/ledger/settlement.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
@@ -115,8 +115,6 @@ export type Reply =
     }
   | { readonly kind: "nonce-read"; readonly nonce: number };
 
-/** Well above the gas estimate, so that one that is short does not revert a good trade: unused gas costs nothing. */
-const gasLimitOf = (gasEstimate: number): number => 2 * gasEstimate + 200_000;
 /** Opportunities of one block tried in turn when a simulation fails: a fourth would come too late. */
 const MAX_TRIES = 3;
 

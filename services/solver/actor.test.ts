@@ -15,6 +15,7 @@ const config: Config = {
   search: { startToken: "0x", maxHops: 3, maxCandidates: 16, minGrossProfit: 1, maxAmountIn: 1n },
   maxCycles: 4,
   maxTokens: 16,
+  maxGas: 8_000_000,
   lateDexMs: 250,
 };
 

@@ -45,9 +45,10 @@ export interface Config {
   /** All DEXes of the chain. */
   readonly dexes: readonly string[];
   readonly search: SearchOptions;
-  /** Cycles that one candidate may take one after another, at most; and tokens that it may pay with. */
+  /** Cycles that one candidate may take one after another, at most; tokens that it may pay with; and gas, by estimate. */
   readonly maxCycles: number;
   readonly maxTokens: number;
+  readonly maxGas: number;
   /** How long a block waits for the DEXes that usually report in time. */
   readonly lateDexMs: number;
 }
@@ -224,8 +225,8 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   effects.push({ type: "call", request: { call: "search", updates, search: config.search, lateDexes, plan } });
 }
 
-const planOptions = ({ maxCycles, maxTokens }: Config, gasPrice: bigint): PlanOptions | null =>
-  maxCycles > 1 ? { maxCycles, maxTokens, gasPrice } : null;
+const planOptions = ({ maxCycles, maxTokens, maxGas }: Config, gasPrice: bigint): PlanOptions | null =>
+  maxCycles > 1 ? { maxCycles, maxTokens, maxGas, gasPrice } : null;
 
 function finish(state: State, result: SearchResult, config: Config, effects: Effect<Request>[]): void {
   const search = state.searching.shift();

@@ -1,6 +1,6 @@
 import type { ChainConfig, DexDeployment } from "#libs/chains/chain.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
-import { MAX_TOKENS } from "#libs/contracts/plan.ts";
+import { MAX_GAS_ESTIMATE, MAX_TOKENS } from "#libs/contracts/plan.ts";
 import type { Config } from "#services/solver/actor.ts";
 
 export interface SolverSettings {
@@ -38,6 +38,7 @@ export function solverConfig({ chain, solver }: SolverSettings): Config {
     lateDexMs: solver?.lateDexMs ?? LATE_DEX_MS,
     maxCycles: solver?.maxCycles ?? MAX_CYCLES,
     maxTokens: MAX_TOKENS,
+    maxGas: MAX_GAS_ESTIMATE,
     search: {
       startToken: chain.wrappedNative,
       maxHops: solver?.maxHops ?? MAX_HOPS,

@@ -7,6 +7,7 @@ import { invariant } from "#libs/units/invariant.ts";
 export interface BucketOptions {
   /** The numeraire: profits and sizes are counted in its smallest unit. */
   readonly startToken: string;
+  /** > 0: it is what sizes are made of. */
   readonly minGrossProfit: number;
   readonly maxAmountIn: bigint;
 }
@@ -69,6 +70,7 @@ export class Buckets {
   constructor(market: Market, options: BucketOptions) {
     this.market = market;
     this.options = options;
+    invariant(options.minGrossProfit > 0, "a minimum of nothing gives buckets without sizes");
     const first = FIRST_START * options.minGrossProfit;
     const last = Math.max(LAST_START * Number(options.maxAmountIn), 2 * first);
     for (let bucket = 0; bucket < BUCKETS; bucket++) this.sizes[bucket] = first * (last / first) ** (bucket / (BUCKETS - 1));

@@ -16,6 +16,7 @@ import {
   randomPool,
   randomTokens,
   roundingOf,
+  smoothPool,
   type TestMarket,
   type TestToken,
 } from "#libs/graph/testing.ts";
@@ -266,5 +267,26 @@ test.each([1, 2, 3, 4])("between hubs, with shallow pools far off the price, not
     between(market);
     const wanted = [...pays].filter(([, edges]) => edges.some(({ pool }) => names.has(pool.info.pool))).map(([id]) => id);
     expect(idsOf([...names]).sort()).toEqual(wanted.sort());
+  }
+});
+
+test.prop([fc.integer()], { numRuns: 150 })("nothing is lost in cycles of five hops, nor of pools whose curves have no ranges", (seed) => {
+  const random = randomFrom(seed);
+  const tokens = randomTokens(random, 5);
+  const pools = Array.from({ length: 9 }, (_, index) => {
+    const first = random.integer(0, 4);
+    const pair: [TestToken, TestToken] = [tokens[first] as TestToken, tokens[(first + random.integer(1, 4)) % 5] as TestToken];
+    return random.unit() < 0.5 ? smoothPool(random, index, pair) : randomPool(random, index, pair, random.between(-0.03, 0.03));
+  });
+  const market = marketOf(pools);
+  const options = optionsFor({ tokens, pools }, { maxHops: 5 });
+  const pays = [...allCycles(market, options.startToken, 5)].filter(
+    (edges) => edges.every(({ pool }) => pool.live) && (sizeCycle(edges, Number(LARGEST))?.profit ?? 0) >= MIN_PROFIT,
+  );
+  const everything = pools.map(({ info }) => info.pool);
+  for (const changed of [everything, everything.filter(() => random.unit() < 0.3)]) {
+    const { cycles } = findCycles(market, changed, options, { floor: 0, capacity: 1e6, without: [] });
+    const wanted = pays.filter((edges) => edges.some(({ pool }) => changed.includes(pool.info.pool))).map(cycleIdOf);
+    expect(cycles.map(({ edges }) => cycleIdOf(edges)).sort()).toEqual(wanted.sort());
   }
 });

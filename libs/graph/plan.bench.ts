@@ -68,7 +68,7 @@ function planBench(weather: "calm" | "storm", rounds: number): Measurement {
     },
     (changed: readonly string[]) => {
       const search = searchCycles(market, changed, options);
-      planned = planCycles(market, search, options, { maxCycles: MAX_CYCLES, maxTokens: 64, gasPrice: GAS_PRICE });
+      planned = planCycles(market, search, options, { maxCycles: MAX_CYCLES, maxTokens: 64, maxGas: 30_000_000, gasPrice: GAS_PRICE });
       single = netOf(search.candidates.slice(0, 1));
       return planned;
     },

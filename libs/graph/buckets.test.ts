@@ -1,6 +1,16 @@
 import { expect, test } from "vitest";
 import { findCycles, rebuild, rest, type SearchOptions } from "#libs/graph/search.ts";
-import { marketOf, type PoolSpec, randomFrom, randomPool, randomTokens, type TestToken } from "#libs/graph/testing.ts";
+import { sizeCycle } from "#libs/graph/size.ts";
+import {
+  allCycles,
+  marketOf,
+  type PoolSpec,
+  randomFrom,
+  randomMarket,
+  randomPool,
+  randomTokens,
+  type TestToken,
+} from "#libs/graph/testing.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 
 const TOKENS = 60;
@@ -95,4 +105,34 @@ test("a token that comes later is not priced by the first stray pool of it", () 
   rebuild(market);
   expect(cycles).toEqual(found(market, changed, small));
   expect(cycles.some((each) => !each.includes("cccc"))).toBe(true);
+});
+
+test("a cycle past a token that its pools sell or buy, and none does both, is found", () => {
+  // Of its two pools of ranges each stands beyond its last tick: one only sells it, the other only buys it.
+  const described = randomMarket(randomFrom(1_973_145_583), { tokens: 5, pools: 4 });
+  const market = marketOf(described.pools);
+  const by = { ...options, startToken: described.tokens[0]?.address as string, minGrossProfit: 1e14 };
+  const changed = described.pools.map(({ info }) => info.pool);
+  const pays = [...allCycles(market, by.startToken)].filter((edges) => (sizeCycle(edges, 1e21)?.profit ?? 0) > 1e14);
+  expect(pays).toHaveLength(1);
+  const [edges] = pays as [(typeof pays)[number]];
+  const [before, ...after] = edges.map(({ pool }) => described.pools.find(({ info }) => info.pool === pool.info.pool) as PoolSpec) as [
+    PoolSpec,
+    ...PoolSpec[],
+  ];
+  expect(found(market, changed, by)).toHaveLength(1);
+  // Likewise where its pools come later, whichever first.
+  for (const order of [
+    [before, ...after],
+    [...after, before],
+  ]) {
+    const later = marketOf([]);
+    found(later, [], by);
+    for (const { dex, family, info, row } of order) {
+      later.add(dex, family, info);
+      later.apply(row);
+      found(later, [], by);
+    }
+    expect(found(later, changed, by)).toHaveLength(1);
+  }
 });

@@ -425,13 +425,16 @@ export class Buckets {
 
 const canTrade = ({ live, curve }: MarketPool): boolean => live && curve !== null;
 
-/** Between the rates of both directions, which are apart by the fees. */
+/**
+ * Between the rates of both directions, which are apart by the fees; where one has nothing to sell, that of the other. So each token of a cycle gets a price, from its
+ * end backwards: the pool that takes the token in holds what it pays for it.
+ */
 function midRate(edge: Edge): number {
   const { curve } = edge.pool;
   invariant(curve !== null, "a pool that trades has a curve");
   const there = marginalRate(curve, edge);
   const back = marginalRate(curve, edge.pool.reverse(edge));
-  return back > 0 && there > 0 ? Math.sqrt(there / back) : there;
+  return back > 0 ? (there > 0 ? Math.sqrt(there / back) : 1 / back) : there;
 }
 
 /** The average rate at each bucket's smallest size, for a constant product: its rate at the margin over 1 + q·size. */

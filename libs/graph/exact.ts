@@ -51,7 +51,7 @@ export function confirm(edges: readonly Edge[], guess: number, largest: bigint):
  * `UNIT_STEPS` times: short of that bound, no unit more or less earns more.
  */
 const REFINE_FROM = 26n;
-const UNIT_STEPS = 64;
+export const UNIT_STEPS = 64;
 
 /** As `confirm`, then searched on integers around it: each try is a full exact quote of all hops. */
 export function refine(edges: readonly Edge[], guess: number, largest: bigint): Exact | null {

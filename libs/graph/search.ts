@@ -54,7 +54,7 @@ export interface Search extends SearchResult {
 export const GAS_BASE = 78_000;
 
 /** Between blocks a search of everything may take so many times what a block's may. */
-const WHOLE_MARKET = 50;
+const WHOLE_MARKET = 5;
 /** Edges that a search finds in chains rather than in the sorted lists: some blocks' worth. */
 const MOST_WAITING = 2_000;
 /** Of a block's candidates so many are refined to the unit: each takes some hundred exact quotes. What the others could gain by it is a billionth. */
@@ -214,6 +214,10 @@ function* addressesOf(market: Market): Generator<string> {
 
 const compare = (left: bigint, right: bigint): number => (left < right ? -1 : left > right ? 1 : 0);
 
+/** Whether a swap on the way moves what this pool quotes: then its quote on the block's state is not what it pays. */
+const restsOnAny = ({ family, info }: MarketPool, before: readonly Edge[]): boolean =>
+  family.restsOn?.(info).some((address) => before.some(({ pool }) => pool.info.pool === address)) ?? false;
+
 /** The same cycle has the same id in every block. */
 export const cycleIdOf = (edges: readonly Edge[]): string => createHash("sha256").update(keyOf(edges)).digest("hex").slice(0, 16);
 
@@ -221,7 +225,7 @@ export const cycleIdOf = (edges: readonly Edge[]): string => createHash("sha256"
 function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, isRefined: boolean): Candidate | null {
   const largest = worth === 1 ? options.maxAmountIn : BigInt(Math.floor(Number(options.maxAmountIn) / worth));
   const exact = isRefined ? refine(edges, amountIn, largest) : confirm(edges, amountIn, largest);
-  if (exact === null) return null;
+  if (exact === null || edges.some(({ pool }, hop) => restsOnAny(pool, edges.slice(0, hop)))) return null;
   const { amounts, profit } = exact;
   return {
     cycleId: cycleIdOf(edges),

@@ -26,6 +26,8 @@ export interface Update {
 
 /** The engine optimises after some thousand calls; each round sizes a thousand cycles and more. */
 const PRACTICE_ROUNDS = 3;
+/** A market too large to be searched whole is not tried again behind each block: that would hold up the next. */
+const SKIPPED_RESTS = 64;
 
 /**
  * The solver's state and hot loop, for a worker thread. Searches through the pools that changed since the last search, and keeps every cycle that was
@@ -38,6 +40,7 @@ export class Kernel {
   #standing: Standing = NOTHING_STANDING;
   /** DEXes that the last search went without: what lay in their pools was not looked at, so all of them count as changed once they are back. */
   #leftOut: readonly string[] = [];
+  #restsToSkip = 0;
 
   update(updates: readonly Update[]): void {
     for (const { dex, family, added, rows, removed } of updates) {
@@ -83,7 +86,8 @@ export class Kernel {
   /** For the time between blocks: what has changed is sorted in, and what stands is replenished, so that the next search finds both in place. */
   rest(options: SearchOptions): void {
     rest(this.#market);
-    if (this.#changed.size === 0)
-      this.#standing = replenish(this.#market, options, this.#standing, poolsOfDexes(this.#market, this.#leftOut));
+    if (this.#changed.size > 0 || --this.#restsToSkip > 0) return;
+    this.#standing = replenish(this.#market, options, this.#standing, poolsOfDexes(this.#market, this.#leftOut));
+    this.#restsToSkip = this.#standing.isCutShort ? SKIPPED_RESTS : 0;
   }
 }

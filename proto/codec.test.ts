@@ -59,6 +59,6 @@ test("every row has its own shape, and its subject leads back to it", () => {
 
 test("a stream captures each of its rows and no row of another", () => {
   expect(streamName("MARKET", "polygon-zkevm")).toBe("HS_POLYGON_ZKEVM_MARKET");
-  expect(streamSubjects("DECISIONS", "base")).toEqual(["hs.base.cycle.found", "hs.base.opportunity.scored"]);
+  expect(streamSubjects("DECISIONS", "base")).toEqual(["hs.base.cycle.found", "hs.base.opportunity.scored", "hs.base.outcome.labelled"]);
   expect(() => subjectOf("poolChanged", { chain: "base", dex: "a.b" })).toThrow("<dex>");
 });

@@ -15,6 +15,7 @@ import {
   ExecutionSubmitted,
 } from "#proto/execution/v1/events.ts";
 import { OpportunityScored } from "#proto/opportunity/v1/scored.ts";
+import { OutcomeLabelled } from "#proto/outcome/v1/labelled.ts";
 import { PoolChanged } from "#proto/pool/v1/changed.ts";
 import { PoolDiscovered } from "#proto/pool/v1/discovered.ts";
 import { PoolJudged } from "#proto/pool/v1/judged.ts";
@@ -25,8 +26,8 @@ import { TvlChanged } from "#proto/tvl/v1/changed.ts";
 
 /** This file is the only place that names subjects, streams and buckets. Everything else refers to its rows. */
 
-export type ActorName = "watcher" | "fetcher" | "analyst" | "solver" | "scorer" | "executor" | "gateway";
-export const ACTORS: readonly ActorName[] = ["watcher", "fetcher", "analyst", "solver", "scorer", "executor", "gateway"];
+export type ActorName = "watcher" | "fetcher" | "analyst" | "solver" | "scorer" | "executor" | "trainer" | "gateway";
+export const ACTORS: readonly ActorName[] = ["watcher", "fetcher", "analyst", "solver", "scorer", "executor", "trainer", "gateway"];
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -130,7 +131,7 @@ export const SUBJECTS = {
     schema: BlockObserved,
     stream: "MARKET",
     producer: "watcher",
-    consumers: ["fetcher", "analyst", "solver", "executor", "gateway"],
+    consumers: ["fetcher", "analyst", "solver", "executor", "trainer", "gateway"],
     says: "a block with its logs",
   }),
   blockReorged: row({
@@ -138,7 +139,7 @@ export const SUBJECTS = {
     schema: BlockReorged,
     stream: "MARKET",
     producer: "watcher",
-    consumers: ["fetcher", "analyst", "solver", "executor", "gateway"],
+    consumers: ["fetcher", "analyst", "solver", "executor", "trainer", "gateway"],
     says: "the head was replaced back to an ancestor",
   }),
   poolDiscovered: row({
@@ -146,7 +147,7 @@ export const SUBJECTS = {
     schema: PoolDiscovered,
     stream: "MARKET",
     producer: "fetcher",
-    consumers: ["analyst", "solver", "gateway"],
+    consumers: ["analyst", "solver", "trainer", "gateway"],
     says: "a DEX holds these pools",
   }),
   poolChanged: row({
@@ -154,7 +155,7 @@ export const SUBJECTS = {
     schema: PoolChanged,
     stream: "MARKET",
     producer: "fetcher",
-    consumers: ["analyst", "solver"],
+    consumers: ["analyst", "solver", "trainer"],
     says: "the pools of a DEX after a block",
   }),
   poolJudged: row({
@@ -170,7 +171,7 @@ export const SUBJECTS = {
     schema: PoolSnapshotted,
     stream: "MARKET",
     producer: "fetcher",
-    consumers: ["fetcher", "analyst", "solver", "gateway"],
+    consumers: ["fetcher", "analyst", "solver", "trainer", "gateway"],
     says: "a full state lies in the object store",
   }),
   priceChanged: row({
@@ -178,7 +179,7 @@ export const SUBJECTS = {
     schema: PriceChanged,
     stream: "MARKET",
     producer: "analyst",
-    consumers: ["gateway"],
+    consumers: ["trainer", "gateway"],
     says: "what tokens are worth after a block",
   }),
   tvlChanged: row({
@@ -186,7 +187,7 @@ export const SUBJECTS = {
     schema: TvlChanged,
     stream: "MARKET",
     producer: "analyst",
-    consumers: ["gateway"],
+    consumers: ["trainer", "gateway"],
     says: "what pools hold after a block",
   }),
   arbitrageObserved: row({
@@ -194,7 +195,7 @@ export const SUBJECTS = {
     schema: ArbitrageObserved,
     stream: "MARKET",
     producer: "analyst",
-    consumers: ["gateway"],
+    consumers: ["trainer", "gateway"],
     says: "arbitrages that somebody landed in a block",
   }),
   cycleFound: row({
@@ -202,7 +203,7 @@ export const SUBJECTS = {
     schema: CycleFound,
     stream: "DECISIONS",
     producer: "solver",
-    consumers: ["scorer", "gateway"],
+    consumers: ["scorer", "trainer", "gateway"],
     says: "all sized candidates of a block",
   }),
   opportunityScored: row({
@@ -210,15 +211,23 @@ export const SUBJECTS = {
     schema: OpportunityScored,
     stream: "DECISIONS",
     producer: "scorer",
-    consumers: ["executor", "gateway"],
+    consumers: ["executor", "trainer", "gateway"],
     says: "candidates in order of worth",
+  }),
+  outcomeLabelled: row({
+    subject: "hs.<chain>.outcome.labelled",
+    schema: OutcomeLabelled,
+    stream: "DECISIONS",
+    producer: "trainer",
+    consumers: ["trainer"],
+    says: "what became of each candidate of a ranking",
   }),
   executionPlanned: row({
     subject: "hs.<chain>.execution.planned.<wallet>",
     schema: ExecutionPlanned,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "gateway"],
+    consumers: ["executor", "trainer", "gateway"],
     says: "a transaction was made for an opportunity",
   }),
   executionSimulated: row({
@@ -226,7 +235,7 @@ export const SUBJECTS = {
     schema: ExecutionSimulated,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "gateway"],
+    consumers: ["executor", "trainer", "gateway"],
     says: "its bytes ran well on the head",
   }),
   executionSubmitted: row({
@@ -234,7 +243,7 @@ export const SUBJECTS = {
     schema: ExecutionSubmitted,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "gateway"],
+    consumers: ["executor", "trainer", "gateway"],
     says: "a relay took the bundle",
   }),
   executionLanded: row({
@@ -242,7 +251,7 @@ export const SUBJECTS = {
     schema: ExecutionLanded,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "gateway"],
+    consumers: ["executor", "trainer", "gateway"],
     says: "it is in a block",
   }),
   executionFailed: row({
@@ -250,7 +259,7 @@ export const SUBJECTS = {
     schema: ExecutionFailed,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "gateway"],
+    consumers: ["executor", "trainer", "gateway"],
     says: "it stopped before it was sent",
   }),
   executionExpired: row({
@@ -258,7 +267,7 @@ export const SUBJECTS = {
     schema: ExecutionExpired,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "gateway"],
+    consumers: ["executor", "trainer", "gateway"],
     says: "its block came without it",
   }),
   executionReorged: row({
@@ -266,7 +275,7 @@ export const SUBJECTS = {
     schema: ExecutionReorged,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "gateway"],
+    consumers: ["executor", "trainer", "gateway"],
     says: "the block it landed in was dropped",
   }),
   tradeSettled: row({
@@ -274,7 +283,7 @@ export const SUBJECTS = {
     schema: TradeSettled,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "gateway"],
+    consumers: ["executor", "trainer", "gateway"],
     says: "what a landed transaction earned",
   }),
   actorHeartbeat: row({

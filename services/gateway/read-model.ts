@@ -150,6 +150,8 @@ export function applyMessage(model: ReadModel, { key, body, meta }: ReadMessage)
       return [];
     case "opportunity-scored":
       return applyScored(chain, body, bounds);
+    case "outcome-labelled":
+      return [];
     default:
       return applyExecutionEvent(chain, body, meta, bounds);
   }

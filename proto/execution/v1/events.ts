@@ -7,7 +7,7 @@ function executionSchema<Kind extends string, Properties extends TProperties>(ki
   return messageSchema(kind, { executionId: HashText, cycleId: Type.String(), wallet: AddressText, ...properties });
 }
 
-const Mode = Type.Union([Type.Literal("paper"), Type.Literal("simulate"), Type.Literal("live")]);
+export const Mode = Type.Union([Type.Literal("paper"), Type.Literal("simulate"), Type.Literal("live")]);
 export type Mode = Static<typeof Mode>;
 
 /** The very transaction that will be simulated and sent. */

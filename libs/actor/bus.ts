@@ -11,6 +11,7 @@ import {
   jetstreamManager,
   RetentionPolicy,
   StorageType,
+  type StoredMsg,
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
@@ -205,21 +206,29 @@ export class Bus {
   /** The last message of a subject, decoded, or null. Throws `RetryableError` when it cannot be decoded. */
   async lastOf<Key extends SubjectKey>(key: Key, tokens: Readonly<Record<string, string>>): Promise<StoredMessage<Key> | null> {
     const stream = streamName(SUBJECTS[key].stream, tokens.chain ?? null);
-    const stored = await this.#jsm.streams.getMessage(stream, { last_by_subj: subjectOf(key, tokens) });
-    if (stored === null) return null;
-    const decoded = decode(stored.subject, stored.data);
-    if (!decoded.ok) throw new RetryableError("undecodable", `last message of ${stored.subject}: ${decoded.error.detail}`);
-    return {
-      key,
-      body: decoded.value.body as BodyOf<Key>,
-      meta: {
-        id: stored.header.get("Nats-Msg-Id"),
-        subject: stored.subject,
-        stream: SUBJECTS[key].stream,
-        sequence: stored.seq,
-        storedAtMs: stored.time.getTime(),
-      },
-    };
+    return storedOf(key, await this.#jsm.streams.getMessage(stream, { last_by_subj: subjectOf(key, tokens) }));
+  }
+
+  /** The first message of a subject at or after a stream sequence, decoded, or null. Throws `RetryableError` when it cannot be decoded. */
+  async nextOf<Key extends SubjectKey>(
+    key: Key,
+    tokens: Readonly<Record<string, string>>,
+    sequence: number,
+  ): Promise<StoredMessage<Key> | null> {
+    const stream = streamName(SUBJECTS[key].stream, tokens.chain ?? null);
+    return storedOf(key, await this.#jsm.direct.getMessage(stream, { seq: Math.max(1, sequence), next_by_subj: subjectOf(key, tokens) }));
+  }
+
+  /** Sequence of the first message that a stream stored at or after this time, Unix milliseconds; of the next to come where there is none. */
+  async sequenceAt(stream: StreamKey, chain: string | null, timeMs: number): Promise<number> {
+    const stored = await this.#jsm.direct.getMessage(streamName(stream, chain), { start_time: new Date(timeMs) });
+    return stored?.seq ?? (await this.lastSequence(stream, chain)) + 1;
+  }
+
+  /** Sequence of the first message that a stream still holds; of the next to come where it is empty. */
+  async firstSequence(stream: StreamKey, chain: string | null): Promise<number> {
+    // A stream that never held anything says 0.
+    return Math.max(1, (await this.#jsm.streams.info(streamName(stream, chain))).state.first_seq);
   }
 
   /** Sequence of the last message of a stream, 0 when it has none. */
@@ -342,6 +351,23 @@ export class Bus {
   async close(): Promise<void> {
     if (!this.#connection.isClosed()) await this.#connection.drain();
   }
+}
+
+function storedOf<Key extends SubjectKey>(key: Key, stored: StoredMsg | null): StoredMessage<Key> | null {
+  if (stored === null) return null;
+  const decoded = decode(stored.subject, stored.data);
+  if (!decoded.ok) throw new RetryableError("undecodable", `message ${stored.seq} of ${stored.subject}: ${decoded.error.detail}`);
+  return {
+    key,
+    body: decoded.value.body as BodyOf<Key>,
+    meta: {
+      id: stored.header.get("Nats-Msg-Id"),
+      subject: stored.subject,
+      stream: SUBJECTS[key].stream,
+      sequence: stored.seq,
+      storedAtMs: stored.time.getTime(),
+    },
+  };
 }
 
 const DIAL_PAUSE_MS = 1_000;

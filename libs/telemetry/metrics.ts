@@ -104,6 +104,7 @@ export const metrics = {
   candidates: counter("hs_candidates_total", "Cycles sized and confirmed exactly", ["chain"]),
   opportunities: counter("hs_opportunities_total", "Candidates worth executing", ["chain"]),
   candidatesRejected: counter("hs_candidates_rejected_total", "Candidates a scorer stopped", ["chain", "reason"]),
+  labels: counter("hs_labels_total", "Candidates of which it was said what became of them", ["chain", "outcome"]),
   executions: counter("hs_executions_total", "Events of executions; code only for failed ones", ["chain", "event", "code"]),
   tradesSettled: counter("hs_trades_settled_total", "Trades settled from their Transfer logs", ["chain"]),
   netProfit: gauge("hs_net_profit_native", "Settled net profit since start, whole native coins", ["chain"]),
@@ -128,6 +129,7 @@ export type CountedMetric =
   | "candidates"
   | "opportunities"
   | "candidatesRejected"
+  | "labels"
   | "executions"
   | "tradesSettled"
   | "netProfit";

@@ -116,7 +116,7 @@ export const FEATURES = [
     transform: "asinh",
     least: 0,
     most: 20,
-    missing: "no change of a pool has been seen since the start",
+    missing: `no pool of the cycle has changed within ${MEMORY_BLOCKS} blocks`,
   },
   {
     name: "volatility",
@@ -192,7 +192,7 @@ export const FEATURES = [
   {
     name: "poolAccuracy",
     ...SHARE,
-    meaning: `Of simulations through a pool of the cycle the share that paid what we had quoted, of the pool with the least; (right + 1) ÷ (all + 2)`,
+    meaning: `Of ${MEMORY_BLOCKS} blocks' simulations through a pool of the cycle the share that paid what we had quoted, of the pool with the least; (right + 1) ÷ (all + 2)`,
     source: "execution.*",
     missing: null,
   },

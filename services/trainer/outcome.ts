@@ -1,0 +1,144 @@
+import type { ObservedArbitrage } from "#proto/arbitrage/v1/observed.ts";
+import type { Candidate } from "#proto/cycle/v1/found.ts";
+import type { Label, LabelledExecution, LabelledLanding, LabelledNext, LabelledRival, Outcome } from "#proto/outcome/v1/labelled.ts";
+import type { BodyOf } from "#proto/subjects.ts";
+import { type Block, type BlockMemory, cyclesOf, presenceOf, stepsOf } from "#services/trainer/memory.ts";
+
+/** One execution, as its events have told it so far. */
+export interface Attempt {
+  readonly planned: Pick<
+    BodyOf<"executionPlanned">,
+    "executionId" | "blockNumber" | "blockHash" | "cycleId" | "mode" | "causeId" | "candidate"
+  >;
+  end: "failed" | "expired" | null;
+  code: string | null;
+  landed: BodyOf<"executionLanded"> | null;
+  settled: BodyOf<"tradeSettled"> | null;
+}
+
+/** A candidate of a ranking whose outcome is awaited. */
+export interface Awaited {
+  readonly candidate: Candidate;
+  readonly rank: number;
+  readonly rejected: string | null;
+  /** Wei, as ranked. */
+  readonly netProfit: string;
+  readonly features: readonly (number | null)[] | null;
+}
+
+function landingOf({ landed, settled }: Attempt, memory: BlockMemory): LabelledLanding | null {
+  if (landed === null) return null;
+  const baseFeePerGas = memory.byHash(landed.blockHash)?.baseFeePerGas ?? null;
+  const price = BigInt(landed.effectiveGasPrice);
+  const gasUsed = BigInt(landed.gasUsed);
+  return {
+    blockNumber: landed.blockNumber,
+    transactionHash: landed.transactionHash,
+    succeeded: landed.status === 1,
+    gasUsed: landed.gasUsed,
+    gasCost: (gasUsed * price).toString(),
+    tip: baseFeePerGas === null ? null : (gasUsed * (price - baseFeePerGas)).toString(),
+    profit: settled?.profit ?? null,
+    netProfit: settled?.netProfit ?? null,
+    builderPayment: settled?.builderPayment ?? null,
+  };
+}
+
+function executionOf(attempt: Attempt, memory: BlockMemory): LabelledExecution {
+  const { planned, end, code } = attempt;
+  const landing = landingOf(attempt, memory);
+  return {
+    executionId: planned.executionId,
+    mode: planned.mode,
+    end: landing === null ? (end ?? "open") : landing.succeeded ? "landed" : "reverted",
+    code,
+    landing,
+  };
+}
+
+/** Arbitrages of others in a block through any pool of the candidate in its direction, and the first of them that took one of its cycles whole. */
+function rivalsOf(
+  candidate: Candidate,
+  others: readonly ObservedArbitrage[],
+): { readonly rivals: number; readonly rival: LabelledRival | null } {
+  const cycles = cyclesOf(candidate).map(stepsOf);
+  let rivals = 0;
+  let rival: LabelledRival | null = null;
+  for (const { hops, transactionHash, token, grossProfit, gasCost, tip } of others) {
+    const steps = new Set(stepsOf(hops));
+    if (!cycles.some((cycle) => cycle.some((step) => steps.has(step)))) continue;
+    rivals++;
+    if (rival === null && cycles.some((cycle) => cycle.every((step) => steps.has(step))))
+      rival = { transactionHash, token, grossProfit, gasCost, tip };
+  }
+  return { rivals, rival };
+}
+
+/** `next`: the block after the candidate's, of the branch that stands; null where there is none, or the candidate's own is not in it (`isDropped`). */
+function nextOf(candidate: Candidate, gasPrice: bigint, next: Block | null, isDropped: boolean): LabelledNext {
+  const unknown = (because: NonNullable<LabelledNext["because"]>): LabelledNext => ({ state: "unknown", because, ...nothing });
+  const nothing = { grossProfit: null, netProfit: null, leastListed: null, ...rivalsOf(candidate, next?.others ?? []) };
+  if (isDropped) return unknown("reorged");
+  if (next === null || next.listing === null) return unknown("no-answer");
+  const { listing, ranked, ours } = next;
+  const leastListed = listing.isFull ? (listing.least?.toString() ?? null) : null;
+  const gasCost = (ranked?.gasPrice ?? gasPrice) * BigInt(candidate.gasEstimate);
+  const presence = presenceOf(candidate, gasCost, listing);
+  if (presence.state === "unknown") return { ...unknown(presence.because), leastListed };
+  if (presence.state === "gone") {
+    if (stepsOf(candidate.hops).some((step) => ours.has(step))) return { ...unknown("own-trade"), leastListed };
+    if (!next.watched && nothing.rivals === 0) return { ...unknown("not-watched"), leastListed };
+  }
+  const there = presence.state === "there";
+  return {
+    ...nothing,
+    state: presence.state,
+    because: null,
+    grossProfit: there ? (listing.byId.get(candidate.cycleId)?.grossProfit ?? null) : null,
+    netProfit: there ? (ranked?.netProfits.get(candidate.cycleId) ?? null) : null,
+    leastListed,
+  };
+}
+
+/** Codes that say something of the candidate: a late or refused bundle says something of us. */
+const SIMULATED = new Set<string | null>([
+  "simulation-reverted",
+  "unprofitable-after-simulation",
+] satisfies BodyOf<"executionFailed">["code"][]);
+
+function outcomeOf(executions: readonly LabelledExecution[], next: LabelledNext): Outcome {
+  const ends = (end: LabelledExecution["end"]) => executions.filter((execution) => execution.end === end);
+  if (ends("landed").length > 0) return "landed";
+  if (ends("reverted").length > 0) return "reverted";
+  if (ends("failed").some(({ code }) => SIMULATED.has(code))) return "failed";
+  if (next.rival !== null) return "outbid";
+  if (ends("expired").some(({ mode }) => mode === "live")) return "expired";
+  if (next.state === "there" || next.state === "in-part") return "still-there";
+  return next.state === "gone" ? "vanished" : "unknown";
+}
+
+/** What became of a candidate, by everything that has been said up to now. `gasPrice`: that it was ranked with. */
+export function labelOf(
+  { candidate, rank, rejected, netProfit, features }: Awaited,
+  attempts: readonly Attempt[],
+  at: { readonly blockHash: string; readonly epoch: number; readonly gasPrice: bigint },
+  memory: BlockMemory,
+): Label {
+  const own = memory.at(at);
+  const next = own === undefined ? null : (memory.byNumber(own.number + 1) ?? null);
+  const executions = attempts.map((attempt) => executionOf(attempt, memory));
+  const labelledNext = nextOf(candidate, at.gasPrice, next, own === undefined);
+  return {
+    cycleId: candidate.cycleId,
+    cycles: cyclesOf(candidate).length,
+    rank,
+    rejected,
+    grossProfit: candidate.grossProfit,
+    netProfit,
+    score: null,
+    features: features === null ? null : [...features],
+    executions,
+    next: labelledNext,
+    outcome: outcomeOf(executions, labelledNext),
+  };
+}

@@ -39,7 +39,7 @@ const ofKind = (documents: readonly Document[], ...kinds: readonly string[]): Do
 
 const HOSTED = [...ACTORS, "dashboard"];
 /** Those whose spec names a lease (services/<actor>/main.ts): only one is active, so a rolling update would wait for its successor for ever. */
-export const LEASED: readonly string[] = ["fetcher", "analyst", "solver", "executor"];
+export const LEASED: readonly string[] = ["fetcher", "analyst", "solver", "executor", "trainer"];
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const CONFIG_PATH = "/etc/hyperspeed/config.yaml";

@@ -307,7 +307,7 @@ function missingKinds(documents: readonly Document[]): string[] {
   );
   return [
     ...[...wanted].filter((kind) => !kinds.has(kind)).map((kind) => `no ${kind} in any render`),
-    ...["watcher", "fetcher", "analyst", "solver", "scorer", "executor", "gateway", "dashboard"]
+    ...["watcher", "fetcher", "analyst", "solver", "scorer", "executor", "trainer", "gateway", "dashboard"]
       .filter((actor) => !actors.has(actor))
       .map((actor) => `no ${actor} in any render`),
   ];

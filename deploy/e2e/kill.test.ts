@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { holdings } from "#services/cli/report.ts";
 import type { StatsView } from "#services/gateway/api.ts";
 import { expectBooksInOrder } from "./books.ts";
-import { System } from "./system.ts";
+import { notOnce, System } from "./system.ts";
 
 let system: System;
 beforeAll(async () => {
@@ -31,6 +31,15 @@ test("killing any actor in the middle and starting it again loses and repeats no
   const { compared, different } = await system.compareStates();
   expect(different).toEqual([]);
   expect(compared).toBeGreaterThanOrEqual(600);
+
+  // Each ranking that is old enough has its labels, once.
+  const labelled = await system.bodies("DECISIONS", "outcome-labelled");
+  expect(notOnce(labelled.map(({ causeId }) => causeId ?? ""))).toEqual({});
+  const through = Math.max(...labelled.map(({ blockNumber }) => blockNumber));
+  const ranked = (await system.bodies("DECISIONS", "opportunity-scored")).filter(({ blockNumber }) => blockNumber <= through);
+  expect(labelled.map(({ blockHash }) => blockHash).sort()).toEqual(ranked.map(({ blockHash }) => blockHash).sort());
+  expect(labelled.length).toBeGreaterThan(names.length);
+  expect(labelled.some(({ labels }) => labels.some(({ outcome }) => outcome === "landed"))).toBe(true);
 
   const stats = (await (await fetch(`${system.gatewayUrl}/api/stats`)).json()) as StatsView;
   expect(stats.totalProfit, "the gateway's totals, rebuilt after its own death").toBe(report.profitWei);

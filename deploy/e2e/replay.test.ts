@@ -10,6 +10,8 @@ import { scorerConfig } from "#services/scorer/config.ts";
 import { initialState, type Keys, type Request, solver } from "#services/solver/actor.ts";
 import { solverConfig } from "#services/solver/config.ts";
 import solve, { rest } from "#services/solver/worker.ts";
+import { initialState as initialTrainer, KEYS, type Request as TrainerRequest, trainer } from "#services/trainer/actor.ts";
+import { trainerConfig } from "#services/trainer/config.ts";
 import { System } from "./system.ts";
 
 let system: System;
@@ -99,6 +101,29 @@ async function replaySolver(
   return answers;
 }
 
+/** All three streams through the trainer's core again, one after the other: nothing tells it at what pace they came. */
+async function replayTrainer(messages: readonly Stored[]): Promise<ReadonlyMap<string, BodyOf<"outcomeLabelled">>> {
+  const config = trainerConfig({ chain: system.chain });
+  const core = drive(trainer, config, initialTrainer(config, { DECISIONS: 0, MONEY: 0 }, 0));
+  let isTurn = false;
+  async function act(effects: readonly Effect<TrainerRequest>[]): Promise<void> {
+    for (const effect of effects) if (effect.type === "set-timer") isTurn = true;
+    for (const request of calls(effects)) {
+      const reply =
+        request.call === "read-ends"
+          ? { kind: "ends-read" as const, decisions: 0, money: 0 }
+          : { kind: "snapshot-loaded" as const, dex: request.dex, snapshot: await loadSnapshot(system.bus, "local", request.object) };
+      await act(core.give({ type: "reply", reply }));
+    }
+  }
+  for (const message of messages) await act(core.give({ type: "message", ...message } as Parameters<typeof core.give>[0]));
+  while (isTurn) {
+    isTurn = false;
+    await act(core.give({ type: "timer", name: "turn" }));
+  }
+  return new Map(published(core.all).map(({ messageId, body }) => [messageId, body as BodyOf<"outcomeLabelled">]));
+}
+
 test("replaying the recorded market gives every decision again, byte for byte", async () => {
   system.spawnAll();
   await system.untilReady();
@@ -145,4 +170,16 @@ test("replaying the recorded market gives every decision again, byte for byte", 
   expect(found.filter(({ body }) => body.candidates.length > 0).length).toBeGreaterThanOrEqual(6);
   expect(found.some(({ body }) => body.lateDexes.length > 0)).toBe(true);
   expect(new Set(found.map(({ body }) => body.epoch)).size).toBe(2);
+
+  const labelled = decided.filter(({ key }) => key === "outcomeLabelled") as (Stored & { body: BodyOf<"outcomeLabelled"> })[];
+  const streams = [await recorded("MONEY"), decided, market].flat();
+  const again = await replayTrainer(
+    streams.filter(
+      ({ key, meta }) => key !== "outcomeLabelled" && (KEYS[meta.stream as keyof typeof KEYS] as readonly string[]).includes(key),
+    ),
+  );
+  for (const { body, meta } of labelled)
+    expect(again.get(meta.id), `labels of block ${body.blockNumber} in epoch ${body.epoch}`).toEqual(body);
+  expect(labelled.length).toBeGreaterThanOrEqual(4);
+  expect(labelled.some(({ body }) => body.labels.some(({ outcome }) => outcome === "landed"))).toBe(true);
 });

@@ -116,7 +116,16 @@ export class System {
   }
 
   spawnAll(): string[] {
-    const names = ["watcher", ...this.chain.dexes.map(({ id }) => `fetcher:${id}`), "analyst", "solver", "scorer", "executor", "gateway"];
+    const names = [
+      "watcher",
+      ...this.chain.dexes.map(({ id }) => `fetcher:${id}`),
+      "analyst",
+      "solver",
+      "scorer",
+      "executor",
+      "trainer",
+      "gateway",
+    ];
     for (const name of names) this.spawn(name);
     return names;
   }

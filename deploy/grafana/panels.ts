@@ -211,6 +211,16 @@ export const ROWS: readonly RowSpec[] = [
         emptyBecause: "no candidate was rejected yet: the counter appears with the first one",
       },
       {
+        title: "What became of the candidates",
+        description: "Ranked and rejected ones, by what the trainer saw of them in the blocks after.",
+        kind: "lines",
+        unit: "ops",
+        width: 24,
+        stacked: true,
+        queries: [{ expr: rate("hs_labels_total", "chain, outcome"), legend: "{{chain}} {{outcome}}" }],
+        emptyBecause: "no candidate is six blocks old yet, or none was found",
+      },
+      {
         title: "Executions that failed before they were sent",
         description: "By code.",
         kind: "lines",

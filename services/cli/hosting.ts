@@ -12,6 +12,7 @@ import { fetcherSpec } from "#services/fetcher/main.ts";
 import { type GatewaySpec, gatewaySpec } from "#services/gateway/main.ts";
 import { scorerSpec } from "#services/scorer/main.ts";
 import { solverSpec } from "#services/solver/main.ts";
+import { trainerSpec } from "#services/trainer/main.ts";
 import { watcherSpec } from "#services/watcher/main.ts";
 
 /** An actor whose types are its own business: the shell only needs it whole. */
@@ -84,6 +85,7 @@ export async function hostActors(options: HostOptions): Promise<HostedActors> {
         }),
       );
   }
+  for (const { chain } of perChain) if (wants("trainer")) specs.push(trainerSpec({ chain }));
   let gateway: GatewaySpec | null = null;
   if (wants("gateway")) {
     const all = Object.keys(options.config.chains).map((key) => sectionOf(options.config, key));

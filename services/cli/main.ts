@@ -79,7 +79,7 @@ program
 program
   .command("run")
   .description("Host single actors, or the dashboard, as a deployment does")
-  .argument("<actor...>", "watcher, fetcher, analyst, solver, scorer, executor, gateway; or dashboard alone")
+  .argument("<actor...>", "watcher, fetcher, analyst, solver, scorer, executor, trainer, gateway; or dashboard alone")
   .option("--chain <key>", "chain of the per-chain actors; all configured ones when absent")
   .option("--dex <id>", "only this DEX's fetcher")
   .requiredOption("--config <file>", "configuration of the deployment, YAML or JSON")
@@ -116,6 +116,22 @@ program
   .action(async (given) => {
     const { decodeInput } = await import("#services/cli/decode.ts");
     process.exitCode = await decodeInput(given.subject ?? null);
+  });
+
+program
+  .command("labels")
+  .description("Write what became of each candidate, with its features, as lines of JSON: what models are trained on")
+  .requiredOption("--from <stream...>", "streams to read, such as HS_BASE_DECISIONS")
+  .requiredOption("--nats <url>", "NATS server that holds them")
+  .option("--out <file>", "write there instead of to standard output")
+  .addHelpText(
+    "after",
+    "\nOne line a candidate, oldest first. Features stand in the order of the schema that featureSchema names (libs/ml/features.ts), null where missing;\nno features at all where the ranking came late.\n\nExamples:\n  hyperspeed labels --from HS_BASE_DECISIONS --nats nats://127.0.0.1:4222 --out labels.jsonl\n  hyperspeed labels --from HS_BASE_DECISIONS --nats nats://127.0.0.1:4222 | jq -r .outcome | sort | uniq -c",
+  )
+  .action(async (given) => {
+    const { exportLabels } = await import("#services/cli/labels.ts");
+    const lines = await exportLabels({ from: given.from, natsUrl: given.nats, out: given.out ?? null });
+    process.stderr.write(`${lines} labels\n`);
   });
 
 program

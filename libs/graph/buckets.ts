@@ -1,6 +1,6 @@
 import type { PoolCurve, RangeCurve, SmoothCurve } from "#libs/dex/family.ts";
 import { EDGE, type Edge, type Market, type MarketPool, marginalRate, NONE, TOKEN } from "#libs/graph/market.ts";
-import { grown, grownBounds, roundedDown, roundedUp, sharedBounds, sharedInts } from "#libs/graph/shared.ts";
+import { grown, grownBounds, longer, roundedDown, roundedUp, sharedBounds, sharedInts } from "#libs/graph/shared.ts";
 import { invariant } from "#libs/units/invariant.ts";
 
 /** What the sizes are made for: another numeraire or other bounds need other buckets. */
@@ -128,7 +128,7 @@ export class Buckets {
     let count = 0;
     let seen = 0;
     for (const { edges } of pools) {
-      if (fetched.length < 2 * (count + edges.length)) fetched = longer(fetched, 2 * (count + edges.length));
+      if (fetched.length < 2 * (count + edges.length)) fetched = longer(fetched, 4 * (count + edges.length));
       for (const { id } of edges) {
         fetched[2 * count] = edgeTable[id * EDGE.width + EDGE.from] as number;
         fetched[2 * count + 1] = edgeTable[id * EDGE.width + EDGE.to] as number;
@@ -544,12 +544,6 @@ function gainsOfSmooth(
 let fetched = new Int32Array(1024);
 /** Kept so that the looks are not optimised away. */
 export let lastSeen = 0;
-
-function longer(ints: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(2 * length);
-  copy.set(ints);
-  return copy;
-}
 
 let scratch = new Int32Array(1024);
 let spare = new Int32Array(1024);

@@ -1,5 +1,6 @@
 import { BUCKETS, type Buckets, GAIN, HOT, sortByGain } from "#libs/graph/buckets.ts";
 import { EDGE, type Edge, type MarketPool, NONE, TOKEN } from "#libs/graph/market.ts";
+import { longer } from "#libs/graph/shared.ts";
 import { measure } from "#libs/graph/size.ts";
 
 /** A cycle with its best size in the float search. */
@@ -148,7 +149,7 @@ export class CycleFinder {
       for (const { id } of pool.edges) {
         if ((this.#done[id] as number) >= first) continue;
         if (this.#mostThrough(id) < 1 - ROUNDING) continue;
-        if (count === this.#seeds.length) this.#seeds = longer(this.#seeds);
+        if (count === this.#seeds.length) this.#seeds = longer(this.#seeds, 2 * count);
         this.#seeds[count++] = id;
       }
     }
@@ -501,10 +502,4 @@ class Best {
   take(): Sized[] {
     return this.#cycles;
   }
-}
-
-function longer(ints: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(2 * ints.length);
-  copy.set(ints);
-  return copy;
 }

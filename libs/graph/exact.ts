@@ -47,11 +47,11 @@ export function confirm(edges: readonly Edge[], guess: number, largest: bigint):
 
 /**
  * The float optimum is within about 1e-9 of the integer one, where profit is flat: a step of 2^-26 of the amount moves profit by less than 1e-15 of it. Steps go
- * from there to a single unit, by sixteenths; then the input is lowered to the least of the same output, and raised by a unit while that earns more, at most
- * `UNIT_STEPS` times: short of that bound, no unit more or less earns more.
+ * from there to a single unit, by sixteenths; then the input is lowered to the least of the same output, and raised while that earns more, at most `UNIT_ROUNDS` times: short of
+ * that bound, no unit more or less earns more.
  */
 const REFINE_FROM = 26n;
-export const UNIT_STEPS = 64;
+const UNIT_ROUNDS = 64;
 
 /** As `confirm`, then searched on integers around it: each try is a full exact quote of all hops. */
 export function refine(edges: readonly Edge[], guess: number, largest: bigint): Exact | null {
@@ -79,9 +79,17 @@ export function refine(edges: readonly Edge[], guess: number, largest: bigint): 
     for (; step > 0n; step /= 2n) if (step < amountIn && stays(amountIn - step)) take(amountIn - step);
   };
   for (let step = amountIn >> REFINE_FROM; step > 1n; step >>= 4n) take(amountIn + step) || take(amountIn - step);
-  for (let steps = 0; steps < UNIT_STEPS; steps++) {
+  /** Raises it while that earns more, by steps that double and then halve: profit is concave but for the rounding. */
+  const climb = (): boolean => {
+    const before = amountIn;
+    let step = 1n;
+    while (take(amountIn + step)) step *= 2n;
+    for (step /= 2n; step > 0n; step /= 2n) take(amountIn + step);
+    return amountIn !== before;
+  };
+  for (let round = 0; round < UNIT_ROUNDS; round++) {
     trim();
-    if (!take(amountIn + 1n)) break;
+    if (!climb()) break;
   }
   return { amounts, profit };
 }

@@ -17,6 +17,13 @@ export function grown(table: Int32Array<SharedArrayBuffer>, length: number, fill
   return fill === 0 ? longer : longer.fill(fill, table.length);
 }
 
+/** As `grown`, for what is one thread's own. */
+export function longer(ints: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  const copy = new Int32Array(length);
+  copy.set(ints);
+  return copy;
+}
+
 /** In single precision, for bounds: `roundedUp` keeps them bounds. */
 export const sharedBounds = (length: number): Float32Array<SharedArrayBuffer> => new Float32Array(new SharedArrayBuffer(4 * length));
 

@@ -74,20 +74,27 @@ function floatsFrom(text: string): Float32Array {
   return new Float32Array(bytes.buffer, 0, bytes.length / 4);
 }
 
+interface LayerFile {
+  readonly weights: readonly number[];
+  readonly bias: readonly number[];
+}
+
 interface NetFile {
   readonly sizes: Net["sizes"];
   readonly mean: readonly number[];
   readonly inverse: readonly number[];
-  readonly layers: readonly { readonly weights: readonly number[]; readonly bias: readonly number[] }[];
+  readonly layers: readonly [LayerFile, LayerFile, LayerFile];
   readonly mixes: Readonly<Record<Head, Mix>>;
 }
+
+const layerFile = ({ weights, bias }: Net["layers"][0]): LayerFile => ({ weights: [...weights], bias: [...bias] });
 
 function netJson({ net, mixes }: Ensemble): string {
   const file: NetFile = {
     sizes: net.sizes,
     mean: [...net.mean],
     inverse: [...net.inverse],
-    layers: net.layers.map(({ weights, bias }) => ({ weights: [...weights], bias: [...bias] })),
+    layers: [layerFile(net.layers[0]), layerFile(net.layers[1]), layerFile(net.layers[2])],
     mixes,
   };
   return `${JSON.stringify(file)}\n`;
@@ -103,8 +110,13 @@ function readEnsemble(boosterJson: Readonly<Record<Head, string>>, json: string)
     HEADS.every((head) => boosters[head].featureCount === featureCount),
     "trees and net of the same features",
   );
-  const read = layers.map(({ weights, bias }) => ({ weights: Float32Array.from(weights), bias: Float32Array.from(bias) }));
-  const net: Net = { sizes, mean: Float32Array.from(mean), inverse: Float32Array.from(inverse), layers: read as unknown as Net["layers"] };
+  const read = ({ weights, bias }: LayerFile) => ({ weights: Float32Array.from(weights), bias: Float32Array.from(bias) });
+  const net: Net = {
+    sizes,
+    mean: Float32Array.from(mean),
+    inverse: Float32Array.from(inverse),
+    layers: [read(layers[0]), read(layers[1]), read(layers[2])],
+  };
   return { featureCount, boosters, net, mixes };
 }
 

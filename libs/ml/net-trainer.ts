@@ -117,7 +117,11 @@ export async function trainNet(fit: NetRows, validation: NetRows, kinds: readonl
   const scale = standardisation(rows, featureCount);
   const inputs = standardise(scale, rows);
   const validationInputs = standardise(scale, validation.rows);
-  const layers = [0, 1, 2].map((layer) => initial(sizes[layer] as number, sizes[layer + 1] as number, random)) as unknown as Net["layers"];
+  const layers: Net["layers"] = [
+    initial(sizes[0], sizes[1], random),
+    initial(sizes[1], sizes[2], random),
+    initial(sizes[2], sizes[3], random),
+  ];
   const session = await openSession(gradientGraph(sizes, kinds));
   const parameters = layers.flatMap(({ weights, bias }) => [weights, bias]);
   const shapes = [0, 1, 2].flatMap((layer) => [[sizes[layer] as number, sizes[layer + 1] as number], [sizes[layer + 1] as number]]);
@@ -181,6 +185,6 @@ export async function trainNet(fit: NetRows, validation: NetRows, kinds: readonl
     await session.release();
   }
   invariant(best.length === PARAMETERS.length, "a net whose loss is a number");
-  const kept = [0, 2, 4].map((index) => ({ weights: best[index] as Float32Array, bias: best[index + 1] as Float32Array }));
-  return { net: onNetGrid({ sizes, ...scale, layers: kept as unknown as Net["layers"] }), validationLosses };
+  const kept = (layer: number): Layer => ({ weights: best[2 * layer] as Float32Array, bias: best[2 * layer + 1] as Float32Array });
+  return { net: onNetGrid({ sizes, ...scale, layers: [kept(0), kept(1), kept(2)] }), validationLosses };
 }

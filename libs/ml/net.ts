@@ -33,9 +33,8 @@ const roundEven = (value: number): number => value + 1.5 * 2 ** 52 - 1.5 * 2 ** 
 
 /** The net with its weights so rounded that sums are exact: to 2^-23 of the largest sum that a layer can come to, over GRID; some thousandths of a weight. */
 export function onNetGrid(net: Net): Net {
-  const layers = net.layers.map(({ weights, bias }, index) => {
+  const onGrid = ({ weights, bias }: Layer, bound: number): Layer => {
     const outputs = bias.length;
-    const bound = index === 0 ? LIMIT : CEILING;
     const sums = Float64Array.from(bias, Math.abs);
     for (const [at, weight] of weights.entries()) sums[at % outputs] = (sums[at % outputs] as number) + bound * Math.abs(weight);
     // Twice that: the rounding itself may add to the sums.
@@ -45,8 +44,9 @@ export function onNetGrid(net: Net): Net {
       weights: weights.map((weight) => Math.round(weight / grid) * grid + 0),
       bias: bias.map((each) => Math.round(each / product) * product + 0),
     };
-  });
-  return { ...net, layers: layers as unknown as Net["layers"] };
+  };
+  const [first, second, third] = net.layers;
+  return { ...net, layers: [onGrid(first, LIMIT), onGrid(second, CEILING), onGrid(third, CEILING)] };
 }
 
 /** Mean, and one over the standard deviation, of each column of the rows, missing values left out. One for a column that never varies. */

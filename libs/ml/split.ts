@@ -32,12 +32,12 @@ export function splitByTime(blocks: ArrayLike<number>, { validate, calibrate, te
     return row;
   };
   const starts = [0, startOf(validate + calibrate + test), startOf(calibrate + test), startOf(test), count];
-  const windows = WINDOWS.map((_, index): Window => {
+  const windowAt = (index: number): Window => {
     const begin = starts[index] as number;
     const next = starts[index + 1] as number;
     let end = next;
     if (next < count) while (end > begin && (blocks[end - 1] as number) + embargoBlocks >= (blocks[next] as number)) end--;
     return { begin, end };
-  });
-  return Object.fromEntries(WINDOWS.map((name, index) => [name, windows[index]])) as unknown as Windows;
+  };
+  return { fit: windowAt(0), validate: windowAt(1), calibrate: windowAt(2), test: windowAt(3) };
 }

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { addressOf } from "#libs/contracts/testing.ts";
 import { algebra } from "#libs/dex/algebra/index.ts";
 import { artifactOf, deployOf, dialectOf, futureAddress, NODE_ARGS, packageFolder, specOf } from "#libs/dex/algebra/testing.ts";
@@ -40,6 +40,10 @@ describe.skipIf(PLUGINS === null)(
       const market = testAgainstContracts({
         name: `algebra integral ${version}`,
         size: { blocks: 60, quotes: 100, paid: 5_000 },
+        seen: ({ counts }) => {
+          expect(counts.fees.size).toBeGreaterThan(10);
+          expect(counts.feesMoved).toBeGreaterThan(10);
+        },
         decimals: [18, 6, 8, 18],
         nodeArgs: NODE_ARGS,
         async deploy(dex) {

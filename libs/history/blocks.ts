@@ -106,6 +106,11 @@ export class BlockMemory {
     return this.#blocks.at(-1);
   }
 
+  /** Number of the oldest block that is kept; 0 where none is. */
+  get oldest(): number {
+    return this.#blocks[0]?.number ?? 0;
+  }
+
   add(body: BodyOf<"blockObserved">): void {
     const block: Block = {
       number: body.blockNumber,
@@ -153,7 +158,7 @@ export class BlockMemory {
     for (const [pool, , native] of pools) this.#values.set(pool, Number(native));
   }
 
-  /** What the blocks up to the head say of a candidate on it: all of the context but what pools pay and tokens cost. */
+  /** What the blocks up to the head say of a candidate on it: all of the context but what tokens cost. */
   contextOfHead(): Pick<FeatureContext, "block" | "baseFeeBefore" | "rivalsPerBlock" | "pool" | "cycle"> {
     const head = this.head as Block;
     const before = this.byNumber(head.number - TREND_BLOCKS);

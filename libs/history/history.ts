@@ -1,0 +1,139 @@
+import { BlockMemory, branchOf, listingOf, stepsOf } from "#libs/history/blocks.ts";
+import { PriceMemory } from "#libs/history/prices.ts";
+import { type CandidateInBlock, extract, FEATURE_COUNT, type FeatureContext, MEMORY_BLOCKS } from "#libs/ml/features.ts";
+import type { AnyBody, BodyOf, SubjectKey } from "#proto/subjects.ts";
+
+/** What a history is made of, stream by stream. */
+export const HISTORY_KEYS = {
+  MARKET: ["blockObserved", "blockReorged", "poolChanged", "priceChanged", "tvlChanged", "arbitrageObserved"],
+  DECISIONS: ["cycleFound"],
+  MONEY: ["executionPlanned", "executionSimulated", "executionFailed", "executionLanded"],
+} as const satisfies Readonly<Record<string, readonly SubjectKey[]>>;
+
+/** So many blocks before the first that a row is wanted of are read: a whole set of prices (the analyst sends one every 256), then what features remember; and some to spare. */
+export const REPLAY_BLOCKS = 256 + MEMORY_BLOCKS + 44;
+
+interface Planned {
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly hops: BodyOf<"executionPlanned">["candidate"]["hops"];
+}
+
+/** What has been seen of a chain: folded from its streams, and all that rows of features rest on. Same messages in the same order, same rows. */
+export class History {
+  readonly blocks = new BlockMemory();
+  readonly prices = new PriceMemory();
+  readonly #planned = new Map<string, Planned>();
+
+  /** Takes a message up. Those that say nothing here are passed over. */
+  apply(body: AnyBody): void {
+    const { blocks, prices } = this;
+    switch (body.kind) {
+      case "block-observed":
+        blocks.add(body);
+        this.#forget(blocks.oldest);
+        return;
+      case "block-reorged":
+        blocks.rewind(body.blockNumber);
+        prices.rewind(body.blockNumber);
+        return;
+      case "pool-changed": {
+        if (body.reason !== "block") return;
+        const block = blocks.at(body);
+        for (const [pool] of body.states.rows) block?.changed.add(pool);
+        return;
+      }
+      case "price-changed": {
+        const block = blocks.at(body);
+        if (block === undefined) return;
+        block.watched = true;
+        prices.apply(body);
+        return;
+      }
+      case "tvl-changed":
+        blocks.setValues(body);
+        return;
+      case "arbitrage-observed": {
+        const block = blocks.at(body);
+        if (block !== undefined) block.others = body.arbitrages.filter(({ ours }) => !ours);
+        return;
+      }
+      case "cycle-found": {
+        const block = blocks.at(body);
+        if (block !== undefined) block.listing = listingOf(body);
+        return;
+      }
+      case "execution-planned":
+        this.#planned.set(body.executionId, { blockNumber: body.blockNumber, blockHash: body.blockHash, hops: body.candidate.hops });
+        return;
+      case "execution-simulated":
+        this.#countSimulation(body.executionId, true);
+        return;
+      case "execution-failed":
+        // One that ran, but not for what its gas costs, paid what was quoted.
+        if (body.code === "simulation-reverted" || body.code === "unprofitable-after-simulation")
+          this.#countSimulation(body.executionId, body.code !== "simulation-reverted");
+        return;
+      case "execution-landed": {
+        const planned = this.#planned.get(body.executionId);
+        if (planned === undefined || body.status !== 1) return;
+        for (const step of stepsOf(planned.hops)) blocks.byHash(body.blockHash)?.ours.add(step);
+        return;
+      }
+    }
+  }
+
+  /** Notes what a block's candidates were worth, for the blocks after it. */
+  rank(at: { readonly blockHash: string; readonly epoch: number }, gasPrice: bigint, netProfits: ReadonlyMap<string, string>): void {
+    const block = this.blocks.at(at);
+    if (block !== undefined) block.ranked = { gasPrice, netProfits };
+  }
+
+  /** What has been seen when a block's candidates are ranked. Null where that block is not the head: a row would hold what came later, or miss the block itself. */
+  contextOf(
+    found: BodyOf<"cycleFound">,
+    { gasPrice, loanFeePips, storedAtMs }: Pick<FeatureContext, "gasPrice" | "loanFeePips"> & { readonly storedAtMs: number },
+  ): FeatureContext | null {
+    if (this.blocks.head?.branch !== branchOf(found)) return null;
+    return {
+      ...this.blocks.contextOfHead(),
+      gasPrice,
+      loanFeePips,
+      blockNumber: found.blockNumber,
+      // The broker's clock and the watcher's: where they differ, by so much.
+      elapsedMs: Math.max(0, storedAtMs - found.observedAtMs),
+      volatility: (token, other) => this.prices.volatility(token, other),
+      tokenConfidence: (token) => this.prices.confidence(token),
+    };
+  }
+
+  #countSimulation(executionId: string, isRight: boolean): void {
+    const planned = this.#planned.get(executionId);
+    const simulations = planned === undefined ? undefined : this.blocks.byHash(planned.blockHash)?.simulations;
+    if (simulations === undefined) return;
+    for (const pool of new Set(planned?.hops.map((hop) => hop.pool))) {
+      const counted = simulations.get(pool) ?? { right: 0, all: 0 };
+      simulations.set(pool, { right: counted.right + (isRight ? 1 : 0), all: counted.all + 1 });
+    }
+  }
+
+  #forget(before: number): void {
+    for (const [id, { blockNumber }] of this.#planned) {
+      // Oldest first.
+      if (blockNumber >= before) return;
+      this.#planned.delete(id);
+    }
+  }
+}
+
+/** The rows of some candidates of a block, FEATURE_COUNT float32 each. */
+export function rowsOf(candidates: readonly CandidateInBlock[], context: FeatureContext): Float32Array {
+  const rows = new Float32Array(candidates.length * FEATURE_COUNT);
+  for (const [place, candidate] of candidates.entries()) extract(candidate, context, rows, place * FEATURE_COUNT);
+  return rows;
+}
+
+/** A row as messages carry it: null for what was missing. */
+export function featuresOf(rows: Float32Array, place: number): (number | null)[] {
+  return Array.from(rows.subarray(place * FEATURE_COUNT, (place + 1) * FEATURE_COUNT), (value) => (Number.isNaN(value) ? null : value));
+}

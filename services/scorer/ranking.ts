@@ -64,7 +64,7 @@ export function evaluate(
 }
 
 function scoresOf(kernel: Kernel | null, rows: Float32Array, candidates: readonly Priced[], worth: Worth): ModelScore[] | null {
-  if (kernel === null) return null;
+  if (kernel === null || candidates.length === 0) return null;
   const scores = kernel.score(rows, candidates.length);
   return candidates.map(({ gasCost }, place): ModelScore => {
     const [landing, profit, spread] = scores.subarray(place * HEADS.length, (place + 1) * HEADS.length) as unknown as [

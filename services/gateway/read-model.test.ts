@@ -98,7 +98,7 @@ function bench() {
           unfit: null,
           explored: false,
           featureSchema: "0".repeat(64),
-          seen: { market: 0, money: 0 },
+          seen: { market: 0, money: 0, models: 0 },
           phantoms: [],
           maxNextBaseFeePerGas: "8",
           priorityFeePerGas: "1",

@@ -165,7 +165,7 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
             unfit: null,
             explored: false,
             featureSchema: "0".repeat(64),
-            seen: { market: 0, money: 0 },
+            seen: { market: 0, money: 0, models: 0 },
             maxNextBaseFeePerGas: "1",
             priorityFeePerGas: "1",
             phantoms,

@@ -230,7 +230,7 @@ export const SUBJECTS = {
     schema: OutcomeLabelled,
     stream: "DECISIONS",
     producer: "trainer",
-    consumers: ["trainer"],
+    consumers: ["trainer", "gateway"],
     says: "what became of each candidate of a ranking",
   }),
   modelTrained: row({

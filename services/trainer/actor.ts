@@ -296,6 +296,7 @@ function label(state: State, blockNumber: number, config: Config, effects: Effec
         featureSchema: ranking.featureSchema,
         champion: ranking.champion,
         challenger: ranking.challenger,
+        ranking: ranking.ranking,
         explored: ranking.explored,
         labelledAtBlock: blockNumber,
         labels,

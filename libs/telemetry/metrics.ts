@@ -127,11 +127,10 @@ export const metrics = {
     ["chain", "stage"],
   ),
   modelTrainings: counter("hs_model_trainings_total", "Trainings, by how they ended (trained, failed)", ["chain", "result"]),
-  modelDecisions: counter(
-    "hs_model_decisions_total",
-    "What was decided about models (promoted, canary, rejected, rolled-back), and by whom",
-    ["chain", "event", "by"],
-  ),
+  modelDecisions: counter("hs_model_decisions_total", "What the gates decided about models: canary, promoted, rejected, rolled-back", [
+    "chain",
+    "event",
+  ]),
   candidatesRejected: counter("hs_candidates_rejected_total", "Candidates a scorer stopped", ["chain", "reason"]),
   labels: counter("hs_labels_total", "Candidates of which it was said what became of them", ["chain", "outcome"]),
   executions: counter("hs_executions_total", "Events of executions; code only for failed ones", ["chain", "event", "code"]),

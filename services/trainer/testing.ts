@@ -2,6 +2,7 @@
 
 import type { Effect, Received } from "#libs/actor/actor.ts";
 import { drive } from "#libs/actor/testing.ts";
+import { ethereum } from "#libs/chains/ethereum.ts";
 import { randomFrom } from "#libs/ml/random.ts";
 import { encode } from "#proto/codec.ts";
 import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
@@ -10,6 +11,7 @@ import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import { type BodyOf, type StreamKey, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
 import { type Config, initialState, type Keys, type Reply, type Request, trainer } from "#services/trainer/actor.ts";
+import { trainerConfig } from "#services/trainer/config.ts";
 
 export const address = (value: number): `0x${string}` => `0x${value.toString(16).padStart(40, "0")}`;
 export const hashOf = (text: string): `0x${string}` => `0x${Buffer.from(text).toString("hex").padStart(64, "0")}`;
@@ -20,7 +22,10 @@ export const GWEI = 10n ** 9n;
 export const BASE_FEE = 8n * GWEI;
 const PRIORITY_FEE = GWEI / 10n;
 
-export const config: Config = { chain: "local", chainId: 31_337, dexes: ["dex"], labelAfterBlocks: 6 };
+export const config: Config = {
+  ...trainerConfig({ chain: { ...ethereum, key: "local", chainId: 31_337, dexes: [] } }, "0".repeat(16)),
+  dexes: ["dex"],
+};
 
 export interface At {
   readonly number: number;
@@ -401,7 +406,7 @@ export function feed(
   world: Pick<World, "messages" | "snapshots">,
   { pick = live(), start = {} }: { readonly pick?: Pick_; readonly start?: Start } = {},
 ): { readonly labelled: Labelled[]; readonly effects: readonly Effect<Request>[]; readonly timers: number } {
-  const streams = (["MARKET", "DECISIONS", "MONEY"] as const).map((stream) => {
+  const streams = (["MARKET", "DECISIONS", "MONEY", "MODELS"] as const).map((stream) => {
     const first = start.sequences?.[stream] ?? 1;
     return { stream, waiting: world.messages.filter(({ meta }) => meta.stream === stream && meta.sequence >= first), next: 0 };
   });
@@ -422,8 +427,12 @@ export function feed(
       const { request } = effect;
       const answer: Reply =
         request.call === "read-ends"
-          ? { kind: "ends-read", decisions: lastOf("DECISIONS"), money: lastOf("MONEY") }
-          : { kind: "snapshot-loaded", dex: request.dex, snapshot: world.snapshots.get(request.object) ?? null };
+          ? { kind: "ends-read", decisions: lastOf("DECISIONS"), money: lastOf("MONEY"), models: lastOf("MODELS") }
+          : request.call === "train"
+            ? { kind: "training-begun" }
+            : request.call === "load-distribution"
+              ? { kind: "distribution-loaded", version: request.version, distribution: null }
+              : { kind: "snapshot-loaded", dex: request.dex, snapshot: world.snapshots.get(request.object) ?? null };
       act(driven.give({ type: "reply", reply: answer }));
     }
   };

@@ -121,7 +121,7 @@ export function trainerSpec(settings: TrainerSettings): ActorSpec<State, Config,
           // Minutes: its end comes by itself, so that draining need not wait for it.
           const training = startTraining(broker.options, { chain, request });
           running = training;
-          training.done.then((result) => {
+          void training.done.then((result) => {
             log?.info({ ...result, blockNumber: request.at.blockNumber }, "training ended");
             running = null;
             if (result !== null) emit?.({ kind: "training-ended", request, result });

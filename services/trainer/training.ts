@@ -40,16 +40,16 @@ export function startTraining(
     child.kill("SIGKILL");
   }, MOST_MS);
   const done = new Promise<TrainingResult | null>((resolve) => {
-    const end = (why: string) => {
+    const end = (why: string, code: number | null = null) => {
       clearTimeout(late);
       if (isStopped) return resolve(null);
       const line = said.trim().split("\n").at(-1) ?? "";
       if (isLate) return resolve({ ok: false, detail: `not done after ${MOST_MS / 60_000} minutes` });
-      if (line.startsWith("{")) return resolve(JSON.parse(line) as TrainingResult);
+      if (code === 0) return resolve(JSON.parse(line) as TrainingResult);
       resolve({ ok: false, detail: `${why}: ${errors.trim().split("\n").at(-1) ?? ""}` });
     };
     child.once("error", (cause) => end(cause.message));
-    child.once("close", (code, signal) => end(`the process ended with ${code ?? signal}`));
+    child.once("close", (code, signal) => end(`the process ended with ${code ?? signal}`, code));
   });
   return {
     done,

@@ -298,7 +298,7 @@ function take(state: State, ranking: Ranking, id: string, config: Config): void 
     })),
     ...ranking.rejected.map(({ cycleId, netProfit, reason, evaluation }) => ({ cycleId, netProfit, rejected: reason, evaluation })),
   ];
-  state.history.rank(ranking, gasPrice, new Map(ordered.map(({ cycleId, netProfit }) => [cycleId, netProfit])));
+  state.history.blocks.setGasPrice(ranking, gasPrice);
   // Not there where the stream is read from between the two: what the rejected candidates were is not known then.
   const found = state.found.get(ranking.causeId ?? "");
   const isSaid = state.pending.has(id) || state.labelled.has(labelsId(ranking, config));

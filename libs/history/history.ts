@@ -1,4 +1,4 @@
-import { BlockMemory, branchOf, listingOf, stepsOf } from "#libs/history/blocks.ts";
+import { BlockMemory, branchOf, stepsOf } from "#libs/history/blocks.ts";
 import { PriceMemory } from "#libs/history/prices.ts";
 import { type CandidateInBlock, extract, FEATURE_COUNT, type FeatureContext, MEMORY_BLOCKS } from "#libs/ml/features.ts";
 import type { AnyBody, BodyOf, SubjectKey } from "#proto/subjects.ts";
@@ -37,32 +37,21 @@ export class History {
         blocks.rewind(body.blockNumber);
         prices.rewind(body.blockNumber);
         return;
-      case "pool-changed": {
-        if (body.reason !== "block") return;
-        const block = blocks.at(body);
-        for (const [pool] of body.states.rows) block?.changed.add(pool);
+      case "pool-changed":
+        if (body.reason === "block") blocks.setChanged(body);
         return;
-      }
-      case "price-changed": {
-        const block = blocks.at(body);
-        if (block === undefined) return;
-        block.watched = true;
-        prices.apply(body);
+      case "price-changed":
+        if (blocks.setWatched(body) !== undefined) prices.apply(body);
         return;
-      }
       case "tvl-changed":
         blocks.setValues(body);
         return;
-      case "arbitrage-observed": {
-        const block = blocks.at(body);
-        if (block !== undefined) block.others = body.arbitrages.filter(({ ours }) => !ours);
+      case "arbitrage-observed":
+        blocks.setOthers(body);
         return;
-      }
-      case "cycle-found": {
-        const block = blocks.at(body);
-        if (block !== undefined) block.listing = listingOf(body);
+      case "cycle-found":
+        blocks.setListing(body);
         return;
-      }
       case "execution-planned":
         this.#planned.set(body.executionId, { blockNumber: body.blockNumber, blockHash: body.blockHash, hops: body.candidate.hops });
         return;
@@ -76,17 +65,10 @@ export class History {
         return;
       case "execution-landed": {
         const planned = this.#planned.get(body.executionId);
-        if (planned === undefined || body.status !== 1) return;
-        for (const step of stepsOf(planned.hops)) blocks.byHash(body.blockHash)?.ours.add(step);
+        if (planned !== undefined && body.status === 1) blocks.addOurs(body.blockHash, stepsOf(planned.hops));
         return;
       }
     }
-  }
-
-  /** Notes what a block's candidates were worth, for the blocks after it. */
-  rank(at: { readonly blockHash: string; readonly epoch: number }, gasPrice: bigint, netProfits: ReadonlyMap<string, string>): void {
-    const block = this.blocks.at(at);
-    if (block !== undefined) block.ranked = { gasPrice, netProfits };
   }
 
   /** What has been seen when a block's candidates are ranked. Null where that block is not the head: a row would hold what came later, or miss the block itself. */
@@ -109,12 +91,7 @@ export class History {
 
   #countSimulation(executionId: string, isRight: boolean): void {
     const planned = this.#planned.get(executionId);
-    const simulations = planned === undefined ? undefined : this.blocks.byHash(planned.blockHash)?.simulations;
-    if (simulations === undefined) return;
-    for (const pool of new Set(planned?.hops.map((hop) => hop.pool))) {
-      const counted = simulations.get(pool) ?? { right: 0, all: 0 };
-      simulations.set(pool, { right: counted.right + (isRight ? 1 : 0), all: counted.all + 1 });
-    }
+    if (planned !== undefined) this.blocks.addSimulation(planned.blockHash, new Set(planned.hops.map((hop) => hop.pool)), isRight);
   }
 
   #forget(before: number): void {

@@ -37,7 +37,7 @@ export function lessonOf({ evaluation, executions, next, outcome }: Label): Less
 }
 
 /** The rows of labelled rankings in the order of their blocks, under today's schema: what was labelled under another is left out. */
-export function datasetOf(rankings: Iterable<OutcomeLabelled>): Dataset {
+export function datasetOf(rankings: Iterable<Pick<OutcomeLabelled, "featureSchema" | "blockNumber" | "labels">>): Dataset {
   const learnt = [...rankings]
     .filter(({ featureSchema }) => featureSchema === SCHEMA_HASH)
     .flatMap(({ blockNumber, labels }) =>

@@ -141,7 +141,7 @@ function take(state: State, found: Found, config: Config, effects: Effect<Reques
   const gasPrice = maxNextBaseFeePerGas + config.priorityFeePerGas;
   const candidates = priced(body.candidates, gasPrice);
   if (meta.sequence > state.scoredThrough) effects.push(...score(state, found, candidates, { maxNextBaseFeePerGas, gasPrice }, config));
-  history.rank(body, gasPrice, new Map(candidates.map(({ candidate, netProfit }) => [candidate.cycleId, netProfit.toString()])));
+  history.blocks.setGasPrice(body, gasPrice);
 }
 
 /** Who makes the order of this block, and what keeps the champion from it. */

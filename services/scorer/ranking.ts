@@ -106,9 +106,9 @@ export function gateOf(
 /** Best first: by net profit as they come, or by the value that a model gives; those of the same keep their order. */
 export function inOrder(candidates: readonly Evaluated[], by: By): Evaluated[] {
   if (by === "net-profit") return [...candidates];
-  const valueOf = ({ evaluation }: Evaluated) => BigInt(evaluation[by]?.value ?? 0);
+  const worthOf = ({ evaluation }: Evaluated) => BigInt(evaluation[by]?.value ?? 0);
   return candidates
-    .map((candidate) => ({ candidate, value: valueOf(candidate) }))
+    .map((candidate) => ({ candidate, value: worthOf(candidate) }))
     .sort((left, right) => (left.value > right.value ? -1 : left.value < right.value ? 1 : 0))
     .map(({ candidate }) => candidate);
 }

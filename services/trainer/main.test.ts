@@ -6,11 +6,11 @@ import { Bus } from "#libs/actor/bus.ts";
 import { type LocalBroker, startLocalBroker } from "#libs/actor/local-broker.ts";
 import type { Follow } from "#libs/actor/run.ts";
 import { ethereum } from "#libs/chains/ethereum.ts";
+import { REPLAY_BLOCKS } from "#libs/history/history.ts";
+import { World } from "#libs/history/testing.ts";
 import { createLogger } from "#libs/telemetry/log.ts";
 import { KEPT_BLOCKS } from "#services/trainer/actor.ts";
-import { REPLAY_BLOCKS } from "#services/trainer/config.ts";
 import { trainerSpec } from "#services/trainer/main.ts";
-import { World } from "#services/trainer/testing.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "hs-trainer-"));
 let broker: LocalBroker;
@@ -75,7 +75,9 @@ test("a return reads what its rows rest on, and no more: the three streams from 
     kind: "outcome-labelled",
     ...body,
     featureSchema: "0".repeat(64),
-    model: null,
+    champion: null,
+    challenger: null,
+    explored: false,
     labelledAtBlock: 1,
     labels: [],
   } as const;

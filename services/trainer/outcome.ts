@@ -92,7 +92,7 @@ function nextOf({ candidate, requoted }: Awaited, gasPrice: bigint, next: Block 
   if (next === null || requoted?.branch !== next.branch) return unknown("no-block");
   if (!requoted.isKnown) return unknown("dex-late");
   const { grossProfit } = requoted;
-  const netProfit = grossProfit === null ? null : grossProfit - (next.ranked?.gasPrice ?? gasPrice) * BigInt(candidate.gasEstimate);
+  const netProfit = grossProfit === null ? null : grossProfit - (next.gasPrice ?? gasPrice) * BigInt(candidate.gasEstimate);
   if (grossProfit !== null && netProfit !== null && netProfit > 0n)
     return { ...nothing, state: "there", because: null, grossProfit: `${grossProfit}`, netProfit: `${netProfit}` };
   if (stepsOf(candidate.hops).some((step) => next.ours.has(step))) return unknown("own-trade");

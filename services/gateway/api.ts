@@ -486,12 +486,16 @@ export const ModelsView = Type.Object({
       settled: Type.Integer({ minimum: 0, description: "Of the landed: those whose profit is known; the amounts are of these" }),
       promised: described(Int, "Net profit as ranked, wei"),
       realised: described(Int, "Net profit as settled, wei"),
-      scored: Type.Integer({ minimum: 0, description: "Of the settled: those that the champion had scored" }),
-      foretold: described(Int, "Net profit given landing as the champion foretold it, of the scored ones, wei"),
+      scored: Type.Integer({
+        minimum: 0,
+        description: "Of the settled: those that the model which made the order had scored, or the champion where none did",
+      }),
+      foretold: described(Int, "Net profit given landing as that model foretold it, of the scored ones, wei"),
       realisedOfScored: described(Int, "Net profit as settled, of the scored ones, wei"),
     },
     { description: "Expected and realised profit of what was executed" },
   ),
+  trainingFailures: Type.Array(Type.Object({ atMs: Count, detail: Type.String() }), { description: "Oldest first" }),
   models: Type.Array(KnownModelView, { description: "Newest first" }),
 });
 export type ModelsView = Static<typeof ModelsView>;
@@ -500,7 +504,8 @@ export type ModelsView = Static<typeof ModelsView>;
 export interface ModelChangeView {
   readonly chain: string;
   readonly kind: string;
-  readonly version: string;
+  /** Null for a training that came to no model. */
+  readonly version: string | null;
   readonly atMs: number;
   readonly standing: ModelStandingView;
 }

@@ -61,6 +61,7 @@ const trained = (version: string): BodyOf<"modelTrained"> => ({
   auc: 0.8,
   logLoss: 0.3,
   ece: 0.02,
+  microsPerRow: 1,
 });
 const comparison = (champion: string, challenger: string): Comparison => ({
   champion,
@@ -93,7 +94,7 @@ const rolledBack = (version: string, to: string | null): BodyOf<"modelRolledBack
   detail: "too bold",
   evidence: null,
 });
-const rejected = (version: string): BodyOf<"modelRejected"> => ({
+const rejected = (version: string | null): BodyOf<"modelRejected"> => ({
   kind: "model-rejected",
   ...at(1),
   version,
@@ -197,6 +198,7 @@ const labelled = (blockNumber: number, labels: Label[], challenger: string | nul
   featureSchema: "0".repeat(64),
   champion: OWN,
   challenger,
+  ranking: "champion",
   explored: false,
   labelledAtBlock: blockNumber + 6,
   labels,
@@ -252,6 +254,7 @@ test("each model's state follows what is said of it", () => {
   expect(states(view())).toMatchObject({ [A]: "superseded", [B]: "trial" });
   give("modelRejected", rejected(B));
   expect(view()).toMatchObject({ trial: null, models: [{ version: B, state: "rejected", detail: "no-gain-in-log-loss: +0.01" }, {}, {}] });
+  give("modelTrained", trained(A));
   give("modelPromoted", promoted(A, null, 1, OWN));
   give("modelTrained", trained(C));
   give("modelPromoted", promoted(C, A, 1, A));
@@ -265,6 +268,17 @@ test("each model's state follows what is said of it", () => {
   expect(view(1).models).toMatchObject([{ version: C, detail: "by an operator: too bold" }]);
 });
 
+test("what the gates said in ignorance of an operator changes no state; a failed training is told apart", () => {
+  const { give, view } = start();
+  give("modelTrained", trained(A));
+  give("modelTrained", trained(B));
+  give("modelPromoted", promoted(A, null, 1, OWN));
+  expect(states(view())).toEqual({ [A]: "superseded", [B]: "trial" });
+  give("modelRejected", { ...rejected(null), reason: "training-failed", detail: "exit code 1" });
+  expect(view()).toMatchObject({ trainingFailures: [{ atMs: 4_000, detail: "exit code 1" }], standing: { challenger: B } });
+  expect(view().models).toHaveLength(2);
+});
+
 test("a message that another overtook counts in its place", () => {
   const { give, view } = start();
   give("modelTrained", trained(A), 1);
@@ -273,7 +287,8 @@ test("a message that another overtook counts in its place", () => {
   expect(states(view())).toEqual({ [A]: "rejected" });
   give("modelChecked", checked(B, "act"), 6);
   give("modelChecked", checked(B, "stable"), 5);
-  give("modelPromoted", promoted(B, null, 1, OWN), 4);
+  give("modelTrained", trained(B), 4);
+  give("modelPromoted", promoted(B, null, 1, OWN), 4.5);
   expect(view().standing).toMatchObject({ champion: B, drift: "act" });
 });
 

@@ -2,7 +2,7 @@ import { lessonOf } from "#libs/ml/dataset.ts";
 import { FEATURES } from "#libs/ml/features.ts";
 import { type ModelStanding, NO_STANDING, standingAfter } from "#libs/ml/standing.ts";
 import type { Comparison, ModelChecked, ModelPromoted, ModelRejected, ModelRolledBack, ModelTrained } from "#proto/model/v1/events.ts";
-import type { OpportunityScored } from "#proto/opportunity/v1/scored.ts";
+import type { Evaluation, ModelScore, OpportunityScored } from "#proto/opportunity/v1/scored.ts";
 import type { Label, Outcome, OutcomeLabelled } from "#proto/outcome/v1/labelled.ts";
 import type { KnownModelView, ModelStandingView, ModelState, ModelsView } from "#services/gateway/api.ts";
 import type { ChainModel, ReadModelBounds } from "#services/gateway/model.ts";
@@ -105,6 +105,10 @@ export const emptyLearning = (): LearningModel => ({
   realised: { sent: 0, landed: 0, settled: 0, scored: 0, promised: 0n, realised: 0n, foretold: 0n, realisedOfScored: 0n },
 });
 
+/** By the model that made the order, or by the champion where none did. */
+export const decidersScore = (ranking: OpportunityScored["ranking"], { champion, challenger }: Evaluation): ModelScore | null =>
+  ranking === "challenger" ? challenger : champion;
+
 const increment = (counts: Map<string, number>, key: string, by = 1) => counts.set(key, (counts.get(key) ?? 0) + by);
 
 /** The value under a key, made when it is missing and counted as the newest; the oldest goes beyond the bound. */
@@ -178,7 +182,7 @@ export function applyLabels(
     increment(stretch, label.outcome);
     const id = `${label.cycleId}@${body.blockHash}`;
     newest(learning.outcomes, id, () => label.outcome, bounds.outcomesKept);
-    addRealised(learning.realised, label);
+    addRealised(learning.realised, body.ranking, label);
     measure(learning, body, label, bounds.modelsMeasured);
   }
   if (learning.stretches.size > bounds.labelStretchesKept) widen(learning, bounds.labelStretchesKept);
@@ -204,7 +208,7 @@ function widen(learning: LearningModel, kept: number): void {
 }
 
 /** Only what was sent where others could see and take it: elsewhere `expired` is the end of all. */
-function addRealised(realised: Realised, { executions, evaluation, netProfit }: Label): void {
+function addRealised(realised: Realised, ranking: OpportunityScored["ranking"], { executions, evaluation, netProfit }: Label): void {
   const sent = executions.filter(({ mode, end }) => mode === "live" && end !== "failed" && end !== "open");
   if (sent.length === 0) return;
   realised.sent += 1;
@@ -216,9 +220,10 @@ function addRealised(realised: Realised, { executions, evaluation, netProfit }: 
   realised.settled += 1;
   realised.promised += BigInt(netProfit);
   realised.realised += settled;
-  if (evaluation.champion === null) return;
+  const score = decidersScore(ranking, evaluation);
+  if (score === null) return;
   realised.scored += 1;
-  realised.foretold += BigInt(evaluation.champion.profit);
+  realised.foretold += BigInt(score.profit);
   realised.realisedOfScored += settled;
 }
 
@@ -270,7 +275,7 @@ interface Entry {
 }
 
 /** What became of each model, by what is known of its life; oldest first. */
-function entriesOf({ life }: LearningModel, own: string | null): Map<string, Entry> {
+function entriesOf({ base, life }: LearningModel, own: string | null): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   const unknown = (): Entry => ({ state: "installed", detail: "", changedAtMs: null, training: null, evidence: null });
   if (own !== null) entries.set(own, unknown());
@@ -279,7 +284,12 @@ function entriesOf({ life }: LearningModel, own: string | null): Map<string, Ent
     entries.delete(version);
     entries.set(version, { ...entry, ...changed });
   };
+  let standing = base;
   for (const { body, storedAtMs: changedAtMs } of life) {
+    const before = standing;
+    standing = standingAfter(before, body);
+    // What the gates said in ignorance of an operator counts as little here as it does there.
+    if (standing === before && (body.kind === "model-promoted" || body.kind === "model-rolled-back")) continue;
     switch (body.kind) {
       case "model-trained": {
         for (const [version, { state }] of entries)
@@ -303,6 +313,7 @@ function entriesOf({ life }: LearningModel, own: string | null): Map<string, Ent
         });
         break;
       case "model-rejected":
+        if (body.version === null) break;
         change(body.version, {
           state: body.reason === "superseded" ? "superseded" : "rejected",
           detail: body.detail === "" ? body.reason : `${body.reason}: ${body.detail}`,
@@ -424,6 +435,9 @@ export function modelsView({ config, learning }: ChainModel, limit: number): Mod
       foretold: realised.foretold.toString(),
       realisedOfScored: realised.realisedOfScored.toString(),
     },
+    trainingFailures: life.flatMap(({ body, storedAtMs }) =>
+      body.kind === "model-rejected" && body.reason === "training-failed" ? [{ atMs: storedAtMs, detail: body.detail }] : [],
+    ),
     models: [...entries]
       .reverse()
       .slice(0, limit)

@@ -11,7 +11,7 @@ import { decode, encode } from "#proto/codec.ts";
 import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
 import type { Comparison } from "#proto/model/v1/events.ts";
-import type { Evaluation, ModelScore } from "#proto/opportunity/v1/scored.ts";
+import type { Evaluation, ModelScore, OpportunityScored } from "#proto/opportunity/v1/scored.ts";
 import type { Label, LabelledExecution } from "#proto/outcome/v1/labelled.ts";
 import type { FoundPools } from "#proto/pool/v1/state.ts";
 import { PRICE_COLUMNS, type PriceRow } from "#proto/price/v1/changed.ts";
@@ -99,6 +99,7 @@ interface Ranked {
   readonly place: { chainId: number; blockNumber: number; blockHash: string; observedAtMs: number; causeId: string | null };
   readonly epoch: number;
   readonly models: { champion: string; challenger: string | null };
+  readonly ranking: OpportunityScored["ranking"];
   readonly explored: boolean;
   readonly candidates: readonly { readonly executionId: string; readonly label: Omit<Label, "executions" | "next" | "outcome"> }[];
 }
@@ -191,7 +192,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
   };
 
   /** What became of a ranking's candidates: what our executions came to, and by a draw for the others. */
-  const label = ({ place, epoch, models, explored, candidates }: Ranked, atMs: number): ReadMessage => {
+  const label = ({ place, epoch, models, ranking, explored, candidates }: Ranked, atMs: number): ReadMessage => {
     const nothing = { because: null, grossProfit: null, netProfit: null, rivals: 0, rival: null };
     const labels = candidates.map(({ executionId, label: known }): Label => {
       const end = ends.get(executionId);
@@ -211,6 +212,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
       epoch,
       featureSchema: SCHEMA_HASH,
       ...models,
+      ranking,
       explored,
       labelledAtBlock: blockNumber,
     } as const;
@@ -244,7 +246,18 @@ export function createScenario(options: ScenarioOptions): Scenario {
       case 4: {
         const window = { rows: 48_210, landed: 9_120, firstBlock: Math.max(0, blockNumber - 7_000), lastBlock: blockNumber - 7 };
         const training = { name: "ensemble", parent: standing.champion, featureSchema: SCHEMA_HASH, engine: "built-in", bytes: 300_000 };
-        return [say("modelTrained", { kind: "model-trained", ...of, ...training, ...window, auc: 0.87, logLoss: 0.312, ece: 0.021 })];
+        return [
+          say("modelTrained", {
+            kind: "model-trained",
+            ...of,
+            ...training,
+            ...window,
+            auc: 0.87,
+            logLoss: 0.312,
+            ece: 0.021,
+            microsPerRow: 1.4,
+          }),
+        ];
       }
       case 24: {
         if (generation % 3 === 1) {
@@ -305,13 +318,14 @@ export function createScenario(options: ScenarioOptions): Scenario {
     const stream = streamName(row.stream, row.subject.includes("<chain>") ? chain.key : null);
     const sequence = (sequences.get(stream) ?? 0) + 1;
     sequences.set(stream, sequence);
-    const fields = body as { dex?: string; instance?: string; actor?: string; scope?: string };
+    const fields = body as { dex?: string; instance?: string; actor?: string; scope?: string; by?: string };
     const subject = subjectOf(key, {
       chain: chain.key,
       wallet,
       dex: fields.dex ?? "",
       scope: fields.scope ?? "",
       instance: fields.instance ?? "",
+      by: fields.by ?? "",
       actor: fields.actor ?? "",
     });
     const decoded = decode(subject, encode(key, body));
@@ -836,6 +850,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
       place: envelope(`scored:${blockHash}`),
       epoch,
       models,
+      ranking: by,
       explored,
       candidates: [...worth, ...judged.filter(({ reason }) => reason !== null)].map(
         ({ candidate: { cycleId, grossProfit }, netProfit, evaluation, reason }, rank) => ({

@@ -1,7 +1,7 @@
 import type { ActorHeartbeat } from "#proto/actor/v1/heartbeat.ts";
 import type { BlockObserved } from "#proto/block/v1/observed.ts";
 import type { Hop } from "#proto/cycle/v1/found.ts";
-import type { Evaluation } from "#proto/opportunity/v1/scored.ts";
+import type { Evaluation, OpportunityScored } from "#proto/opportunity/v1/scored.ts";
 import type {
   ActorView,
   BlockView,
@@ -19,6 +19,7 @@ import type {
   StatsView,
   TradeView,
 } from "#services/gateway/api.ts";
+import { decidersScore } from "#services/gateway/learning.ts";
 import { type Execution, executionOf, latestSettlement, slippageE12, slippageFraction, statusOf } from "#services/gateway/ledger.ts";
 import type { ChainModel, KnownActor, KnownOpportunity, KnownRejection, ReadModel } from "#services/gateway/model.ts";
 import { tokenView } from "#services/gateway/token-view.ts";
@@ -96,15 +97,14 @@ export function opportunityView(chain: ChainModel, opportunity: KnownOpportunity
   };
 }
 
-/** What the model that made the order says, or the champion where none did. */
-function modelSays(chain: ChainModel, id: string, ranking: string, { champion, challenger }: Evaluation) {
-  const decider = ranking === "challenger" ? challenger : champion;
+function modelSays(chain: ChainModel, id: string, ranking: OpportunityScored["ranking"], evaluation: Evaluation) {
+  const score = decidersScore(ranking, evaluation);
   return {
     ranking,
-    confidence: decider?.landing ?? null,
-    expectedValue: decider?.value ?? null,
-    champion,
-    challenger,
+    confidence: score?.landing ?? null,
+    expectedValue: score?.value ?? null,
+    champion: evaluation.champion,
+    challenger: evaluation.challenger,
     label: chain.learning.outcomes.get(id) ?? null,
   };
 }

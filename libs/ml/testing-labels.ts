@@ -20,7 +20,6 @@ export const scoreOf = (landing: number, profitWei: number): ModelScore => ({
 });
 
 const whole = (value: number) => BigInt(Math.round(value)).toString();
-const NOT_SENT = { executions: [], rejected: null, cycles: 1 } as const;
 
 /** What became of a candidate that nobody sent: there a block later with this net profit, or gone. */
 export function labelOf(
@@ -36,7 +35,9 @@ export function labelOf(
   const netProfit = whole(netProfitWei);
   const nothing = { because: null, rivals: 0, rival: null };
   return {
-    ...NOT_SENT,
+    executions: [],
+    rejected: null,
+    cycles: 1,
     cycleId: rank.toString(16).padStart(16, "0"),
     rank,
     grossProfit: whole(Math.max(0, netProfitWei) + 1e15),

@@ -86,8 +86,7 @@ function live({ seed = 1, blocks, models, trainings, trainingTakes = 5, operator
       if (effect.type === "publish") {
         if (effect.key === "outcomeLabelled") continue;
         decided.push(bytesOf(effect));
-        const { kind: _, v: __, chainId: ___, ...body } = effect.body;
-        world.say(effect.key, effect.messageId, body as never);
+        world.say(effect.key, effect.messageId, effect.body as never);
       }
       if (effect.type !== "call") continue;
       const { request } = effect;

@@ -3,9 +3,13 @@ import type { Effect, Meta, Received } from "#libs/actor/actor.ts";
 import { loadSnapshot } from "#libs/actor/snapshots.ts";
 import { calls, drive, published } from "#libs/actor/testing.ts";
 import type { SearchResult } from "#libs/graph/search.ts";
+import { FEATURES, type FeatureName } from "#libs/ml/features.ts";
+import { ownModel } from "#libs/ml/installed.ts";
+import { describeFailure, openKernel } from "#libs/ml/model-folder.ts";
+import { NO_STANDING } from "#libs/ml/standing.ts";
 import { encode } from "#proto/codec.ts";
 import type { AnyBody, BodyOf, StreamKey, SubjectKey } from "#proto/subjects.ts";
-import { scorer } from "#services/scorer/actor.ts";
+import { initialState as initialScorer, KEYS as SCORER_KEYS, type Keys as ScorerKeys, scorer } from "#services/scorer/actor.ts";
 import { scorerConfig } from "#services/scorer/config.ts";
 import { initialState, type Keys, type Request, solver } from "#services/solver/actor.ts";
 import { solverConfig } from "#services/solver/config.ts";
@@ -101,6 +105,38 @@ async function replaySolver(
   return answers;
 }
 
+/** Each ranking again from what it says had been read, and nothing later. */
+async function replayScorer(
+  streams: Readonly<Record<"MODELS" | "MARKET" | "MONEY", readonly Stored[]>>,
+  found: readonly Stored[],
+  scored: readonly { readonly body: BodyOf<"opportunityScored"> }[],
+): Promise<BodyOf<"opportunityScored">[]> {
+  const { version, folder } = ownModel();
+  const opened = await openKernel(folder, { capacity: 256 });
+  if (!opened.ok) throw new Error(describeFailure(opened.error));
+  const config = scorerConfig({ chain: system.chain, section: { mode: "live" } }, version);
+  const beginning = { scored: 0, standing: NO_STANDING, modelsThrough: 0, models: new Map([[version, opened.value.kernel]]) };
+  const core = drive(scorer, config, initialScorer(config, beginning));
+  const place = { MODELS: 0, MARKET: 0, MONEY: 0 };
+  const through = (stream: keyof typeof streams, sequence: number) => {
+    for (; (streams[stream][place[stream]]?.meta.sequence ?? Number.POSITIVE_INFINITY) <= sequence; place[stream]++) {
+      const message = streams[stream][place[stream]] as Stored;
+      if ((SCORER_KEYS[stream] as readonly string[]).includes(message.key))
+        core.give({ type: "message", ...message } as Received<ScorerKeys>);
+    }
+  };
+  return scored.map(({ body }) => {
+    through("MODELS", body.seen.models);
+    through("MARKET", body.seen.market);
+    through("MONEY", body.seen.money);
+    const cause = found.find(({ meta }) => meta.sequence === body.causeSequence);
+    const effects = core.give({ type: "message", ...cause } as Received<"cycleFound">);
+    // No model is trained in so short a run.
+    expect(calls(core.all)).toEqual([]);
+    return published(effects)[0]?.body as BodyOf<"opportunityScored">;
+  });
+}
+
 /** All three streams through the trainer's core again, one after the other: nothing tells it at what pace they came. */
 async function replayTrainer(messages: readonly Stored[]): Promise<ReadonlyMap<string, BodyOf<"outcomeLabelled">>> {
   const config = trainerConfig({ chain: system.chain });
@@ -156,13 +192,20 @@ test("replaying the recorded market gives every decision again, byte for byte", 
     expect(base64(encode("cycleFound", again))).toBe(base64(encode("cycleFound", body)));
   }
 
-  const config = scorerConfig({ chain: system.chain, section: {} });
-  for (const { body } of scored) {
-    const cause = found.find(({ meta }) => meta.id === body.causeId) as (typeof found)[number];
-    const [again] = published(scorer.decide(null, { type: "message", ...cause } as Received<"cycleFound">, config).effects);
-    expect(again?.body, `ranking of block ${body.blockNumber} in epoch ${body.epoch}`).toEqual(body);
-    expect(base64(encode("opportunityScored", again?.body as typeof body))).toBe(base64(encode("opportunityScored", body)));
+  const ranked = await replayScorer({ MODELS: await recorded("MODELS"), MARKET: market, MONEY: await recorded("MONEY") }, found, scored);
+  for (const [index, { body }] of scored.entries()) {
+    const again = ranked[index] as BodyOf<"opportunityScored">;
+    expect(again, `ranking of block ${body.blockNumber} in epoch ${body.epoch}`).toEqual(body);
+    expect(base64(encode("opportunityScored", again))).toBe(base64(encode("opportunityScored", body)));
   }
+  // Models decided, on rows that hold something of each stream.
+  expect(scored.filter(({ body }) => body.ranking === "champion").length).toBeGreaterThanOrEqual(10);
+  const rows = scored.flatMap(({ body }) => [...body.opportunities, ...body.rejected].map(({ evaluation }) => evaluation));
+  const known = (name: FeatureName) => rows.some(({ features }) => features?.[FEATURES.findIndex((each) => each.name === name)] != null);
+  for (const name of ["priceImpact", "thinnestTvl", "stateAge", "tokenConfidence", "cycleVanished"] as const)
+    expect(known(name), name).toBe(true);
+  expect(rows.some(({ champion }) => champion !== null)).toBe(true);
+  expect(scored.at(-1)?.body.seen.money).toBeGreaterThan(0);
 
   // The run was worth replaying.
   expect(scored.length).toBe(found.length);

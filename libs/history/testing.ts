@@ -331,7 +331,7 @@ export class World {
       unfit: null,
       explored: false,
       featureSchema: "0".repeat(64),
-      seen: { market: 0, money: 0 },
+      seen: { market: 0, money: 0, models: 0 },
       maxNextBaseFeePerGas: `${maxNextBaseFeePerGas}`,
       priorityFeePerGas: `${PRIORITY_FEE}`,
       opportunities: passed.map(({ candidate, gasCost, netProfit }, rank) => ({

@@ -626,7 +626,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
           unfit: null,
           explored: false,
           featureSchema: "0".repeat(64),
-          seen: { market: 0, money: 0 },
+          seen: { market: 0, money: 0, models: 0 },
           maxNextBaseFeePerGas: `${nextBaseFee}`,
           priorityFeePerGas: `${GWEI / 10n}`,
           opportunities: worth.map(({ candidate: each, gasCost, netProfit }, rank) => ({

@@ -51,7 +51,8 @@ async function withBus<Value>({ chain, natsUrl }: Where, use: (bus: Bus) => Prom
   }
 }
 
-async function historyOf(bus: Bus, chain: string): Promise<History> {
+/** Everything that has been said of a chain's models, and what stands after it. */
+export async function historyOf(bus: Bus, chain: string): Promise<History> {
   let standing = NO_STANDING;
   const events: AnyBody[] = [];
   for await (const message of bus.read("MODELS", chain)) {

@@ -71,7 +71,7 @@ const opportunity = (found: BodyOf<"cycleFound">, causeId: string): BodyOf<"oppo
   unfit: null,
   explored: false,
   featureSchema: "0".repeat(64),
-  seen: { market: 0, money: 0 },
+  seen: { market: 0, money: 0, models: 0 },
   maxNextBaseFeePerGas: "1",
   priorityFeePerGas: "0",
   opportunities: [],

@@ -331,7 +331,7 @@ export class World {
       unfit: null,
       explored: false,
       featureSchema: "0".repeat(64),
-      seen: { market: 0, money: 0 },
+      seen: { market: 0, money: 0, models: 0 },
       maxNextBaseFeePerGas: `${maxNextBaseFeePerGas}`,
       priorityFeePerGas: `${PRIORITY_FEE}`,
       opportunities: passed.map(({ candidate, gasCost, netProfit }, rank) => ({
@@ -440,7 +440,7 @@ export class World {
 
   trained(at: At, version: string, parent: string | null = null): void {
     const { id, envelope } = this.#model(at, "trained");
-    const numbers = { bytes: 1, rows: 1, landed: 1, firstBlock: 1, lastBlock: 2, auc: 0.5, logLoss: 0.5, ece: 0.1 };
+    const numbers = { bytes: 1, rows: 1, landed: 1, firstBlock: 1, lastBlock: 2, auc: 0.5, logLoss: 0.5, ece: 0.1, microsPerRow: 1 };
     const featureSchema = "0".repeat(64);
     this.say("modelTrained", id, { ...envelope, name: "local", version, parent, featureSchema, engine: "built-in 1", ...numbers });
   }

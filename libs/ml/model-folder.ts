@@ -11,7 +11,7 @@ import { buildKernel, type Kernel } from "#libs/ml/kernel.ts";
 import type { Net } from "#libs/ml/net.ts";
 import { adversarialRows, holds, measureParity, type Parity, resampledRows, scoreInBatches } from "#libs/ml/parity.ts";
 import { openReference, type Reference } from "#libs/ml/reference.ts";
-import type { Dataset, TestMetrics, TrainedModel } from "#libs/ml/train.ts";
+import type { Dataset, TestMetrics, TrainedModel, TrainingProgress } from "#libs/ml/train.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import { fail, ok, type Result } from "#libs/units/result.ts";
 
@@ -163,6 +163,7 @@ export async function publishModel(
   trained: TrainedModel,
   dataset: Dataset,
   about: { readonly root: string; readonly name: string; readonly parent: string | null; readonly origin: string },
+  onProgress: TrainingProgress = () => {},
 ): Promise<Result<Published, PublishFailure>> {
   const { ensemble, options } = trained;
   const { featureCount } = ensemble;
@@ -182,7 +183,9 @@ export async function publishModel(
   try {
     const kernel = buildKernel(written, { capacity: 4_096 });
     microsPerRow = timeKernel(kernel, dataset.rows, featureCount);
+    onProgress("proof", 0, 1);
     parity = await measureParity(ensemble, { reference, kernel }, dataset.rows, options.seed);
+    onProgress("proof", 1, 1);
     if (!holds(parity)) return fail({ code: "no-parity", parity });
     const test = trained.windows.test.begin * featureCount;
     const tested = dataset.rows.subarray(test, trained.windows.test.end * featureCount);

@@ -228,7 +228,7 @@ async function checkModels(page: Page, model: Model): Promise<void> {
   );
   check(
     "every gate is among them",
-    ["below-minimum", "not-worth-the-risk", "not-loaded"].every((gate) => gates.has(gate)),
+    ["below-minimum", "not-worth-the-risk", "refused"].every((gate) => gates.has(gate)),
   );
   await page.getByRole("button", { name: "passed" }).click();
 }

@@ -135,7 +135,7 @@ function rankingOf(config: Config, head: At, name: string): Received<"opportunit
       unfit: null,
       explored: false,
       featureSchema: SCHEMA_HASH,
-      seen: { market: 0, money: 0 },
+      seen: { market: 0, money: 0, models: 0 },
       maxNextBaseFeePerGas: "1",
       priorityFeePerGas: "1",
       opportunities,

@@ -164,7 +164,7 @@ const ranking = (blockNumber: number, body: Partial<OpportunityScored>): BodyOf<
   unfit: null,
   explored: false,
   featureSchema: "0".repeat(64),
-  seen: { market: 0, money: 0 },
+  seen: { market: 0, money: 0, models: 0 },
   maxNextBaseFeePerGas: "1",
   priorityFeePerGas: "1",
   opportunities: [],

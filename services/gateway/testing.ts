@@ -828,10 +828,10 @@ export function createScenario(options: ScenarioOptions): Scenario {
           causeSequence: 1,
           ranking: by,
           ...models,
-          unfit: by === "none" ? "not-loaded" : null,
+          unfit: by === "none" ? "refused" : null,
           explored,
           featureSchema: SCHEMA_HASH,
-          seen: { market: 0, money: 0 },
+          seen: { market: 0, money: 0, models: 0 },
           maxNextBaseFeePerGas: `${nextBaseFee}`,
           priorityFeePerGas: `${GWEI / 10n}`,
           opportunities: worth.map(({ candidate: each, gasCost, netProfit, evaluation }, rank) => ({

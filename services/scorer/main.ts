@@ -9,8 +9,19 @@ import { ownModel } from "#libs/ml/installed.ts";
 import type { Kernel } from "#libs/ml/kernel.ts";
 import { describeFailure, openKernel } from "#libs/ml/model-folder.ts";
 import { proveModel } from "#libs/ml/prove.ts";
+import { NO_STANDING, standingAfter } from "#libs/ml/standing.ts";
 import type { Logger } from "#libs/telemetry/log.ts";
-import { type Config, initialState, KEYS, type Keys, type Reply, type Request, type State, scorer } from "#services/scorer/actor.ts";
+import {
+  type Config,
+  initialState,
+  KEYS,
+  type Keys,
+  type Reply,
+  type Request,
+  type State,
+  scorer,
+  standingVersions,
+} from "#services/scorer/actor.ts";
 import { type ScorerSettings, scorerConfig } from "#services/scorer/config.ts";
 
 /** Candidates of a block at most, far above what a search returns: the kernel's memory is laid out for them. */
@@ -52,10 +63,15 @@ export function scorerSpec(settings: ScorerSettings): ActorSpec<State, Config, K
     lease: `scorer.${chain}`,
     async boot(context) {
       ({ bus, log } = context);
-      const [last, head, own] = await Promise.all([
+      const modelsThrough = await bus.lastSequence("MODELS", chain);
+      let standing = NO_STANDING;
+      for await (const message of bus.read("MODELS", chain))
+        if (message !== null && message.meta.sequence <= modelsThrough) standing = standingAfter(standing, message.body);
+      const [last, head, ...models] = await Promise.all([
         bus.lastOf("opportunityScored", { chain }),
         bus.lastOf("blockObserved", { chain }),
-        loadModel(installed.version),
+        // Of all that ever were only those that stand.
+        ...[...standingVersions(standing, installed.version)].map(async (version) => [version, await loadModel(version)] as const),
       ]);
       const start = await historyStart(
         bus,
@@ -71,9 +87,9 @@ export function scorerSpec(settings: ScorerSettings): ActorSpec<State, Config, K
         startSequence,
       });
       return {
-        state: initialState({ scored: last?.body.causeSequence ?? 0 }, new Map([[installed.version, own]])),
+        state: initialState(config, { scored: last?.body.causeSequence ?? 0, standing, modelsThrough, models: new Map(models) }),
         inputs: [
-          follow("MODELS", 1),
+          follow("MODELS", modelsThrough + 1),
           follow("MARKET", start.MARKET),
           follow("DECISIONS", Math.min(start.DECISIONS, (last?.body.causeSequence ?? start.DECISIONS - 1) + 1)),
           follow("MONEY", start.MONEY),

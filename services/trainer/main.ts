@@ -6,6 +6,7 @@ import type { Bus } from "#libs/actor/bus.ts";
 import { fetchModel } from "#libs/actor/models.ts";
 import type { ActorSpec, Follow } from "#libs/actor/run.ts";
 import { loadSnapshot } from "#libs/actor/snapshots.ts";
+import { firstLabelFrom } from "#libs/history/labels.ts";
 import { historyStart, type Start } from "#libs/history/start.ts";
 import { type ModelDistribution, readDistribution } from "#libs/ml/distribution.ts";
 import { ownModel } from "#libs/ml/installed.ts";
@@ -23,7 +24,6 @@ import {
   trainer,
 } from "#services/trainer/actor.ts";
 import { type TrainerSettings, trainerConfig } from "#services/trainer/config.ts";
-import { firstLabelFrom } from "#services/trainer/labels.ts";
 import { noLearning } from "#services/trainer/learning.ts";
 import { startTraining } from "#services/trainer/training.ts";
 import { lastLookOf } from "#services/trainer/trial.ts";

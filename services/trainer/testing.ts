@@ -9,6 +9,7 @@ import { encode } from "#proto/codec.ts";
 import type { BodyOf, StreamKey } from "#proto/subjects.ts";
 import { type Config, initialState, type Keys, type Reply, type Request, trainer } from "#services/trainer/actor.ts";
 import { trainerConfig } from "#services/trainer/config.ts";
+import type { Learning } from "#services/trainer/learning.ts";
 
 export const config: Config = {
   ...trainerConfig({ chain: { ...ethereum, key: "local", chainId: CHAIN_ID, dexes: [] } }, "0".repeat(16)),
@@ -30,14 +31,19 @@ export interface Start {
  */
 export function feed(
   world: Pick<World, "messages" | "snapshots">,
-  { pick = live(), start = {} }: { readonly pick?: Pick_; readonly start?: Start } = {},
+  {
+    pick = live(),
+    start = {},
+    learning,
+    by = config,
+  }: { readonly pick?: Pick_; readonly start?: Start; readonly learning?: Learning; readonly by?: Config } = {},
 ): { readonly labelled: Labelled[]; readonly effects: readonly Effect<Request>[]; readonly timers: number } {
   const streams = (["MARKET", "DECISIONS", "MONEY", "MODELS"] as const).map((stream) => {
     const first = start.sequences?.[stream] ?? 1;
     return { stream, waiting: world.messages.filter(({ meta }) => meta.stream === stream && meta.sequence >= first), next: 0 };
   });
   const through = { DECISIONS: (start.sequences?.DECISIONS ?? 1) - 1, MONEY: (start.sequences?.MONEY ?? 1) - 1 };
-  const driven = drive(trainer, config, initialState(config, through, start.labelFrom ?? 0));
+  const driven = drive(trainer, by, initialState(by, through, start.labelFrom ?? 0, learning));
   let newestMs = 0;
   let timer = false;
   let timers = 0;

@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Bus } from "#libs/actor/bus.ts";
 import { saveModel } from "#libs/actor/models.ts";
+import { firstLabelFrom, readLabels } from "#libs/history/labels.ts";
 import { datasetOf } from "#libs/ml/dataset.ts";
 import { publishModel } from "#libs/ml/model-folder.ts";
 import { DEFAULT_OPTIONS, type TrainingFailure, trainEnsemble } from "#libs/ml/train.ts";
 import { findXgboost } from "#libs/ml/xgboost.ts";
 import { streamName } from "#proto/subjects.ts";
-import { firstLabelFrom, readLabels } from "#services/trainer/labels.ts";
 import type { TrainingResult } from "#services/trainer/learning.ts";
 import type { TrainingOrder } from "#services/trainer/training.ts";
 

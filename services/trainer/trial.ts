@@ -108,11 +108,20 @@ const inWords = ({ logLoss, profit, eceChampion, eceChallenger, blocks }: Compar
   return `over ${blocks} blocks: log-loss ${interval(logLoss)}, wei a block ${interval(profit)}, calibration ${eceChallenger.toFixed(3)} for ${eceChampion.toFixed(3)}`;
 };
 
+/**
+ * Calibration error that a model shows by chance whose probabilities are right: the mean of |N(0, p(1 − p) ÷ rows of a bin)| over ten bins, with the share that lands
+ * for p, which is the most that it can be.
+ */
+function eceByChance({ candidates, landed }: Comparison): number {
+  const rate = landed / candidates;
+  return Math.sqrt(((2 / Math.PI) * rate * (1 - rate) * 10) / candidates);
+}
+
 /** The first gate that a comparison does not pass; null where it passes all. */
 export function gateOf(comparison: Comparison, { eceSlack }: TrialConfig): Extract<Verdict, { kind: "reject" }>["reason"] | null {
   if (comparison.logLoss.high >= 0) return "no-gain-in-log-loss";
   if (comparison.profit.low <= 0) return "no-gain-in-profit";
-  return comparison.eceChallenger > comparison.eceChampion + eceSlack ? "worse-calibration" : null;
+  return comparison.eceChallenger > Math.max(comparison.eceChampion, eceByChance(comparison)) + eceSlack ? "worse-calibration" : null;
 }
 
 /**

@@ -51,7 +51,7 @@ export const REJECTIONS = ["below-minimum", "not-worth-the-risk", "no-model"] as
 export type Rejection = (typeof REJECTIONS)[number];
 
 /** Why the model that should decide does not. */
-export const UNFIT = ["not-loaded", "refused", "stale", "no-features"] as const;
+export const UNFIT = ["refused", "stale", "no-features"] as const;
 export type Unfit = (typeof UNFIT)[number];
 
 /** How an order was made. `net-profit`: net profit after gas, no model. `champion`, `challenger`: by the `value` that this model gives. `none`: a model was to decide and none could; nothing passes. */
@@ -71,8 +71,8 @@ export const OpportunityScored = messageSchema("opportunity-scored", {
   explored: Type.Boolean(),
   /** SHA-256 of the feature schema (libs/ml/features.ts). */
   featureSchema: Type.String({ pattern: "^[0-9a-f]{64}$" }),
-  /** Sequences through which the streams had been read: with them, and nothing later, the rows come out the same again. */
-  seen: Type.Object({ market: Count, money: Count }),
+  /** Sequences through which the streams had been read: with them, and nothing later, rows and order come out the same again. */
+  seen: Type.Object({ market: Count, money: Count, models: Count }),
   /** Base fee per gas that the next block may have at most (EIP-1559: 12.5 % above this one's), wei. */
   maxNextBaseFeePerGas: Uint,
   /** Paid to the builder above the base fee, wei per gas: the executor sends what was counted on. */

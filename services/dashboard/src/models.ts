@@ -9,7 +9,6 @@ export const shortVersion = (version: string): string => version.slice(0, 8);
 
 /** Why no model could decide, in words that say what to do about it. */
 const UNFIT_MEANS: Readonly<Record<string, string>> = {
-  "not-loaded": "it is not loaded yet",
   refused: "it was refused: it is missing or not what it says; the scorer's log has the reason",
   stale: "nothing has been heard of it for too long; is the trainer running?",
   "no-features": "what it looks at was not there for that block",

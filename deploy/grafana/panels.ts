@@ -227,8 +227,7 @@ export const ROWS: readonly RowSpec[] = [
     panels: [
       {
         title: "Blocks that no model could order",
-        description:
-          "Over the shown range, by the reason: nothing is traded in them. not-loaded and no-features pass by themselves at a start.",
+        description: "Over the shown range, by the reason: nothing is traded in them. no-features passes by itself at a start.",
         kind: "stat",
         unit: "short",
         width: 4,

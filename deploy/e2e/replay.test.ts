@@ -14,7 +14,13 @@ import { scorerConfig } from "#services/scorer/config.ts";
 import { initialState, type Keys, type Request, solver } from "#services/solver/actor.ts";
 import { solverConfig } from "#services/solver/config.ts";
 import solve, { rest } from "#services/solver/worker.ts";
-import { initialState as initialTrainer, KEYS, type Request as TrainerRequest, trainer } from "#services/trainer/actor.ts";
+import {
+  initialState as initialTrainer,
+  KEYS,
+  type Reply as TrainerReply,
+  type Request as TrainerRequest,
+  trainer,
+} from "#services/trainer/actor.ts";
 import { trainerConfig } from "#services/trainer/config.ts";
 import { System } from "./system.ts";
 
@@ -137,27 +143,33 @@ async function replayScorer(
   });
 }
 
-/** All three streams through the trainer's core again, one after the other: nothing tells it at what pace they came. */
+async function answerToTrainer(request: TrainerRequest): Promise<TrainerReply> {
+  switch (request.call) {
+    case "read-ends":
+      return { kind: "ends-read", decisions: 0, money: 0, models: 0 };
+    case "load-snapshot":
+      return { kind: "snapshot-loaded", dex: request.dex, snapshot: await loadSnapshot(system.bus, "local", request.object) };
+    default:
+      throw new Error(`${request.call}: no model is trained in so short a run`);
+  }
+}
+
+/** All streams through the trainer's core again, one after the other: nothing tells it at what pace they came. */
 async function replayTrainer(messages: readonly Stored[]): Promise<ReadonlyMap<string, BodyOf<"outcomeLabelled">>> {
-  const config = trainerConfig({ chain: system.chain });
+  const config = trainerConfig({ chain: system.chain }, ownModel().version);
   const core = drive(trainer, config, initialTrainer(config, { DECISIONS: 0, MONEY: 0 }, 0));
   let isTurn = false;
   async function act(effects: readonly Effect<TrainerRequest>[]): Promise<void> {
     for (const effect of effects) if (effect.type === "set-timer") isTurn = true;
-    for (const request of calls(effects)) {
-      const reply =
-        request.call === "read-ends"
-          ? { kind: "ends-read" as const, decisions: 0, money: 0 }
-          : { kind: "snapshot-loaded" as const, dex: request.dex, snapshot: await loadSnapshot(system.bus, "local", request.object) };
-      await act(core.give({ type: "reply", reply }));
-    }
+    for (const request of calls(effects)) await act(core.give({ type: "reply", reply: await answerToTrainer(request) }));
   }
   for (const message of messages) await act(core.give({ type: "message", ...message } as Parameters<typeof core.give>[0]));
   while (isTurn) {
     isTurn = false;
     await act(core.give({ type: "timer", name: "turn" }));
   }
-  return new Map(published(core.all).map(({ messageId, body }) => [messageId, body as BodyOf<"outcomeLabelled">]));
+  const labels = published(core.all).filter(({ key }) => key === "outcomeLabelled");
+  return new Map(labels.map(({ messageId, body }) => [messageId, body as BodyOf<"outcomeLabelled">]));
 }
 
 test("replaying the recorded market gives every decision again, byte for byte", async () => {

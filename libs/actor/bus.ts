@@ -79,11 +79,14 @@ export interface BusOptions {
 }
 
 export class Bus {
+  /** How it was reached: for a process of this one that connects by itself. */
+  readonly options: BusOptions;
   readonly #connection: NatsConnection;
   readonly #js: JetStreamClient;
   readonly #jsm: JetStreamManager;
 
-  private constructor(connection: NatsConnection, js: JetStreamClient, jsm: JetStreamManager) {
+  private constructor(options: BusOptions, connection: NatsConnection, js: JetStreamClient, jsm: JetStreamManager) {
+    this.options = options;
     this.#connection = connection;
     this.#js = js;
     this.#jsm = jsm;
@@ -117,7 +120,7 @@ export class Bus {
         "start it with -js, or enable jetstream in its configuration",
       );
     }
-    return new Bus(connection, jetstream(connection), await jetstreamManager(connection));
+    return new Bus(options, connection, jetstream(connection), await jetstreamManager(connection));
   }
 
   /** Creates the streams and buckets of these chains from the table, or brings existing ones up to it. Safe to run by many processes at once. */

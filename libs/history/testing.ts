@@ -441,7 +441,7 @@ export class World {
 
   trained(at: At, version: string, parent: string | null = null): void {
     const { id, envelope } = this.#model(at, "trained");
-    const numbers = { bytes: 1, rows: 1, landed: 1, firstBlock: 1, lastBlock: 2, auc: 0.5, logLoss: 0.5, ece: 0.1 };
+    const numbers = { bytes: 1, rows: 1, landed: 1, firstBlock: 1, lastBlock: 2, auc: 0.5, logLoss: 0.5, ece: 0.1, microsPerRow: 1 };
     const featureSchema = "0".repeat(64);
     this.say("modelTrained", id, { ...envelope, name: "local", version, parent, featureSchema, engine: "built-in 1", ...numbers });
   }

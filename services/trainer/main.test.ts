@@ -34,7 +34,7 @@ async function begun(chain: string) {
 
 test("streams that are empty are read from their beginning", async () => {
   await bus.ensureStreams(["empty"]);
-  expect(await begun("empty")).toEqual({ start: { MARKET: 1, DECISIONS: 1, MONEY: 1 }, labelFrom: 0 });
+  expect(await begun("empty")).toEqual({ start: { MARKET: 1, DECISIONS: 1, MONEY: 1, MODELS: 1 }, labelFrom: 0 });
 });
 
 test("a return reads what its rows rest on, and no more: the three streams from one moment on", async () => {
@@ -77,6 +77,7 @@ test("a return reads what its rows rest on, and no more: the three streams from 
     featureSchema: "0".repeat(64),
     champion: null,
     challenger: null,
+    ranking: "net-profit",
     explored: false,
     labelledAtBlock: 1,
     labels: [],

@@ -2,13 +2,19 @@
 
 import type { Effect, Received } from "#libs/actor/actor.ts";
 import { drive } from "#libs/actor/testing.ts";
+import { ethereum } from "#libs/chains/ethereum.ts";
 import { CHAIN_ID, type Stored, type World } from "#libs/history/testing.ts";
 import { randomFrom } from "#libs/ml/random.ts";
 import { encode } from "#proto/codec.ts";
 import type { BodyOf, StreamKey } from "#proto/subjects.ts";
 import { type Config, initialState, type Keys, type Reply, type Request, trainer } from "#services/trainer/actor.ts";
+import { trainerConfig } from "#services/trainer/config.ts";
+import type { Learning } from "#services/trainer/learning.ts";
 
-export const config: Config = { chain: "local", chainId: CHAIN_ID, dexes: ["dex"], labelAfterBlocks: 6 };
+export const config: Config = {
+  ...trainerConfig({ chain: { ...ethereum, key: "local", chainId: CHAIN_ID, dexes: [] } }, "0".repeat(16)),
+  dexes: ["dex"],
+};
 
 export type Labelled = BodyOf<"outcomeLabelled"> & { readonly messageId: string };
 
@@ -25,14 +31,19 @@ export interface Start {
  */
 export function feed(
   world: Pick<World, "messages" | "snapshots">,
-  { pick = live(), start = {} }: { readonly pick?: Pick_; readonly start?: Start } = {},
+  {
+    pick = live(),
+    start = {},
+    learning,
+    by = config,
+  }: { readonly pick?: Pick_; readonly start?: Start; readonly learning?: Learning; readonly by?: Config } = {},
 ): { readonly labelled: Labelled[]; readonly effects: readonly Effect<Request>[]; readonly timers: number } {
-  const streams = (["MARKET", "DECISIONS", "MONEY"] as const).map((stream) => {
+  const streams = (["MARKET", "DECISIONS", "MONEY", "MODELS"] as const).map((stream) => {
     const first = start.sequences?.[stream] ?? 1;
     return { stream, waiting: world.messages.filter(({ meta }) => meta.stream === stream && meta.sequence >= first), next: 0 };
   });
   const through = { DECISIONS: (start.sequences?.DECISIONS ?? 1) - 1, MONEY: (start.sequences?.MONEY ?? 1) - 1 };
-  const driven = drive(trainer, config, initialState(config, through, start.labelFrom ?? 0));
+  const driven = drive(trainer, by, initialState(by, through, start.labelFrom ?? 0, learning));
   let newestMs = 0;
   let timer = false;
   let timers = 0;
@@ -48,8 +59,12 @@ export function feed(
       const { request } = effect;
       const answer: Reply =
         request.call === "read-ends"
-          ? { kind: "ends-read", decisions: lastOf("DECISIONS"), money: lastOf("MONEY") }
-          : { kind: "snapshot-loaded", dex: request.dex, snapshot: world.snapshots.get(request.object) ?? null };
+          ? { kind: "ends-read", decisions: lastOf("DECISIONS"), money: lastOf("MONEY"), models: lastOf("MODELS") }
+          : request.call === "train"
+            ? { kind: "training-begun" }
+            : request.call === "load-distribution"
+              ? { kind: "distribution-loaded", version: request.version, distribution: null }
+              : { kind: "snapshot-loaded", dex: request.dex, snapshot: world.snapshots.get(request.object) ?? null };
       act(driven.give({ type: "reply", reply: answer }));
     }
   };

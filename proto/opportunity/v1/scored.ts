@@ -55,13 +55,15 @@ export type Rejection = (typeof REJECTIONS)[number];
 export const UNFIT = ["refused", "stale", "no-features"] as const;
 export type Unfit = (typeof UNFIT)[number];
 
+/** How an order was made. `net-profit`: net profit after gas, no model. `champion`, `challenger`: by the `value` that this model gives. `none`: a model was to decide and none could; nothing passes. */
+export const Ranking = Type.Enum(["net-profit", "champion", "challenger", "none"]);
+
 /** Candidates of one block in the order in which they deserve execution. One message for each CycleFound, also with none left. */
 export const OpportunityScored = messageSchema("opportunity-scored", {
   epoch: Count,
   /** Sequence of the CycleFound in its stream. */
   causeSequence: Count,
-  /** How the order was made. `net-profit`: net profit after gas, no model. `champion`, `challenger`: by the `value` that this model gives. `none`: a model was to decide and none could; nothing passes. */
-  ranking: Type.Enum(["net-profit", "champion", "challenger", "none"]),
+  ranking: Ranking,
   /** Versions of the models whose scores are in the evaluations; null where there is none. */
   champion: nullable(Type.String()),
   challenger: nullable(Type.String()),

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type BucketOptions, Buckets } from "#libs/graph/buckets.ts";
 import { byProfit, CycleFinder, keyOf, type Shard, type Sized } from "#libs/graph/cycles.ts";
 import { confirm, refine } from "#libs/graph/exact.ts";
@@ -219,7 +219,7 @@ const restsOnAny = ({ family, info }: MarketPool, before: readonly Edge[]): bool
   family.restsOn?.(info).some((address) => before.some(({ pool }) => pool.info.pool === address)) ?? false;
 
 /** The same cycle has the same id in every block. */
-export const cycleIdOf = (edges: readonly Edge[]): string => createHash("sha256").update(keyOf(edges)).digest("hex").slice(0, 16);
+export const cycleIdOf = (edges: readonly Edge[]): string => hash("sha256", keyOf(edges), "hex").slice(0, 16);
 
 /** The cycle as a candidate, at its exact best near the float optimum; refined only for the best few, as each try costs a full exact quote. Null when nothing is left of the profit. */
 function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, isRefined: boolean): Candidate | null {
@@ -227,11 +227,12 @@ function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, 
   const exact = isRefined ? refine(edges, amountIn, largest) : confirm(edges, amountIn, largest);
   if (exact === null || edges.some(({ pool }, hop) => restsOnAny(pool, edges.slice(0, hop)))) return null;
   const { amounts, profit } = exact;
+  const texts = amounts.map((amount) => amount.toString());
   return {
     cycleId: cycleIdOf(edges),
     token: (edges[0] as Edge).from,
-    amountIn: (amounts[0] as bigint).toString(),
-    amountOut: (amounts[amounts.length - 1] as bigint).toString(),
+    amountIn: texts[0] as string,
+    amountOut: texts[texts.length - 1] as string,
     grossProfit: profit.toString(),
     gasEstimate: edges.reduce(
       (gas, { pool, indexIn, indexOut }, index) =>
@@ -245,8 +246,8 @@ function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, 
       call: pool.family.swapCall(pool.info, { indexIn, indexOut }),
       tokenIn: from,
       tokenOut: to,
-      amountIn: (amounts[index] as bigint).toString(),
-      amountOut: (amounts[index + 1] as bigint).toString(),
+      amountIn: texts[index] as string,
+      amountOut: texts[index + 1] as string,
     })),
   };
 }

@@ -34,17 +34,25 @@ export interface SearchResult {
   readonly candidates: Candidate[];
 }
 
-/** What a search leaves to the next: every cycle of the market that earns more than `floor`. */
+/** What a search leaves to the next: every cycle of the market that earns more than `floor`, and maybe some that earn less. */
 export interface Standing {
   readonly cycles: readonly Sized[];
   readonly floor: number;
   /** A search on the way to it ended at its bound of visits: some may be missing after all. */
   readonly isCutShort: boolean;
+  /** What would lower the floor: the cycles through these pools have been looked for only as far as a block's answer needs them. Null where nothing is owed. */
+  readonly owed: Owed | null;
+}
+
+interface Owed {
+  readonly changed: ReadonlySet<string>;
+  /** The standing's, once they have been looked for. */
+  readonly floor: number;
 }
 
 const NO_POOLS: ReadonlySet<MarketPool> = new Set();
 
-export const NOTHING_STANDING: Standing = { cycles: [], floor: 0, isCutShort: false };
+export const NOTHING_STANDING: Standing = { cycles: [], floor: 0, isCutShort: false, owed: null };
 
 export interface Search extends SearchResult {
   readonly standing: Standing;
@@ -64,6 +72,12 @@ const REFINED = 1;
 const KEPT = 512;
 /** With fewer left, everything is searched in the time between blocks. */
 const REPLENISHED = 128;
+/**
+ * A block's search ends with so many times the candidates wanted, or with `LEAST_FOUND`: the fewer, the sooner its bound of profit rises. Those beyond are looked for
+ * between blocks. Not just the candidates, because a plan takes the best ones away and goes on with the others.
+ */
+const SPARE = 2;
+const LEAST_FOUND = 64;
 
 interface Tools {
   readonly buckets: Buckets;
@@ -150,10 +164,19 @@ export function searchCycles(
 ): Search {
   const changes = new Set(changed);
   const stands = ({ edges }: Sized) => edges.every(({ pool }) => pool.live && !changes.has(pool.info.pool) && !without.has(pool));
-  const found = findCycles(market, changes, options, { floor: standing.floor, capacity: KEPT, without });
-  const unchanged = standing.cycles.filter(stands);
-  const kept = best([...unchanged, ...found.cycles].sort(byProfit), standing.floor, standing.isCutShort || found.isCutShort);
-  const standingNow = isUsedUp(kept, options, options.maxCandidates) ? findAll(market, options, without, kept) : kept;
+  const capacity = Math.min(KEPT, Math.max(LEAST_FOUND, SPARE * options.maxCandidates));
+  const found = findCycles(market, changes, options, { floor: standing.floor, capacity, without });
+  const isFull = found.cycles.length === capacity;
+  const owes = standing.owed !== null || isFull;
+  const kept = best(
+    [...standing.cycles.filter(stands), ...found.cycles].sort(byProfit),
+    isFull ? (found.cycles[capacity - 1] as Sized).profit : standing.floor,
+    standing.isCutShort || found.isCutShort,
+    owes ? { changed: joined(standing.owed?.changed, changes), floor: standing.owed?.floor ?? standing.floor } : null,
+  );
+  const isEnough = (known: Standing) => !isUsedUp(known, options, options.maxCandidates);
+  const settled = isEnough(kept) ? kept : settle(market, options, kept, without);
+  const standingNow = isEnough(settled) ? settled : findAll(market, options, without, settled);
   const confirmed = standingNow.cycles.slice(0, options.maxCandidates).flatMap((cycle, index) => {
     const candidate = candidateOf(cycle, options, index < REFINED);
     return candidate === null
@@ -175,10 +198,28 @@ export function searchCycles(
 }
 
 /** The first so many of a list in order, and the profit above which none is missing, where none was above `floor` before. */
-const best = (cycles: readonly Sized[], floor: number, isCutShort: boolean): Standing =>
-  cycles.length < KEPT
-    ? { cycles, floor, isCutShort }
-    : { cycles: cycles.slice(0, KEPT), floor: (cycles[KEPT - 1] as Sized).profit, isCutShort };
+function best(cycles: readonly Sized[], floor: number, isCutShort: boolean, owed: Owed | null): Standing {
+  if (cycles.length < KEPT) return { cycles, floor, isCutShort, owed };
+  return { cycles: cycles.slice(0, KEPT), floor: Math.max(floor, (cycles[KEPT - 1] as Sized).profit), isCutShort, owed };
+}
+
+const joined = (one: ReadonlySet<string> | undefined, other: ReadonlySet<string>): ReadonlySet<string> =>
+  one === undefined ? other : new Set([...one, ...other]);
+
+/** Looks for the cycles that blocks have left out for the time being. Of a market all of whose changes have been searched. */
+export function settle(market: Market, options: SearchOptions, standing: Standing, without: ReadonlySet<MarketPool> = NO_POOLS): Standing {
+  const { owed } = standing;
+  if (owed === null) return standing;
+  const found = findCycles(market, owed.changed, options, { floor: owed.floor, capacity: KEPT, without });
+  // A search that is cut short, and a shard's, may miss what an earlier one has found.
+  const known = standing.cycles.filter(newTo(found.cycles));
+  return best([...known, ...found.cycles].sort(byProfit), owed.floor, standing.isCutShort || found.isCutShort, null);
+}
+
+function newTo(cycles: readonly Sized[]): (cycle: Sized) => boolean {
+  const keys = new Set(cycles.map(({ edges }) => keyOf(edges)));
+  return ({ edges }) => !keys.has(keyOf(edges));
+}
 
 /** Whether fewer than so many are known to be the best there are. */
 const isUsedUp = ({ cycles, floor }: Standing, { minGrossProfit }: SearchOptions, enough: number): boolean =>
@@ -187,9 +228,8 @@ const isUsedUp = ({ cycles, floor }: Standing, { minGrossProfit }: SearchOptions
 /** Everything, and what was known before: a search that is cut short does not come to all of it, and a shard's no more to what other shards would find by now. */
 function findAll(market: Market, options: SearchOptions, without: Iterable<MarketPool>, known: Standing): Standing {
   const { cycles, isCutShort } = findCycles(market, addressesOf(market), options, { floor: 0, capacity: KEPT, without });
-  const found = new Set(cycles.map(({ edges }) => keyOf(edges)));
-  const more = known.cycles.filter(({ edges }) => !found.has(keyOf(edges)));
-  return best(more.length === 0 ? cycles : [...cycles, ...more].sort(byProfit), 0, isCutShort);
+  const more = known.cycles.filter(newTo(cycles));
+  return best(more.length === 0 ? cycles : [...cycles, ...more].sort(byProfit), 0, isCutShort, null);
 }
 
 /** For the time between blocks: where much of what stands has been used up, or a search was cut short, searches everything, so that no block has to. Of a market all of whose changes have been searched. */

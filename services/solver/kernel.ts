@@ -11,6 +11,7 @@ import {
   type SearchResult,
   type Standing,
   searchCycles,
+  settle,
 } from "#libs/graph/search.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
@@ -83,11 +84,17 @@ export class Kernel {
     return { cyclesFound, isCutShort, candidates: cycles.length > 1 ? [joinCycles(cycles), ...candidates] : candidates };
   }
 
-  /** For the time between blocks: what has changed is sorted in, and what stands is replenished, so that the next search finds both in place. */
+  /**
+   * For the time between blocks: what has changed is sorted in, what the last block's answer did not need is looked for, and what stands is replenished, so that the
+   * next search finds all in place.
+   */
   rest(options: SearchOptions): void {
     rest(this.#market);
-    if (this.#changed.size > 0 || --this.#restsToSkip > 0) return;
-    this.#standing = replenish(this.#market, options, this.#standing, poolsOfDexes(this.#market, this.#leftOut));
+    if (this.#changed.size > 0) return;
+    const without = poolsOfDexes(this.#market, this.#leftOut);
+    this.#standing = settle(this.#market, options, this.#standing, without);
+    if (--this.#restsToSkip > 0) return;
+    this.#standing = replenish(this.#market, options, this.#standing, without);
     this.#restsToSkip = this.#standing.isCutShort ? SKIPPED_RESTS : 0;
   }
 }

@@ -449,6 +449,14 @@ export class CycleFinder {
     return product >= (1 + this.#minimum / mostWorth) * (1 - ROUNDING / 2);
   }
 
+  /** No more times the least worth that enters a hop of the path, a whole cycle, enters any, in this bucket or one below. */
+  #mostSwell(): number {
+    const { gain } = this.#buckets;
+    let swell = 1;
+    for (let at = this.#head; at <= this.#tail; at++) swell *= Math.max(1, gain[(this.#path[at] as number) * GAIN.width] as number);
+    return swell;
+  }
+
   /** Sizes the path, a whole cycle, from this hop on, and keeps it if it is among the best. */
   #consider(start: number): void {
     if (!this.#isWorth(this.#bucket) || (this.#bucket + 1 < BUCKETS && this.#isWorth(this.#bucket + 1))) return;
@@ -461,7 +469,9 @@ export class CycleFinder {
       edges[index] = market.edges[this.#path[at > this.#tail ? at - hops : at] as number] as Edge;
     }
     const worth = this.#buckets.price(edgeTable[(this.#path[start] as number) * EDGE.width + EDGE.from] as number);
-    const size = measure(edges, this.#largest / worth);
+    const least = (this.#minimum / worth) * (1 - ROUNDING);
+    const most = (this.#bucketEnd / worth) * this.#mostSwell() * (1 + ROUNDING);
+    const size = measure(edges, this.#largest / worth, least, most);
     if (size === null || size.profit * worth < this.#minimum) return;
     this.#best.offer(edges, size.amountIn, size.profit * worth, worth);
     if (this.#best.worst > this.#minimum) this.#minimum = this.#best.worst;

@@ -236,15 +236,15 @@ export class CycleFinder {
 
   /** Largest gain of an edge out of a token that the cycle may use. */
   #mostOut(token: number): number {
-    const { bestOut, changedOut } = this.#buckets;
-    const at = token * BUCKETS + this.#bucket;
-    return Math.max(bestOut[at] as number, Math.min(changedOut[at] as number, this.#bound));
+    const { bestOut, changedOut, market } = this.#buckets;
+    const changed = changedOut[(market.tokenTable[token * TOKEN.width + TOKEN.changes] as number) * BUCKETS + this.#bucket] as number;
+    return Math.max(bestOut[token * BUCKETS + this.#bucket] as number, Math.min(changed, this.#bound));
   }
 
   #mostIn(token: number): number {
-    const { bestIn, changedIn } = this.#buckets;
-    const at = token * BUCKETS + this.#bucket;
-    return Math.max(bestIn[at] as number, Math.min(changedIn[at] as number, this.#bound));
+    const { bestIn, changedIn, market } = this.#buckets;
+    const changed = changedIn[(market.tokenTable[token * TOKEN.width + TOKEN.changes] as number) * BUCKETS + this.#bucket] as number;
+    return Math.max(bestIn[token * BUCKETS + this.#bucket] as number, Math.min(changed, this.#bound));
   }
 
   /**

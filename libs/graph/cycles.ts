@@ -72,6 +72,7 @@ export class CycleFinder {
   #promising = new Int32Array(256);
   /** Place of the token among the starts, from 1 on; 0 for any other. */
   #rank = new Int32Array(0);
+  #starts: readonly string[] = [];
 
   // The path: hops in order from `head` to `tail`, both ends growing away from the middle.
   readonly #path = new Int32Array(2 * MAX_HOPS + 1);
@@ -113,7 +114,10 @@ export class CycleFinder {
     const { market } = this.#buckets;
     const [edges, tokens] = [market.edgeTable.length / EDGE.width, market.tokenTable.length / TOKEN.width];
     if (this.#done.length < edges) this.#done = new Float64Array(edges);
-    if (this.#rank.length < tokens) this.#rank = new Int32Array(tokens);
+    if (this.#rank.length < tokens) {
+      this.#rank = new Int32Array(tokens);
+      this.#starts = [];
+    }
     this.#minimum = options.minimum;
     this.#largest = options.largest;
     this.#maxHops = options.maxHops;
@@ -122,8 +126,7 @@ export class CycleFinder {
     this.#best = new Best(options.capacity);
     const first = this.#stamp + 1;
     for (const pool of without) for (const { id } of pool.edges) this.#done[id] = first + BUCKETS;
-    const starts = options.starts.map((token) => market.tokenId(token)).filter((token) => token !== NONE);
-    for (const [index, token] of starts.entries()) this.#rank[token] = index + 1;
+    this.#takeStarts(options.starts);
     this.#isBounded = this.#areAllTheChanges(changed, first);
     const seeds = this.#takeSeeds(changed, first);
     for (let bucket = BUCKETS - 1; bucket >= 0; bucket--) {
@@ -131,8 +134,19 @@ export class CycleFinder {
       if (seeds > 0) this.#findInBucket(seeds, bucket);
     }
     this.#stamp++;
-    for (const token of starts) this.#rank[token] = 0;
     return this.#best.take();
+  }
+
+  /** Ranks the tokens to start from, unless they are the last search's: each is looked for by its name. */
+  #takeStarts(starts: readonly string[]): void {
+    const known = this.#starts;
+    if (starts.length === known.length && starts.every((token, index) => token === known[index])) return;
+    const { market } = this.#buckets;
+    this.#rank.fill(0);
+    const ids = starts.map((token) => market.tokenId(token));
+    for (const [index, id] of ids.entries()) if (id !== NONE) this.#rank[id] = index + 1;
+    // One that is not there yet may come.
+    this.#starts = ids.includes(NONE) ? [] : starts;
   }
 
   /** Whether the last search was cut short by its bound of visits. */

@@ -580,9 +580,12 @@ function makeScratch(length: number): void {
 
 /** Sorts the first so many by falling gain; those of equal gain stay in their order. */
 export function sortByGain(edges: Int32Array, count: number, gain: Float32Array, bucket: number): void {
+  // Few, and mostly none: a view of them would cost more than they do.
+  if (count < 2) return;
   makeScratch(count);
-  scratch.set(edges.subarray(0, count));
-  edges.set(sortScratch(count, gain, bucket).subarray(0, count));
+  for (let at = 0; at < count; at++) scratch[at] = edges[at] as number;
+  const sorted = sortScratch(count, gain, bucket);
+  for (let at = 0; at < count; at++) edges[at] = sorted[at] as number;
 }
 
 /** Sorts the first `count` of `scratch` by falling gain, by merging runs. Returns whichever of the two holds the result. */

@@ -27,7 +27,7 @@ export interface SearchOptions {
 }
 
 export interface SearchResult {
-  /** Cycles that earn the minimum in the float search, as far as they are kept (`KEPT`). */
+  /** Cycles that earn the minimum in the float search: those that stood, and of the new ones as many as the answer needs (`LEAST_FOUND`). */
   readonly cyclesFound: number;
   /** The search ended at `maxVisits`: there may be better cycles. */
   readonly isCutShort: boolean;

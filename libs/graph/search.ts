@@ -73,8 +73,8 @@ const KEPT = 512;
 /** With fewer left, everything is searched in the time between blocks. */
 const REPLENISHED = 128;
 /**
- * A block's search ends with so many times the candidates wanted, or with `LEAST_FOUND`: the fewer, the sooner its bound of profit rises. Those beyond are looked for
- * between blocks. Not just the candidates, because a plan takes the best ones away and goes on with the others.
+ * A block's search ends with so many times the candidates wanted, or with `LEAST_FOUND`: the fewer, the sooner its bound of profit rises. Those beyond are
+ * looked for between blocks. Not just the candidates, because a plan takes the best ones away and goes on with the others.
  */
 const SPARE = 2;
 const LEAST_FOUND = 64;

@@ -113,8 +113,8 @@ export function sizeCycle(edges: readonly Edge[], largest: number): Size | null 
  *
  * Within the present ticks each hop is f(δ) = Rδ/(1 + qδ), and so is their composition aδ/(1 + cδ), whose profit is largest at δ* = (√a − 1)/c (Möbius
  * composition; for constant product see arXiv 2406.16600). Where δ* lies beyond the nearest tick, all hops move to that tick, the hop that met it
- * crosses, and the rest is sized from there: profit is concave, so the first δ* inside its ticks is the optimum, and what is still to come earns no more a unit than the first
- * of it.
+ * crosses, and the rest is sized from there: profit is concave, so the first δ* inside its ticks is the optimum, and what is still to come earns no more a unit
+ * than the first of it.
  */
 export function measure(edges: readonly Edge[], largest: number, least = 0, most = Number.POSITIVE_INFINITY): Size | null {
   const hops = edges.length;

@@ -12,6 +12,7 @@ import {
   type SearchResult,
   type Standing,
   searchCycles,
+  settle,
 } from "#libs/graph/search.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
@@ -93,10 +94,15 @@ export class Kernel {
     return { cyclesFound, isCutShort, candidates: all.map((candidate) => withPriceImpact(this.#market, candidate)) };
   }
 
-  /** For the time between blocks: what has changed is sorted in, and what stands is replenished, so that the next search finds both in place. */
+  /**
+   * For the time between blocks: what has changed is sorted in, what the last block's answer did not need is looked for, and what stands is replenished, so that the
+   * next search finds all in place.
+   */
   rest(options: SearchOptions): void {
     rest(this.#market);
-    if (this.#changed.size > 0 || --this.#restsToSkip > 0) return;
+    if (this.#changed.size > 0) return;
+    this.#standing = settle(this.#market, options, this.#standing, this.#leftOut);
+    if (--this.#restsToSkip > 0) return;
     this.#standing = replenish(this.#market, options, this.#standing, this.#leftOut);
     this.#restsToSkip = this.#standing.isCutShort ? SKIPPED_RESTS : 0;
   }

@@ -36,7 +36,6 @@ export function trainerSpec(settings: TrainerSettings): ActorSpec<State, Config,
       bus = context.bus;
       const { start, labelFrom } = await placeOf(bus, chain);
       const follow = (stream: keyof typeof KEYS): Follow => ({
-        mode: "follow",
         stream,
         chain,
         keys: KEYS[stream],

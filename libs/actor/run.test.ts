@@ -72,6 +72,7 @@ const opportunity = (found: BodyOf<"cycleFound">, causeId: string): BodyOf<"oppo
   explored: false,
   featureSchema: "0".repeat(64),
   seen: { market: 0, money: 0, models: 0 },
+  phantoms: [],
   maxNextBaseFeePerGas: "1",
   priorityFeePerGas: "0",
   opportunities: [],

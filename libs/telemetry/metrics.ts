@@ -107,6 +107,9 @@ export const metrics = {
     "chain",
     "reason",
   ]),
+  phantomPools: gauge("hs_phantom_pools", "Pools whose simulations never paid what was quoted of late: searches go without them", [
+    "chain",
+  ]),
   candidatesRejected: counter("hs_candidates_rejected_total", "Candidates a scorer stopped", ["chain", "reason"]),
   labels: counter("hs_labels_total", "Candidates of which it was said what became of them", ["chain", "outcome"]),
   executions: counter("hs_executions_total", "Events of executions; code only for failed ones", ["chain", "event", "code"]),
@@ -133,6 +136,7 @@ export type CountedMetric =
   | "candidates"
   | "opportunities"
   | "modelUnfit"
+  | "phantomPools"
   | "candidatesRejected"
   | "labels"
   | "executions"

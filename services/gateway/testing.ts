@@ -627,6 +627,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
           explored: false,
           featureSchema: "0".repeat(64),
           seen: { market: 0, money: 0, models: 0 },
+          phantoms: [],
           maxNextBaseFeePerGas: `${nextBaseFee}`,
           priorityFeePerGas: `${GWEI / 10n}`,
           opportunities: worth.map(({ candidate: each, gasCost, netProfit }, rank) => ({

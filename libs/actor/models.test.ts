@@ -59,6 +59,12 @@ test("what is not there is null, and every chain has models of its own", async (
   expect(await fetched("2".repeat(16), "other")).not.toBeNull();
 });
 
+test("models stay when the streams and buckets are made sure of again", async () => {
+  await saveModel(bus, "local", await folderOf("7".repeat(16), { a: "b" }));
+  await bus.ensureStreams(["local", "other"]);
+  expect(await fetched("7".repeat(16))).not.toBeNull();
+});
+
 test.each([
   ["no MessagePack", new TextEncoder().encode("nonsense"), "3".repeat(16)],
   ["no list", packValue({ a: 1 }), "4".repeat(16)],

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,9 +10,10 @@ import { type Follow, type RunningActor, runActor } from "#libs/actor/run.ts";
 import { ethereum } from "#libs/chains/ethereum.ts";
 import { REPLAY_BLOCKS } from "#libs/history/history.ts";
 import { type At, cycle, type Stored, World } from "#libs/history/testing.ts";
+import { toOnnx } from "#libs/ml/export.ts";
 import { ownModel } from "#libs/ml/installed.ts";
 import { publishModel } from "#libs/ml/model-folder.ts";
-import { syntheticMarket, trained } from "#libs/ml/testing.ts";
+import { syntheticMarket, trained, withOneLeafMoved } from "#libs/ml/testing.ts";
 import { DEFAULT_OPTIONS } from "#libs/ml/train.ts";
 import { createLogger } from "#libs/telemetry/log.ts";
 import type { BodyOf } from "#proto/subjects.ts";
@@ -110,6 +112,14 @@ test("models come out of the store, proven; one that is not what it says trades 
   };
   const corrupted = await stored("c".repeat(16), (text) => text.replace(/\d/, (digit) => `${(Number(digit) + 1) % 10}`));
   const misnamed = await stored("d".repeat(16), (text) => text);
+  // Every checksum is right, and the kernel gives the golden scores: that onnxruntime has another model shows only when it is asked.
+  const twofold = "b".repeat(16);
+  const onnx = toOnnx(withOneLeafMoved(model.ensemble, 0.5), {});
+  await cp(folder, join(root, twofold), { recursive: true });
+  await writeFile(join(root, twofold, "model.onnx"), onnx);
+  const files = { ...manifest.files, "model.onnx": createHash("sha256").update(onnx).digest("hex") };
+  await writeFile(join(root, twofold, "manifest.json"), JSON.stringify({ ...manifest, version: twofold, files }));
+  await saveModel(bus, "local", join(root, twofold));
   const nonsense = "e".repeat(16);
   await (await bus.openModels("local")).putBlob({ name: nonsense }, new TextEncoder().encode("nonsense"));
   const missing = "f".repeat(16);
@@ -162,7 +172,7 @@ test("models come out of the store, proven; one that is not what it says trades 
     expect(over).toMatchObject({ ranking: "champion", challenger: INSTALLED, unfit: null });
     expect(over.seen.models).toBe(1);
 
-    for (const version of [corrupted, misnamed, nonsense, missing]) {
+    for (const version of [corrupted, misnamed, twofold, nonsense, missing]) {
       await say(() => world.promoted({ number }, version, manifest.version));
       const refused = await handedOver(({ unfit }) => unfit !== null, manifest.version);
       expect(refused, version).toMatchObject({ ranking: "none", unfit: "refused", champion: null, opportunities: [] });

@@ -85,7 +85,6 @@ export function scorerSpec(settings: ScorerSettings): ActorSpec<State, Config, K
         Math.min(last?.body.blockNumber ?? Number.POSITIVE_INFINITY, head?.body.blockNumber ?? 0),
       );
       const follow = (stream: keyof typeof KEYS, startSequence: number): Follow => ({
-        mode: "follow",
         stream,
         chain,
         keys: KEYS[stream],

@@ -38,7 +38,6 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
         state: initialState(config, answered, ranked?.body.phantoms),
         inputs: [
           {
-            mode: "follow",
             stream: "MARKET",
             chain: config.chain,
             keys: ["blockObserved", "blockReorged", "poolChanged", "poolDiscovered", "poolSnapshotted"],

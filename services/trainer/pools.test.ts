@@ -121,7 +121,7 @@ describe("what is known", () => {
     const book = bookOf([A, B], (world) => {
       world.block({ number: 3 });
       world.changed({ number: 3 }, []);
-      (world.messages.at(-1)?.body as BodyOf<"poolChanged">).removed.push(address(0x11));
+      (world.messages.at(-1) as Extract<Stored, { key: "poolChanged" }>).body.removed.push(address(0x11));
     });
     expect(book.knows({ ...GOOD, hops: GOOD.hops.slice(0, 1) }, `${blockHashOf({ number: 3 })}@0`)).toBe(true);
     expect(book.knows(GOOD, `${blockHashOf({ number: 3 })}@0`)).toBe(false);

@@ -1,10 +1,11 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
 import { published, received } from "#libs/actor/testing.ts";
+import { maxNextBaseFee } from "#libs/evm/gas-price.ts";
 import { encode } from "#proto/codec.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import { type Config, maxNextBaseFee, scorer } from "#services/scorer/actor.ts";
+import { type Config, scorer } from "#services/scorer/actor.ts";
 
 const GWEI = 10n ** 9n;
 const config: Config = { priorityFeePerGas: 2n, minNetProfit: 1n };

@@ -1,4 +1,5 @@
 import { type Actor, count, type Effect, publish } from "#libs/actor/actor.ts";
+import { maxNextBaseFee } from "#libs/evm/gas-price.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 
 export interface Config {
@@ -6,11 +7,6 @@ export interface Config {
   readonly priorityFeePerGas: bigint;
   /** Wei. */
   readonly minNetProfit: bigint;
-}
-
-/** The most that the base fee can be in the next block: an eighth above this one's. Source: EIP-1559, BASE_FEE_MAX_CHANGE_DENOMINATOR. */
-export function maxNextBaseFee(baseFeePerGas: bigint): bigint {
-  return baseFeePerGas + baseFeePerGas / 8n + 1n;
 }
 
 /** Ranks a block's candidates by net profit after gas. It has no state and no model yet: the order says so (`ranking`). */

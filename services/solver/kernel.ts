@@ -1,6 +1,6 @@
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
 import { Market } from "#libs/graph/market.ts";
-import { joinCycles, type PlanOptions, planCycles } from "#libs/graph/plan.ts";
+import { type PlanOptions, planSwaps } from "#libs/graph/plan.ts";
 import {
   NOTHING_STANDING,
   poolsOfDexes,
@@ -63,7 +63,7 @@ export class Kernel {
     for (let round = 0; round < PRACTICE_ROUNDS; round++) {
       const search = searchCycles(this.#market, this.#changed, options);
       this.#standing = search.standing;
-      if (plan !== null) planCycles(this.#market, search, options, plan);
+      if (plan !== null) planSwaps(this.#market, search, this.#changed, options, plan);
     }
     rest(this.#market);
     this.#changed.clear();
@@ -75,12 +75,12 @@ export class Kernel {
       if (this.#leftOut.includes(dex) && !lateDexes.includes(dex)) this.#changed.add(info.pool);
     const without = poolsOfDexes(this.#market, lateDexes);
     const search = searchCycles(this.#market, this.#changed, options, this.#standing, without);
+    const planned = plan === null ? null : planSwaps(this.#market, search, this.#changed, options, plan, without);
     this.#changed.clear();
     this.#standing = search.standing;
     this.#leftOut = lateDexes;
     const { cyclesFound, isCutShort, candidates } = search;
-    const cycles = plan === null ? [] : planCycles(this.#market, search, options, plan, without);
-    return { cyclesFound, isCutShort, candidates: cycles.length > 1 ? [joinCycles(cycles), ...candidates] : candidates };
+    return { cyclesFound, isCutShort, candidates: planned === null ? candidates : [planned, ...candidates] };
   }
 
   /** For the time between blocks: what has changed is sorted in, and what stands is replenished, so that the next search finds both in place. */

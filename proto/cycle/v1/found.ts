@@ -29,7 +29,8 @@ export const Hop = Type.Object({
 export type Hop = Static<typeof Hop>;
 
 /**
- * A cycle sized exactly: start with `amountIn` of `token`, end with `amountOut` of it. Or several in one transaction, each begun with no more than `amountIn`.
+ * A cycle sized exactly: start with `amountIn` of `token`, end with `amountOut` of it. Or several in one transaction, whose ways may part and meet: with
+ * `amountIn` to begin with, each swap is paid from what is there.
  */
 export const Candidate = Type.Object({
   /** Hash of the hops' pools and directions from the start token on: the same cycle has the same id in every block. */
@@ -40,7 +41,7 @@ export const Candidate = Type.Object({
   grossProfit: Uint,
   /** Gas of the whole transaction, estimated from the families of the hops. */
   gasEstimate: Count,
-  /** Of one cycle, or of several that execute one after another: each begins where `tokenIn` is `token`, with the amounts that those before it leave. */
+  /** In the order in which they execute, each paid from what those before it have left, and quoted on the pools as they leave them. */
   hops: Type.Array(Hop, { minItems: 2, maxItems: 80 }),
 });
 export type Candidate = Static<typeof Candidate>;
@@ -53,7 +54,10 @@ export const CycleFound = messageSchema("cycle-found", {
   /** DEXes whose state of this block was in, and those whose was late: a replay takes the same decision from the same list. */
   dexes: Type.Array(Token),
   lateDexes: Type.Array(Token),
-  /** Cycles that earn the least wanted in the float search, as far as the solver keeps them: the same market gives the same candidates, not always the same number here. */
+  /**
+   * Cycles that earn the least wanted in the float search, as far as the solver keeps them: the same market gives the same candidates, not always the
+   * same number here.
+   */
   cyclesFound: Count,
   /** The search ended at its bound of work: there may be better cycles. */
   isCutShort: Type.Optional(Type.Boolean()),

@@ -98,7 +98,7 @@ const ChainSection = Type.Object(
       Type.Object(
         {
           maxHops: Type.Optional(Type.Integer({ minimum: 2, maximum: 5 })),
-          maxCycles: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 })),
+          maxSwaps: Type.Optional(Type.Integer({ minimum: 2, maximum: 80 })),
           maxVisits: Type.Optional(Type.Integer({ minimum: 1_000 })),
           maxCandidates: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
           lateDexMs: Type.Optional(Type.Integer({ minimum: 1 })),

@@ -119,11 +119,16 @@ function checkSwap(swap: SwapCommand, position: number): void {
 
 const isCoin = (index: number): boolean => Number.isInteger(index) && index >= 0 && index <= MAX_COIN;
 
+/** What tells whether a swap forwards: amounts as numbers or, in messages, as decimal text. */
+type Forwardable = Readonly<
+  Record<"pool" | "tokenIn" | "tokenOut", string> & Record<"amountIn" | "amountOut", bigint | string> & { call: SwapCall }
+>;
+
 /**
  * Whether this swap's output can go straight to the next pool, which saves a transfer. Curve pools pay their caller only.
  * Only where the next swap takes exactly it: what a V2 pair gets beyond its amountIn is lost to the pool.
  */
-function forwardsTo(swap: SwapCommand, next: SwapCommand | undefined): boolean {
+function forwardsTo(swap: Forwardable, next: Forwardable | undefined): boolean {
   return (
     next !== undefined &&
     next.call.form === "v2" &&
@@ -132,6 +137,16 @@ function forwardsTo(swap: SwapCommand, next: SwapCommand | undefined): boolean {
     next.amountIn === swap.amountOut &&
     next.pool !== swap.pool
   );
+}
+
+/** Tokens that the executor pays itself, and so has to name, the loan token first: what goes straight from pool to pool is not among them. */
+export function paidTokens(loanToken: string, swaps: readonly Forwardable[]): ReadonlySet<string> {
+  const paid = new Set([loanToken]);
+  for (const [index, swap] of swaps.entries()) {
+    const before = swaps[index - 1];
+    if (before === undefined || !forwardsTo(before, swap)) paid.add(swap.tokenIn);
+  }
+  return paid;
 }
 
 /** The command's form and bit 3, whom it calls, and what follows its amounts. */

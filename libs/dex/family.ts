@@ -184,6 +184,8 @@ export interface Family<Id extends FamilyId, State> {
   swapCall(info: PoolInfo<Id>, direction: Direction): SwapCall;
   /** Gas that this swap adds to an execution through our contract: an estimate, for ranking and for gas limits. */
   swapGas(info: PoolInfo<Id>, state: State, swap: SwapExactIn): number;
+  /** Where `swapGas` grows with the swap: of one within a range, and more for each initialised tick that is crossed; no swap costs less. */
+  readonly gasOfRanges?: { readonly within: number; readonly tick: number };
 
   // ---- checking
 

@@ -83,7 +83,7 @@ interface Toll {
 }
 
 /** The dual of a problem, and what it takes to step down it. */
-class Dual {
+export class Dual {
   readonly problem: Problem;
   /** Tokens that anybody can price. */
   readonly nodes: Int32Array;
@@ -95,6 +95,10 @@ class Dual {
   /** Worth, at the prices, of what is left over (> 0) or missing of each token: the gradient by the logarithm of its price. */
   readonly surplus: Float64Array;
   readonly values: Float64Array;
+  /** Places of the pools that take part, and the tokens that anything can become of then. */
+  #parts: readonly number[];
+  #touched: Int32Array;
+  readonly #firstPairs: Int32Array;
   /** Worth that passes through the pools. */
   turnover = 0;
   evaluations = 0;
@@ -119,6 +123,7 @@ class Dual {
   readonly #product: Float64Array;
   readonly #tried: Float64Array;
   readonly #best: Float64Array;
+  readonly #kept: Float64Array;
   /** The last step was too small for the value to tell whether it was good: what is missing has to. */
   #isBlind = false;
 
@@ -138,9 +143,17 @@ class Dual {
     [this.surplus, this.#atRest, this.#diagonal, this.#step, this.#residual] = [vector(), vector(), vector(), vector(), vector()];
     [this.#direction, this.#product, this.#tried, this.#gradient] = [vector(), vector(), vector(), vector()];
     this.#best = vector();
+    this.#kept = vector();
     this.#isFree = new Uint8Array(tokenCount);
     this.#moving = new Int32Array(tokenCount);
     this.values = new Float64Array(pools.length);
+    this.#parts = pools.map((_, index) => index);
+    this.#touched = this.nodes;
+    let pairCount = 0;
+    this.#firstPairs = Int32Array.from(pools, ({ stiffness }) => {
+      pairCount += stiffness.length;
+      return pairCount - stiffness.length;
+    });
     const pairs = pools.flatMap(({ tokens }) => tokens.flatMap((from, first) => tokens.slice(first + 1).map((to) => [from, to] as const)));
     this.#pairFrom = Int32Array.from(pairs, ([from]) => from);
     this.#pairTo = Int32Array.from(pairs, ([, to]) => to);
@@ -154,9 +167,21 @@ class Dual {
     }
   }
 
+  /** From now on only these pools take part, by their places. */
+  use(places: readonly number[]): void {
+    this.#parts = places;
+    const { pools, worth } = this.problem;
+    const used = new Set(places.flatMap((place) => (pools[place] as ConvexPool).tokens));
+    for (const token of this.nodes) if ((worth[token] as number) > 0) used.add(token);
+    this.#touched = Int32Array.from(used).sort();
+    this.surplus.fill(0);
+    this.values.fill(0);
+  }
+
   /** The dual's value at `logPrices`, with its gradient and Hessian. */
   evaluate(): number {
-    const { nodes, logPrices, prices, surplus, values } = this;
+    const { logPrices, prices, surplus, values } = this;
+    const nodes = this.#touched;
     const { pools, endowment } = this.problem;
     this.evaluations++;
     let total = 0;
@@ -165,11 +190,9 @@ class Dual {
       surplus[token] = endowment?.[token] ?? 0;
     }
     this.turnover = 0;
-    let pair = 0;
-    for (let index = 0; index < pools.length; index++) {
+    for (const index of this.#parts) {
       const pool = pools[index] as ConvexPool;
-      const firstPair = pair;
-      pair += pool.stiffness.length;
+      const firstPair = this.#firstPairs[index] as number;
       const value = pool.arbitrage(prices);
       values[index] = value;
       if (!pool.active) continue;
@@ -225,19 +248,19 @@ class Dual {
   /** Worth of what is missing of any token, or too much of one whose price could fall. */
   #imbalance(): number {
     let sum = 0;
-    for (const token of this.nodes) if (this.#isFree[token] === 1) sum += Math.abs(this.surplus[token] as number);
+    for (const token of this.#touched) if (this.#isFree[token] === 1) sum += Math.abs(this.surplus[token] as number);
     return sum;
   }
 
   #markFree(): void {
-    for (const token of this.nodes) {
+    for (const token of this.#touched) {
       const isHeld = (this.logPrices[token] as number) <= (this.#floors[token] as number) && (this.surplus[token] as number) >= 0;
       this.#isFree[token] = isHeld ? 0 : 1;
     }
   }
 
   /** Goes down to where it is as low as can be told. Returns the steps taken. */
-  minimise(tolerance: number, negligible: number, toll: Toll | null = null): number {
+  minimise(tolerance: number, negligible: number, toll: Toll | null = null, most = ITERATIONS): number {
     this.#toll = toll;
     // Pools at rest resist nothing until a price has left their fees behind, and then with all they have: a share of that is held against each step, less as
     // long as steps are good.
@@ -248,7 +271,7 @@ class Dual {
     let least = Number.POSITIVE_INFINITY;
     let stalled = 0;
     let iteration = 0;
-    for (; iteration < ITERATIONS; iteration++) {
+    for (; iteration < most; iteration++) {
       this.#markFree();
       const imbalance = this.#imbalance();
       if (imbalance <= Math.max(tolerance * Math.abs(value), negligible)) return iteration;
@@ -276,8 +299,17 @@ class Dual {
     return iteration;
   }
 
+  /** Remembers the prices, for `restore`. */
+  keep(): void {
+    this.#kept.set(this.logPrices);
+  }
+
+  restore(): void {
+    this.logPrices.set(this.#kept);
+  }
+
   #keepPoint(): void {
-    for (const token of this.nodes) {
+    for (const token of this.#touched) {
       this.#tried[token] = this.logPrices[token] as number;
       this.#gradient[token] = this.surplus[token] as number;
     }
@@ -287,7 +319,7 @@ class Dual {
   #solve(damping: number, tolerance: number): void {
     const [diagonal, step, residual] = [this.#diagonal, this.#step, this.#residual];
     const [direction, product, isFree] = [this.#direction, this.#product, this.#isFree];
-    for (const token of this.nodes) diagonal[token] = 0;
+    for (const token of this.#touched) diagonal[token] = 0;
     let pairs = 0;
     for (let pair = 0; pair < this.#stiffness.length; pair++) {
       const weight = this.#stiffness[pair] as number;
@@ -302,7 +334,7 @@ class Dual {
     const [stiff, pairFrom, pairTo, stiffness] = [this.#stiff, this.#pairFrom, this.#pairTo, this.#stiffness];
     let energy = 0;
     let count = 0;
-    for (const token of this.nodes) {
+    for (const token of this.#touched) {
       step[token] = 0;
       direction[token] = 0;
       const missing = -(this.#gradient[token] as number);
@@ -346,7 +378,8 @@ class Dual {
 
   /** The value after the step if it falls enough, as far as rounding lets that be seen. Null otherwise. */
   #tryStep(value: number): number | null {
-    const { nodes, logPrices } = this;
+    const { logPrices } = this;
+    const nodes = this.#touched;
     let longest = 0;
     for (const token of nodes) longest = Math.max(longest, Math.abs(this.#step[token] as number));
     const length = Math.min(1, LONGEST_STEP / longest);
@@ -384,6 +417,7 @@ function firstPrices({ tokenCount, pools, worth }: Problem, start: Float64Array 
     prices[token] = price;
     frontier.push(token);
   }
+  if (pools.every(({ tokens }) => tokens.every((token) => (prices[token] as number) > 0))) return prices;
   const poolsOf = new Map<number, [ConvexPool, number][]>();
   for (const pool of pools) {
     for (const [place, token] of pool.tokens.entries()) {
@@ -648,6 +682,8 @@ export function routeOptimum(market: Market, { tokenIn, tokenOut, amountIn }: Or
 export interface GasCosts {
   /** Of trading with this pool at all. */
   of(pool: MarketPool): number;
+  /** Of each tick that a trade crosses; left out, nothing. */
+  tick?(pool: MarketPool): number;
   /** Of the transaction: once, if anything is traded. */
   readonly base: number;
 }
@@ -666,6 +702,8 @@ export interface GasAwareOptimum {
 
 /** Widths of the toll, by the mean cost of a pool: wide to come near, narrow to be exact. */
 const WIDTHS = [1, 0.3, 0.1, 0.03, 0.01, 0.003];
+/** Where ticks cost something too the dual has corners at which steps go on and on. */
+const TOLL_STEPS = 30;
 /** Pools that become worth using once others are dropped are tried so many times. */
 const ROUNDS = 4;
 /** In a group of at most so many pools every one is tried; in a larger one those that earn less than their gas at the prices. */
@@ -686,17 +724,26 @@ export function gasAwareOptimum(market: Market, token: string, costs: GasCosts, 
   const known = poolsOf(market, [id]);
   const worth = vectorOf(market, id, 1);
   const costOf = new Map(known.pools.map((pool) => [pool, costs.of(known.sources.get(pool) as MarketPool)]));
+  const tickCostOf = new Map(known.pools.map((pool) => [pool, costs.tick?.(known.sources.get(pool) as MarketPool) ?? 0]));
   const problemOf = (pools: readonly ConvexPool[]): Problem => ({ tokenCount: market.tokenCount, pools, worth });
   let solved = 0;
   const solve = (pools: readonly ConvexPool[], start: Float64Array | undefined): Optimum => {
     solved++;
     return optimumOf(problemOf(pools), { ...options, start });
   };
-  const netOf = ({ value, trades }: Optimum) => value - trades.reduce((sum, { pool }) => sum + (costOf.get(pool) as number), 0);
+  const gasOf = ({ pool }: PoolTrade) =>
+    (costOf.get(pool) as number) + (pool instanceof RangesPool ? pool.crossings * (tickCostOf.get(pool) as number) : 0);
+  /** Of what was solved last: pools remember how many ticks their trade crosses. */
+  const netOf = ({ value, trades }: Optimum) => value - trades.reduce((sum, trade) => sum + gasOf(trade), 0);
 
   const gross = solve(known.pools, options.start);
   const grossTrades = tradesOf(market, known, gross.trades);
+  const setTickCosts = (costOfPool: (pool: ConvexPool) => number) => {
+    for (const pool of known.pools) if (pool instanceof RangesPool) pool.tickCost = costOfPool(pool);
+  };
+  setTickCosts((pool) => tickCostOf.get(pool) as number);
   const relaxed = gasBound(problemOf(known.pools), costOf, gross.prices, options.negligible);
+  setTickCosts(() => 0);
   let plan: Plan = { value: 0, trades: [] };
   const consider = (whole: Optimum): readonly PoolTrade[] => {
     const used = whole.trades.map(({ pool }) => pool);
@@ -792,7 +839,7 @@ function gasBound(problem: Problem, costOf: ReadonlyMap<ConvexPool, number>, sta
   const worthwhile: ConvexPool[][] = [];
   for (const width of WIDTHS) {
     if (bound === 0 || mean === 0) break;
-    dual.minimise(1e-7, negligible, { costs, width: width * mean });
+    dual.minimise(1e-7, negligible, { costs, width: width * mean }, TOLL_STEPS);
     bound = Math.min(bound, here());
     worthwhile.push(pools.filter((_, index) => (dual.values[index] as number) > (costs[index] as number) * (1 - 4 * width)));
   }

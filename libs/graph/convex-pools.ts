@@ -40,9 +40,21 @@ export abstract class ConvexPool {
   abstract depth(place: number): number;
 }
 
-/** Two tokens along ranges of constant liquidity; a constant product is one without end. In closed form from tick to tick. */
+/** A trade that must not cross a tick ends this share of the price short of it: more than rounding moves it, less than anybody would miss. */
+const SHORT_OF_TICK = 1e-11;
+
+/**
+ * Two tokens along ranges of constant liquidity; a constant product is one without end. In closed form from tick to tick. Where crossing a tick costs something
+ * the trade that is left with most after that is chosen among those that end at the price wanted or at a tick before it.
+ */
 export class RangesPool extends ConvexPool {
   readonly #curve: RangeCurve;
+  /** Worth that each tick crossed costs. What `arbitrage` returns is after it. */
+  tickCost = 0;
+  /** Ticks that a trade may cross. */
+  limit = Number.POSITIVE_INFINITY;
+  /** Ticks that the last trade crosses. */
+  crossings = 0;
 
   constructor(tokens: readonly [number, number], curve: RangeCurve) {
     super(tokens);
@@ -61,6 +73,7 @@ export class RangesPool extends ConvexPool {
       this.net[0] = 0;
       this.net[1] = 0;
       this.stiffness[0] = 0;
+      this.crossings = 0;
     }
     return 0;
   }
@@ -68,12 +81,16 @@ export class RangesPool extends ConvexPool {
   /** Token 0 comes in until its marginal price is what it costs outside. Sums of products, no differences of near-equal amounts. */
   #down(price1: number, target: number): number {
     const { gamma, sqrtPrice, sqrtTicks, liquidityNet, endless, ticksBelow } = this.#curve;
+    const { tickCost, limit } = this;
     let { liquidity } = this.#curve;
     let root = sqrtPrice;
     let [amountIn, amountOut, value] = [0, 0, 0];
+    let [most, mostIn, mostOut, mostCrossings] = [Number.NEGATIVE_INFINITY, 0, 0, 0];
     let reached = false;
-    for (let tick = ticksBelow - 1; !reached; tick--) {
-      const end = tick >= 0 ? (sqrtTicks[tick] as number) : endless ? 0 : root;
+    let crossings = 0;
+    for (let tick = ticksBelow - 1; ; tick--) {
+      const isLast = crossings === limit;
+      const end = tick >= 0 ? (sqrtTicks[tick] as number) * (isLast ? 1 + SHORT_OF_TICK : 1) : endless ? 0 : root;
       reached = end <= target && (tick >= 0 || endless);
       const stop = reached ? target : end;
       if (liquidity > 0 && stop < root) {
@@ -82,25 +99,35 @@ export class RangesPool extends ConvexPool {
         value += liquidity * (root - stop) * (1 - (target * target) / (root * stop));
       }
       root = stop;
-      if (reached || tick < 0) break;
+      if (reached || tick < 0 || isLast) break;
+      if (tickCost > 0 && price1 * value - tickCost * crossings > most)
+        [most, mostIn, mostOut, mostCrossings] = [price1 * value - tickCost * crossings, amountIn, amountOut, crossings];
       liquidity -= liquidityNet[tick] as number;
+      crossings++;
     }
+    const worth = price1 * value - tickCost * crossings;
+    if (worth < most) [amountIn, amountOut, crossings, reached] = [mostIn, mostOut, mostCrossings, false];
     this.active = true;
+    this.crossings = crossings;
     this.net[0] = -amountIn / gamma[0];
     this.net[1] = amountOut;
     this.stiffness[0] = reached ? Math.max(0, (price1 * liquidity * target) / 2) : 0;
-    return price1 * value;
+    return Math.max(worth, most);
   }
 
   #up(price0: number, target: number): number {
     const { gamma, sqrtPrice, sqrtTicks, liquidityNet, endless, ticksBelow } = this.#curve;
+    const { tickCost, limit } = this;
     let { liquidity } = this.#curve;
     let root = sqrtPrice;
     let [amountIn, amountOut, value] = [0, 0, 0];
+    let [most, mostIn, mostOut, mostCrossings] = [Number.NEGATIVE_INFINITY, 0, 0, 0];
     let reached = false;
-    for (let tick = ticksBelow; !reached; tick++) {
+    let crossings = 0;
+    for (let tick = ticksBelow; ; tick++) {
+      const isLast = crossings === limit;
       const isTick = tick < sqrtTicks.length;
-      const end = isTick ? (sqrtTicks[tick] as number) : endless ? Number.POSITIVE_INFINITY : root;
+      const end = isTick ? (sqrtTicks[tick] as number) * (isLast ? 1 - SHORT_OF_TICK : 1) : endless ? Number.POSITIVE_INFINITY : root;
       reached = end >= target && (isTick || endless);
       const stop = reached ? target : end;
       if (liquidity > 0 && stop > root) {
@@ -109,14 +136,20 @@ export class RangesPool extends ConvexPool {
         value += liquidity * (stop - root) * (1 / (root * stop) - 1 / (target * target));
       }
       root = stop;
-      if (reached || !isTick) break;
+      if (reached || !isTick || isLast) break;
+      if (tickCost > 0 && price0 * value - tickCost * crossings > most)
+        [most, mostIn, mostOut, mostCrossings] = [price0 * value - tickCost * crossings, amountIn, amountOut, crossings];
       liquidity += liquidityNet[tick] as number;
+      crossings++;
     }
+    const worth = price0 * value - tickCost * crossings;
+    if (worth < most) [amountIn, amountOut, crossings, reached] = [mostIn, mostOut, mostCrossings, false];
     this.active = true;
+    this.crossings = crossings;
     this.net[0] = amountOut;
     this.net[1] = -amountIn / gamma[1];
     this.stiffness[0] = reached ? Math.max(0, (price0 * liquidity) / (2 * target)) : 0;
-    return price0 * value;
+    return Math.max(worth, most);
   }
 
   midPrice(first: number): number {

@@ -1,5 +1,6 @@
 import { fc, test as property } from "@fast-check/vitest";
 import { describe, expect, test } from "vitest";
+import { maxNextBaseFee } from "#libs/evm/gas-price.ts";
 import { type At, between, blockHashOf, cycle, GWEI, type Reserves, WETH, World } from "#libs/history/testing.ts";
 import { expectedValueWei, HEADS, toProfitScale } from "#libs/ml/ensemble.ts";
 import { FEATURE_COUNT, FEATURES, SCHEMA_HASH } from "#libs/ml/features.ts";
@@ -8,7 +9,6 @@ import { syntheticMarket, trained } from "#libs/ml/testing.ts";
 import { encode } from "#proto/codec.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type { Config } from "#services/scorer/actor.ts";
-import { maxNextBaseFee } from "#services/scorer/ranking.ts";
 import { CONFIG, FIRST, OWN, type Ranking, SECOND, scorerOf } from "#services/scorer/testing.ts";
 
 const AT: At = { number: 5, epoch: 3 };

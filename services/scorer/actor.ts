@@ -1,4 +1,5 @@
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
+import { maxNextBaseFee } from "#libs/evm/gas-price.ts";
 import { branchOf } from "#libs/history/blocks.ts";
 import { type About, HISTORY_KEYS, History } from "#libs/history/history.ts";
 import { SCHEMA_HASH } from "#libs/ml/features.ts";
@@ -7,18 +8,7 @@ import { MODEL_KEYS, type ModelStanding, standingAfter } from "#libs/ml/standing
 import { invariant } from "#libs/units/invariant.ts";
 import type { Unfit } from "#proto/opportunity/v1/scored.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import {
-  type By,
-  drawOf,
-  type Evaluated,
-  evaluate,
-  gateOf,
-  inOrder,
-  maxNextBaseFee,
-  type Priced,
-  priced,
-  type Worth,
-} from "#services/scorer/ranking.ts";
+import { type By, drawOf, type Evaluated, evaluate, gateOf, inOrder, type Priced, priced, type Worth } from "#services/scorer/ranking.ts";
 
 export const KEYS = { ...HISTORY_KEYS, MODELS: MODEL_KEYS } as const;
 export type Keys = (typeof KEYS)[keyof typeof KEYS][number];

@@ -1,5 +1,6 @@
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
+import { PRIORITY_FEE_PER_GAS } from "#libs/evm/gas-price.ts";
 import type { Config } from "#services/scorer/actor.ts";
 
 export interface ScorerSettings {
@@ -7,9 +8,6 @@ export interface ScorerSettings {
   readonly section: Pick<ChainSection, "minNetProfitWei" | "scorer" | "mode">;
 }
 
-const GWEI = 10n ** 9n;
-/** What an execution pays the block's builder beside the base fee. */
-const PRIORITY_FEE_PER_GAS = GWEI / 10n;
 /** Balancer V2 vaults, the only lenders, take nothing: their protocol fee on loans is zero. */
 const LOAN_FEE_PIPS = 0n;
 const HOUR_MS = 3_600_000;

@@ -6,11 +6,6 @@ import type { Kernel } from "#libs/ml/kernel.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type { Evaluation, ModelScore, Rejection } from "#proto/opportunity/v1/scored.ts";
 
-/** The most that the base fee can be in the next block: an eighth above this one's. Source: EIP-1559, BASE_FEE_MAX_CHANGE_DENOMINATOR. */
-export function maxNextBaseFee(baseFeePerGas: bigint): bigint {
-  return baseFeePerGas + baseFeePerGas / 8n + 1n;
-}
-
 /** A candidate with its price. */
 export interface Priced {
   readonly candidate: Candidate;

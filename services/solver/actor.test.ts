@@ -13,7 +13,8 @@ const config: Config = {
   // Not in the order of the alphabet: messages name them sorted.
   dexes: ["two", "one"],
   search: { startToken: "0x", maxHops: 3, maxCandidates: 16, minGrossProfit: 1, maxAmountIn: 1n },
-  maxCycles: 4,
+  maxSwaps: 32,
+  priorityFeePerGas: 10n ** 8n,
   maxTokens: 16,
   maxGas: 8_000_000,
   lateDexMs: 250,
@@ -474,6 +475,15 @@ test("a pool that was discovered is told to the kernel before its first state, a
     { dex: "one", family: "uniswap-v2", added: [[poolOf(5), [poolOf(1), poolOf(2)], {}]], rows: [], removed: [] },
     { dex: "one", family: "uniswap-v2", added: [], rows: [row(5, 50)], removed: [poolOf(4)] },
   ]);
+});
+
+test("a plan counts gas at the most that the next block's can cost, priority fee included", () => {
+  const stream = start({ loaded: ["one", "two"] });
+  stream.block("a", 10);
+  stream.report("one", "a", []);
+  const [search] = searches(stream.report("two", "a", []));
+  // Base fee 7: an eighth more is 7 in whole wei, and the rule adds one.
+  expect(search).toMatchObject({ plan: { gasPrice: 8n + config.priorityFeePerGas } });
 });
 
 test("a pool that is no more is taken out although no other changed", () => {

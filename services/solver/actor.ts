@@ -1,4 +1,5 @@
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
+import { maxNextBaseFee } from "#libs/evm/gas-price.ts";
 import type { PlanOptions } from "#libs/graph/plan.ts";
 import type { SearchOptions, SearchResult } from "#libs/graph/search.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
@@ -52,10 +53,12 @@ export interface Config {
   /** All DEXes of the chain. */
   readonly dexes: readonly string[];
   readonly search: SearchOptions;
-  /** Cycles that one candidate may take one after another, at most; tokens that it may pay with; and gas, by estimate. */
-  readonly maxCycles: number;
+  /** Swaps that one candidate may make, at most: with no more than a cycle has, there are only cycles. Tokens that it may pay with; and gas, by estimate. */
+  readonly maxSwaps: number;
   readonly maxTokens: number;
   readonly maxGas: number;
+  /** Wei per gas that an execution pays above the base fee. */
+  readonly priorityFeePerGas: bigint;
   /** How long a block waits for the DEXes that usually report in time. */
   readonly lateDexMs: number;
 }
@@ -231,14 +234,13 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   state.searching.push({ block, dexes, lateDexes, gatedPools });
   const updates = state.updates;
   state.updates = [];
-  // What the gas of a further cycle costs at most in the next block (EIP-1559).
-  const gasPrice = (BigInt(block.body.baseFeePerGas) * 9n) / 8n + 1n;
-  const plan = planOptions(config, gasPrice);
+  const plan = planOptions(config, maxNextBaseFee(BigInt(block.body.baseFeePerGas)));
   effects.push({ type: "call", request: { call: "search", updates, search: config.search, lateDexes, gatedPools, plan } });
 }
 
-const planOptions = ({ maxCycles, maxTokens, maxGas }: Config, gasPrice: bigint): PlanOptions | null =>
-  maxCycles > 1 ? { maxCycles, maxTokens, maxGas, gasPrice } : null;
+/** Gas at what the scorer will count it at. */
+const planOptions = ({ search, maxSwaps, maxTokens, maxGas, priorityFeePerGas }: Config, baseFeePerGas: bigint): PlanOptions | null =>
+  maxSwaps > search.maxHops ? { maxSwaps, maxTokens, maxGas, gasPrice: baseFeePerGas + priorityFeePerGas } : null;
 
 function finish(state: State, result: SearchResult, config: Config, effects: Effect<Request>[]): void {
   const search = state.searching.shift();

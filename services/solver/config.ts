@@ -1,6 +1,7 @@
 import type { ChainConfig, DexDeployment } from "#libs/chains/chain.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
 import { MAX_GAS_ESTIMATE, MAX_TOKENS } from "#libs/contracts/plan.ts";
+import { PRIORITY_FEE_PER_GAS } from "#libs/evm/gas-price.ts";
 import type { Config } from "#services/solver/actor.ts";
 
 export interface SolverSettings {
@@ -9,12 +10,12 @@ export interface SolverSettings {
 }
 
 const ETHER = 10n ** 18n;
-/** Three hops hold most of what there is to earn; several cycles a block add more than a fourth hop. */
+/** Three hops hold most of what there is to earn; the swaps of a whole plan add more than a fourth hop. */
 const MAX_HOPS = 3;
 /** Candidates sized exactly a block: the float search ranks them well, and each costs up to a millisecond of exact quotes. */
 const MAX_CANDIDATES = 16;
-/** Most of what one transaction can take is in the first few; all of them fail when one does. */
-const MAX_CYCLES = 4;
+/** A median storm's plan has ten swaps, one in ten of them thirty and more; gas and tokens bound it too. All of them fail when one does. */
+const MAX_SWAPS = 32;
 /** Some 100 ms of search: then what has been found is the answer. */
 const MAX_VISITS = 1_000_000;
 /** A DEX that takes longer than this is gone on without. Fetchers answer within some 5 ms. */
@@ -36,9 +37,10 @@ export function solverConfig({ chain, solver }: SolverSettings): Config {
     chainId: chain.chainId,
     dexes: chain.dexes.filter((dex) => !isLocked(dex, chain)).map(({ id }) => id),
     lateDexMs: solver?.lateDexMs ?? LATE_DEX_MS,
-    maxCycles: solver?.maxCycles ?? MAX_CYCLES,
+    maxSwaps: solver?.maxSwaps ?? MAX_SWAPS,
     maxTokens: MAX_TOKENS,
     maxGas: MAX_GAS_ESTIMATE,
+    priorityFeePerGas: PRIORITY_FEE_PER_GAS,
     search: {
       startToken: chain.wrappedNative,
       maxHops: solver?.maxHops ?? MAX_HOPS,

@@ -1,7 +1,7 @@
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
 import { withPriceImpact } from "#libs/graph/impact.ts";
 import { Market, type MarketPool } from "#libs/graph/market.ts";
-import { joinCycles, type PlanOptions, planCycles } from "#libs/graph/plan.ts";
+import { type PlanOptions, planSwaps } from "#libs/graph/plan.ts";
 import {
   NOTHING_STANDING,
   poolsOfDexes,
@@ -65,7 +65,7 @@ export class Kernel {
     for (let round = 0; round < PRACTICE_ROUNDS; round++) {
       const search = searchCycles(this.#market, this.#changed, options);
       this.#standing = search.standing;
-      if (plan !== null) planCycles(this.#market, search, options, plan);
+      if (plan !== null) planSwaps(this.#market, search, this.#changed, options, plan);
     }
     rest(this.#market);
     this.#changed.clear();
@@ -85,12 +85,12 @@ export class Kernel {
     for (const pool of this.#leftOut)
       if (!without.has(pool) && this.#market.pool(pool.info.pool) === pool) this.#changed.add(pool.info.pool);
     const search = searchCycles(this.#market, this.#changed, options, this.#standing, without);
+    const planned = plan === null ? null : planSwaps(this.#market, search, this.#changed, options, plan, without);
     this.#changed.clear();
     this.#standing = search.standing;
     this.#leftOut = without;
     const { cyclesFound, isCutShort, candidates } = search;
-    const cycles = plan === null ? [] : planCycles(this.#market, search, options, plan, without);
-    const all = cycles.length > 1 ? [joinCycles(cycles), ...candidates] : candidates;
+    const all = planned === null ? candidates : [planned, ...candidates];
     return { cyclesFound, isCutShort, candidates: all.map((candidate) => withPriceImpact(this.#market, candidate)) };
   }
 

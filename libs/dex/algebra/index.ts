@@ -232,6 +232,7 @@ export const algebra: Family<"algebra", RangesState> = {
     const { steps, ticksCrossed } = swapOf(info, state, indexIn, amountIn);
     return GAS_OF_SWAP + steps * GAS_OF_STEP + ticksCrossed * GAS_OF_CROSSING;
   },
+  gasOfRanges: { within: GAS_OF_SWAP + GAS_OF_STEP, tick: GAS_OF_STEP + GAS_OF_CROSSING },
   /** At the time of the block, which is what `read` gives the fee for; of states that `refresh` has changed, at the time that it was asked for. */
   async ask(client, at: { readonly blockHash: string; readonly multicall3: string; readonly timestamp?: number }, _, questions) {
     const { call } = readerAt(client, at);

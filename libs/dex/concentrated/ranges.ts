@@ -306,4 +306,5 @@ export const rangesFamily = {
     const { steps, ticksCrossed } = swapOf(info, state, swap);
     return GAS_OF_SWAP + steps * GAS_OF_STEP + ticksCrossed * GAS_OF_CROSSING;
   },
+  gasOfRanges: { within: GAS_OF_SWAP + GAS_OF_STEP, tick: GAS_OF_STEP + GAS_OF_CROSSING },
 };

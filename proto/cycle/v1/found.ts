@@ -29,7 +29,8 @@ export const Hop = Type.Object({
 export type Hop = Static<typeof Hop>;
 
 /**
- * A cycle sized exactly: start with `amountIn` of `token`, end with `amountOut` of it. Or several in one transaction, each begun with no more than `amountIn`.
+ * A cycle sized exactly: start with `amountIn` of `token`, end with `amountOut` of it. Or several in one transaction, whose ways may part and meet: with
+ * `amountIn` to begin with, each swap is paid from what is there.
  */
 export const Candidate = Type.Object({
   /** Hash of the hops' pools and directions from the start token on: the same cycle has the same id in every block. */
@@ -40,7 +41,7 @@ export const Candidate = Type.Object({
   grossProfit: Uint,
   /** Gas of the whole transaction, estimated from the families of the hops. */
   gasEstimate: Count,
-  /** Of one cycle, or of several that execute one after another: each begins where `tokenIn` is `token`, with the amounts that those before it leave. */
+  /** In the order in which they execute, each paid from what those before it have left, and quoted on the pools as they leave them. */
   hops: Type.Array(Hop, { minItems: 2, maxItems: 80 }),
   /** 1 − the product over all hops of amountOut ÷ (amountIn · marginal rate on this block's state): the share that its own size costs. Absent where a rate is not known. */
   priceImpact: Type.Optional(Type.Number()),
@@ -57,7 +58,10 @@ export const CycleFound = messageSchema("cycle-found", {
   lateDexes: Type.Array(Token),
   /** Pools that the search went without: what they promise was never paid (OpportunityScored, `phantoms`). */
   gatedPools: Type.Optional(Type.Array(AddressText)),
-  /** Cycles that earn the least wanted in the float search, as far as the solver keeps them: the same market gives the same candidates, not always the same number here. */
+  /**
+   * Cycles that earn the least wanted in the float search, as far as the solver keeps them: the same market gives the same candidates, not always the
+   * same number here.
+   */
   cyclesFound: Count,
   /** The search ended at its bound of work: there may be better cycles. */
   isCutShort: Type.Optional(Type.Boolean()),

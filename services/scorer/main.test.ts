@@ -195,4 +195,4 @@ test("models come out of the store, proven; one that is not what it says trades 
   for await (const message of bus.read("DECISIONS", "local"))
     if (message?.key === "opportunityScored") blocks.push((message.body as Ranking).blockNumber);
   expect(blocks).toEqual(Array.from({ length: number }, (_, index) => index + 1));
-}, 60_000);
+}, 120_000);

@@ -222,7 +222,7 @@ export const SUBJECTS = {
     schema: OpportunityScored,
     stream: "DECISIONS",
     producer: "scorer",
-    consumers: ["executor", "trainer", "gateway"],
+    consumers: ["executor", "solver", "trainer", "gateway"],
     says: "candidates in order of worth",
   }),
   outcomeLabelled: row({
@@ -230,7 +230,7 @@ export const SUBJECTS = {
     schema: OutcomeLabelled,
     stream: "DECISIONS",
     producer: "trainer",
-    consumers: ["trainer"],
+    consumers: ["trainer", "gateway"],
     says: "what became of each candidate of a ranking",
   }),
   modelTrained: row({

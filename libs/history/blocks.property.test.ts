@@ -28,18 +28,13 @@ interface Told {
 }
 
 const stepsOf = ({ hops }: Candidate) => hops.map(({ pool, tokenIn }) => `${pool}:${tokenIn}`);
-/** All candidates here are of cycles of two swaps. */
-const cyclesOf = (candidate: Candidate) => {
-  const steps = stepsOf(candidate);
-  return steps.flatMap((step, index) => (index % 2 === 0 ? [`${step},${steps[index + 1]}`] : []));
-};
 
 /** Whether it was gone in the next block's list, by the definition; null where that is not known. */
 function goneIn(candidate: Candidate, gasPrice: bigint, { found: next, ours }: Told): boolean | null {
   if (next === null) return null;
-  const listed = new Set(next.candidates.flatMap(cyclesOf));
-  if (next.candidates.some(({ cycleId }) => cycleId === candidate.cycleId) || cyclesOf(candidate).some((each) => listed.has(each)))
-    return false;
+  if (next.candidates.some(({ cycleId }) => cycleId === candidate.cycleId)) return false;
+  // All cycles here are of two swaps; what has more is a plan.
+  if (candidate.hops.length > 2) return null;
   if (candidate.hops.some(({ dex }) => next.lateDexes.includes(dex)) || next.isCutShort === true) return null;
   const singles = next.candidates.filter(({ hops }) => hops.length === 2).map(({ grossProfit }) => BigInt(grossProfit));
   const isFull = singles.length < next.cyclesFound;

@@ -9,59 +9,43 @@ export const branchOf = ({ blockHash, epoch }: { readonly blockHash: string; rea
 const stepOf = ({ pool, tokenIn }: Pick<Hop, "pool" | "tokenIn">): string => `${pool}:${tokenIn}`;
 export const stepsOf = (hops: readonly Pick<Hop, "pool" | "tokenIn">[]): string[] => hops.map(stepOf);
 
-/** The cycles that a candidate consists of: each begins where the candidate's token goes in (libs/graph/plan.ts). */
-export function cyclesOf({ token, hops }: Candidate): Hop[][] {
-  const cycles: Hop[][] = [];
-  for (const hop of hops) {
-    if (hop.tokenIn === token || cycles.length === 0) cycles.push([]);
-    cycles.at(-1)?.push(hop);
-  }
-  return cycles;
-}
-
-/** The same cycle has the same key in every block. */
-const keyOf = (cycle: readonly Hop[]): string => cycle.map(({ pool, tokenIn, tokenOut }) => `${pool}:${tokenIn}>${tokenOut}`).join();
+/** Whether the candidate is one cycle: each hop takes what the one before it gives, and none but the first takes its token. Any other is a plan (libs/graph/plan.ts). */
+export const isCycle = ({ token, hops }: Candidate): boolean =>
+  hops.every(
+    ({ tokenIn }, place) => tokenIn === (place === 0 ? token : hops[place - 1]?.tokenOut) && (tokenIn === token) === (place === 0),
+  );
 
 /** The answer to a block's search, looked up by cycle. */
 interface Listing {
   readonly body: BodyOf<"cycleFound">;
-  readonly byId: ReadonlyMap<string, { readonly candidate: Candidate; readonly cycles: readonly string[] }>;
-  /** Single cycles, also those within a candidate of several. */
-  readonly cycles: ReadonlySet<string>;
+  readonly byId: ReadonlyMap<string, Candidate>;
   /** It had no room for all cycles that were found. */
   readonly isFull: boolean;
-  /** Least gross profit among its single cycles; null where it has none. */
+  /** Least gross profit among its cycles; null where it has none. */
   readonly least: bigint | null;
 }
 
 function listingOf(body: BodyOf<"cycleFound">): Listing {
-  const all = body.candidates.map((candidate) => ({ candidate, cycles: cyclesOf(candidate).map(keyOf) }));
-  const singles = all.filter(({ cycles }) => cycles.length === 1).map(({ candidate }) => BigInt(candidate.grossProfit));
-  const least = singles.reduce<bigint | null>((low, profit) => (low === null || profit < low ? profit : low), null);
+  const profits = body.candidates.filter(isCycle).map(({ grossProfit }) => BigInt(grossProfit));
   return {
     body,
-    byId: new Map(all.map((each) => [each.candidate.cycleId, each])),
-    cycles: new Set(all.flatMap((each) => each.cycles)),
-    isFull: singles.length < body.cyclesFound,
-    least,
+    byId: new Map(body.candidates.map((candidate) => [candidate.cycleId, candidate])),
+    isFull: profits.length < body.cyclesFound,
+    least: profits.reduce<bigint | null>((low, profit) => (low === null || profit < low ? profit : low), null),
   };
 }
 
-/** `there`: also in part. `unknown`: the search went without a DEX of it, or was cut short, or the list was full. */
+/** `unknown`: the search went without a DEX or a pool of it, or was cut short, or the list was full, or it is a plan, of which every block has its own. */
 type Presence = "there" | "gone" | "unknown";
 
 /**
  * Whether a candidate of the block before is in a block's list. What is not in a list that was full is gone as well if even the least that is listed earns less
  * than `gasCost`: it would not be worth its gas, which comes to the same.
  */
-function presenceOf(
-  { candidate, cycles: own }: { readonly candidate: Candidate; readonly cycles: readonly string[] },
-  gasCost: bigint,
-  { body, byId, cycles, isFull, least }: Listing,
-): Presence {
-  if (byId.has(candidate.cycleId) || own.some((cycle) => cycles.has(cycle))) return "there";
-  if (candidate.hops.some(({ dex }) => body.lateDexes.includes(dex))) return "unknown";
-  if (body.isCutShort === true) return "unknown";
+function presenceOf(candidate: Candidate, gasCost: bigint, { body, byId, isFull, least }: Listing): Presence {
+  if (byId.has(candidate.cycleId)) return "there";
+  if (!isCycle(candidate) || body.isCutShort === true) return "unknown";
+  if (candidate.hops.some(({ dex, pool }) => body.lateDexes.includes(dex) || body.gatedPools?.includes(pool))) return "unknown";
   return !isFull || (least !== null && least < gasCost) ? "gone" : "unknown";
 }
 
@@ -316,10 +300,9 @@ export class BlockMemory {
     if (block === undefined) return;
     const next = this.#kept(block.number + 1);
     const verdicts = new Map<string, boolean>();
-    for (const each of next?.listing == null ? [] : (block.listing?.byId.values() ?? [])) {
-      const { candidate } = each;
+    for (const candidate of next?.listing == null ? [] : (block.listing?.byId.values() ?? [])) {
       const gasCost = (block.gasPrice ?? 0n) * BigInt(candidate.gasEstimate);
-      const state = presenceOf(each, gasCost, next?.listing as Listing);
+      const state = presenceOf(candidate, gasCost, next?.listing as Listing);
       if (state === "unknown") continue;
       if (state === "gone" && stepsOf(candidate.hops).some((step) => next?.ours.has(step))) continue;
       verdicts.set(candidate.cycleId, state === "gone");

@@ -37,7 +37,6 @@ export function labelOf(
   return {
     executions: [],
     rejected: null,
-    cycles: 1,
     cycleId: rank.toString(16).padStart(16, "0"),
     rank,
     grossProfit: whole(Math.max(0, netProfitWei) + 1e15),

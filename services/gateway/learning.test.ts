@@ -181,7 +181,6 @@ const scored = (cycleId: string, rank: number, ofIt: Evaluation) => ({
 });
 const label = (outcome: Label["outcome"], ofIt: Evaluation, more: Partial<Label> = {}): Label => ({
   cycleId: "1".repeat(16),
-  cycles: 1,
   rank: 0,
   rejected: null,
   grossProfit: "7",

@@ -856,7 +856,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
       candidates: [...worth, ...judged.filter(({ reason }) => reason !== null)].map(
         ({ candidate: { cycleId, grossProfit }, netProfit, evaluation, reason }, rank) => ({
           executionId: hashOf(`${cycleId} ${blockHash} execution`),
-          label: { cycleId, cycles: 1, rank, rejected: reason, grossProfit, netProfit: `${netProfit}`, evaluation },
+          label: { cycleId, rank, rejected: reason, grossProfit, netProfit: `${netProfit}`, evaluation },
         }),
       ),
     });

@@ -95,10 +95,10 @@ test("every candidate of a ranking gets one label, ranked or rejected, in the or
     explored: false,
     labelledAtBlock: 16,
   });
-  expect(message.labels.map(({ cycleId, rank, rejected, cycles }) => [cycleId, rank, rejected, cycles])).toEqual([
-    [GOOD.cycleId, 0, null, 1],
-    [OTHER.cycleId, 1, null, 1],
-    [POOR.cycleId, 2, "below-minimum", 1],
+  expect(message.labels.map(({ cycleId, rank, rejected }) => [cycleId, rank, rejected])).toEqual([
+    [GOOD.cycleId, 0, null],
+    [OTHER.cycleId, 1, null],
+    [POOR.cycleId, 2, "below-minimum"],
   ]);
   expect(effects).toContainEqual({ type: "count", metric: "labels", labels: { outcome: "vanished" }, value: 3 });
   expect(effects).toContainEqual({ type: "finished-block", blockNumber: 16 });
@@ -448,12 +448,11 @@ describe("what became of the cycle by itself", () => {
   });
 });
 
-describe("several cycles in one candidate", () => {
+describe("a plan", () => {
   const both = plan(8, [GOOD, OTHER]);
   test("there with what all of them would have earned", () => {
     const { labelled } = story([both, GOOD], (world) => follow(world, STAYS));
     expect(labelOf(labelled, both)).toMatchObject({
-      cycles: 2,
       outcome: "still-there",
       next: { state: "there", grossProfit: both.grossProfit },
     });
@@ -463,7 +462,7 @@ describe("several cycles in one candidate", () => {
     const lost = broughtBack(ETHER, GONE[0] as Reserves, B) - ETHER;
     expect(labelOf(labelled, both).next).toMatchObject({ state: "there", grossProfit: `${BigInt(OTHER.grossProfit) + lost}` });
   });
-  test("outbid when somebody took one of its cycles", () => {
+  test("outbid when somebody took a part of it", () => {
     const { labelled } = story([both], (world) => {
       follow(world, GONE);
       world.arbitrage({ number: 11 }, GOOD.hops);

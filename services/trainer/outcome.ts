@@ -1,4 +1,4 @@
-import { type Block, type BlockMemory, cyclesOf, stepsOf } from "#libs/history/blocks.ts";
+import { type Block, type BlockMemory, stepsOf } from "#libs/history/blocks.ts";
 import type { ObservedArbitrage } from "#proto/arbitrage/v1/observed.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type { Evaluation } from "#proto/opportunity/v1/scored.ts";
@@ -66,20 +66,23 @@ function executionOf(attempt: Attempt, memory: BlockMemory): LabelledExecution {
   };
 }
 
-/** Arbitrages of others in a block through any pool of the candidate in its direction, and the first of them that took one of its cycles whole. */
+/**
+ * Arbitrages of others in a block through any pool of the candidate in its direction, and the first of them that took it: one through all of its pools, or of a plan one
+ * that went through nothing but pools of the plan.
+ */
 function rivalsOf(
   candidate: Candidate,
   others: readonly ObservedArbitrage[],
 ): { readonly rivals: number; readonly rival: LabelledRival | null } {
-  const cycles = cyclesOf(candidate).map(stepsOf);
+  const own = new Set(stepsOf(candidate.hops));
+  const isWithin = (inner: ReadonlySet<string>, outer: ReadonlySet<string>) => [...inner].every((step) => outer.has(step));
   let rivals = 0;
   let rival: LabelledRival | null = null;
   for (const { hops, transactionHash, token, grossProfit, gasCost, tip } of others) {
     const steps = new Set(stepsOf(hops));
-    if (!cycles.some((cycle) => cycle.some((step) => steps.has(step)))) continue;
+    if (![...steps].some((step) => own.has(step))) continue;
     rivals++;
-    if (rival === null && cycles.some((cycle) => cycle.every((step) => steps.has(step))))
-      rival = { transactionHash, token, grossProfit, gasCost, tip };
+    if (rival === null && (isWithin(own, steps) || isWithin(steps, own))) rival = { transactionHash, token, grossProfit, gasCost, tip };
   }
   return { rivals, rival };
 }
@@ -137,7 +140,6 @@ export function labelOf(
   const labelledNext = nextOf(awaited, at.gasPrice, next, own === undefined);
   return {
     cycleId: candidate.cycleId,
-    cycles: cyclesOf(candidate).length,
     rank,
     rejected,
     grossProfit: candidate.grossProfit,

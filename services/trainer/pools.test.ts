@@ -67,6 +67,18 @@ describe("a re-quote", () => {
     expect(expected).toBeLessThan(broughtBack(ETHER, A, B) + broughtBack(ETHER, A, C) - 2n * ETHER);
   });
 
+  test("of a plan whose ways part takes the same shares of what there is, all of it in the last", () => {
+    const usd = paid(ETHER, A[1], A[2]);
+    // A third of the dollars goes through B, what is left through C; then as planned there are 2,000 of them.
+    const parted: Candidate = {
+      ...between(1, A, B),
+      hops: [hop(0x10, WETH, USD, ETHER, 2_000n), hop(0x11, USD, WETH, 666n, 1n), hop(0x12, USD, WETH, 1_334n, 1n)],
+    };
+    const first = (usd * 666n) / 2_000n;
+    const expected = paid(first, B[2], B[1]) + paid(usd - first, C[2], C[1]) - ETHER;
+    expect(bookOf([A, B, C]).requote(parted)).toBe(expected);
+  });
+
   test("of a cycle that goes through a pool twice too", () => {
     // There and back through the same pool pays its fee twice, and moves its price back.
     const usd = paid(ETHER, A[1], A[2]);
@@ -99,7 +111,7 @@ describe("a re-quote", () => {
     (one, other, amountIn) => {
       const [sold, bought]: Reserves[] = [[0x10, ...one] as const, [0x11, ...other] as const];
       const book = bookOf([sold, bought] as Reserves[]);
-      const candidate = { ...between(1, A, B), hops: [hop(0x10, WETH, USD, amountIn, 0n), hop(0x11, USD, WETH, 0n, 0n)] };
+      const candidate = { ...between(1, A, B), hops: [hop(0x10, WETH, USD, amountIn, 1n), hop(0x11, USD, WETH, 1n, 1n)] };
       const back = broughtBack(amountIn, sold as Reserves, bought as Reserves);
       const expected = back === 0n ? null : back - amountIn;
       expect(book.requote(candidate)).toBe(expected);

@@ -73,38 +73,45 @@ export class PoolBook {
   }
 
   /**
-   * What the candidate's swaps would leave, with the amounts that go into its cycles as they were, each hop paid with what the one before it gives, one after another on
-   * the states as they are: raw units of its token, negative where they lose. Null where a pool refuses.
+   * What the candidate's swaps would leave on the states as they are: raw units of its token, negative where they lose. What goes in of its token is as it was; every other hop
+   * takes the same share of what there is of its token by then as it took before, rounded down. Null where a pool refuses.
    */
   requote({ token, hops }: Candidate): bigint | null {
     const undo: { readonly pool: Pool; readonly row: RowOf<FamilyId> }[] = [];
-    let profit = 0n;
-    let amount = 0n;
+    const held = new Map<string, { planned: bigint; now: bigint }>();
+    const heldOf = (of: string) => {
+      const amounts = held.get(of) ?? { planned: 0n, now: 0n };
+      held.set(of, amounts);
+      return amounts;
+    };
     let isPaid = true;
-    for (const { pool: address, tokenIn, tokenOut, amountIn: given } of hops) {
+    for (const { pool: address, tokenIn, tokenOut, amountIn, amountOut } of hops) {
       const pool = this.#pools.get(address);
       if (pool === undefined) throw new InvariantError(`pool ${address} is not known`);
       const { family, info, state } = pool;
-      if (tokenIn === token) amount = BigInt(given);
+      const [from, to] = [heldOf(tokenIn), heldOf(tokenOut)];
+      const planned = BigInt(amountIn);
+      const taken = tokenIn === token || from.planned === 0n ? planned : (planned * from.now) / from.planned;
       const swap = {
-        amountIn: amount,
+        amountIn: taken,
         indexIn: info.tokens.indexOf(asAddress(tokenIn)),
         indexOut: info.tokens.indexOf(asAddress(tokenOut)),
       };
-      const amountOut = family.isLive(state) ? family.quoteExactIn(info, state, swap) : 0n;
-      const row = amountOut === 0n ? null : family.afterSwap(info, state, swap);
+      const paid = taken > 0n && family.isLive(state) ? family.quoteExactIn(info, state, swap) : 0n;
+      const row = paid === 0n ? null : family.afterSwap(info, state, swap);
       if (row === null) {
         isPaid = false;
         break;
       }
       undo.push({ pool, row: family.toChangeRow(info, state, row) });
       family.applyRow(state, row);
-      if (tokenIn === token) profit -= amount;
-      if (tokenOut === token) profit += amountOut;
-      amount = amountOut;
+      from.planned -= planned;
+      from.now -= taken;
+      to.planned += BigInt(amountOut);
+      to.now += paid;
     }
     for (const { pool, row } of undo.reverse()) pool.family.applyRow(pool.state, row);
-    return isPaid ? profit : null;
+    return isPaid ? heldOf(token).now : null;
   }
 
   #add({ family, rows }: PoolSnapshot["pools"]): void {

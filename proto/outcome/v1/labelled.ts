@@ -78,7 +78,7 @@ export type LabelledNext = Static<typeof LabelledNext>;
  * In this order, the first that holds:
  * - `landed`, `reverted`: a transaction of ours is in a block
  * - `failed`: our simulation said that it does not pay what was quoted, or not enough
- * - `outbid`: somebody else took (one of) its cycle(s) in the next block, whether we had sent ours or not
+ * - `outbid`: somebody else took it, or a part of it, in the next block, whether we had sent ours or not
  * - `expired`: ours was sent, and its block came without it
  * - `still-there`; `vanished`; `unknown`: what became of the cycle by itself
  */
@@ -87,8 +87,6 @@ export type Outcome = (typeof OUTCOMES)[number];
 
 export const Label = Type.Object({
   cycleId: Type.String({ pattern: "^[0-9a-f]{16}$" }),
-  /** Of how many cycles it consists (proto/cycle/v1/found.ts). */
-  cycles: Type.Integer({ minimum: 1 }),
   /** Place among the block's candidates in the order of the ranking, 0 is best; the rejected ones come after those that passed. */
   rank: Count,
   /** Null for one that passed, otherwise the gate that stopped it. */

@@ -47,6 +47,7 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   chain: "Key of the chain (libs/chains), such as base.",
   dex: "Id of the DEX on that chain, such as uniswap-v3.",
   wallet: "Address of the executing wallet, lower case: one writer per subject.",
+  by: "Who says it of a model, `gates` (the trainer) or `operator`: one writer per subject.",
   instance: "Name of the running instance.",
   scope: "`all` for a whole set, `moved` for what has moved since the message before.",
   actor: "Name of the actor that buried the message.",

@@ -222,7 +222,7 @@ export const SUBJECTS = {
     schema: OpportunityScored,
     stream: "DECISIONS",
     producer: "scorer",
-    consumers: ["executor", "trainer", "gateway"],
+    consumers: ["executor", "solver", "trainer", "gateway"],
     says: "candidates in order of worth",
   }),
   outcomeLabelled: row({

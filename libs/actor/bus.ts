@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import {
-  AckPolicy,
   type ConsumerMessages,
   DeliverPolicy,
   DiscardPolicy,
@@ -265,35 +264,6 @@ export class Bus {
       callback: (message) => options.onDelivery(this.#deliveryOf(options.stream, message)),
     });
     return { pendingAtStart, stop: () => stopConsuming(messages) };
-  }
-
-  /** Shares a durable consumer with the other replicas of an actor. Each delivery must be acked, nak'ed or terminated by the shell. */
-  async work(options: {
-    readonly durable: string;
-    readonly stream: StreamKey;
-    readonly chain: string | null;
-    readonly keys: readonly SubjectKey[];
-    readonly tokens: Readonly<Record<string, string>>;
-    readonly ackWaitMs: number;
-    readonly maxDeliver: number;
-    readonly onDelivery: (delivery: Delivery) => void;
-  }): Promise<{ stop(): Promise<void> }> {
-    const stream = streamName(options.stream, options.chain);
-    await this.#jsm.consumers.add(stream, {
-      durable_name: options.durable,
-      ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
-      filter_subjects: options.keys.map((key) => filterOf(key, options.tokens)),
-      ack_wait: nanos(options.ackWaitMs),
-      max_deliver: options.maxDeliver,
-      max_ack_pending: 256,
-    });
-    const consumer = await this.#js.consumers.get(stream, options.durable);
-    const messages = await consumer.consume({
-      max_messages: 64,
-      callback: (message) => options.onDelivery(this.#deliveryOf(options.stream, message)),
-    });
-    return { stop: () => stopConsuming(messages) };
   }
 
   #deliveryOf(stream: StreamKey, message: JsMsg): Delivery {

@@ -366,3 +366,16 @@ test("the base fee's trend is over eight blocks", () => {
   expect(rowAt(world.messages, { number: 12 }).baseFeeTrend).toBeCloseTo(Math.LN2, 6);
   expect(rowAt(world.messages, { number: 13 }).baseFeeTrend).toBe(0);
 });
+
+test("a pool's last change is known for a hundred blocks", () => {
+  const age = (head: number) => {
+    const world = new World();
+    world.block({ number: 1 });
+    world.changed({ number: 1 }, [[0x10, 1n, 1n]]);
+    world.quiet(2, head - 1);
+    world.found({ number: head }, [GOOD]);
+    return rowAt(world.messages, { number: head }).stateAge;
+  };
+  expect(age(101)).toBeCloseTo(100, 3);
+  expect(age(102)).toBeNull();
+});

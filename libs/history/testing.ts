@@ -332,6 +332,7 @@ export class World {
       explored: false,
       featureSchema: "0".repeat(64),
       seen: { market: 0, money: 0, models: 0 },
+      phantoms: [],
       maxNextBaseFeePerGas: `${maxNextBaseFeePerGas}`,
       priorityFeePerGas: `${PRIORITY_FEE}`,
       opportunities: passed.map(({ candidate, gasCost, netProfit }, rank) => ({

@@ -73,3 +73,18 @@ test("what sending came to: what it paid, nothing or its gas where it was gone, 
   expect(lessonOf(reverted)).toMatchObject({ landed: false });
   expect(proceedsOf(reverted, "nothing")).toBe(-321);
 });
+
+test("of a long trial neighbours are resampled together: what only alternates between them is no spread", () => {
+  const pairs = new Pairs();
+  // 251 blocks make pairs of neighbours; the oldest is left over.
+  for (let block = 0; block < 251; block++)
+    pairs.add(
+      block,
+      [
+        { label: row(block % 2 === 0 ? 40 : 60, 100), champion: scoreOf(0.5, -1), challenger: scoreOf(0.5, 100) },
+        { label: row(50, 100, 1), champion: scoreOf(0.5, 100), challenger: scoreOf(0.5, -1) },
+      ],
+      "nothing",
+    );
+  expect(pairs.compare(A, B, 1)).toMatchObject({ blocks: 251, profit: { mean: 0, low: 0, high: 0 } });
+});

@@ -107,6 +107,9 @@ export const metrics = {
     "chain",
     "reason",
   ]),
+  phantomPools: gauge("hs_phantom_pools", "Pools whose simulations never paid what was quoted of late: searches go without them", [
+    "chain",
+  ]),
   modelInfo: gauge(
     "hs_model_info",
     "1 for a model that scores now, by its part (champion, challenger, canary, former); 0 for one that no longer does",
@@ -157,6 +160,7 @@ export type CountedMetric =
   | "candidates"
   | "opportunities"
   | "modelUnfit"
+  | "phantomPools"
   | "modelInfo"
   | "modelAuc"
   | "modelLogLoss"

@@ -136,6 +136,7 @@ function rankingOf(config: Config, head: At, name: string): Received<"opportunit
       explored: false,
       featureSchema: SCHEMA_HASH,
       seen: { market: 0, money: 0, models: 0 },
+      phantoms: [],
       maxNextBaseFeePerGas: "1",
       priorityFeePerGas: "1",
       opportunities,

@@ -165,6 +165,7 @@ const ranking = (blockNumber: number, body: Partial<OpportunityScored>): BodyOf<
   explored: false,
   featureSchema: "0".repeat(64),
   seen: { market: 0, money: 0, models: 0 },
+  phantoms: [],
   maxNextBaseFeePerGas: "1",
   priorityFeePerGas: "1",
   opportunities: [],

@@ -80,8 +80,8 @@ export function gatewaySpec(settings: GatewaySettings): GatewaySpec {
       instance: `gateway-${REPLICA}`,
       async boot({ bus }) {
         const inputs: Follow[] = [
-          { mode: "follow", stream: "CONTROL", chain: null, keys: ["actorHeartbeat"], tokens: {}, startSequence: 1 },
-          { mode: "follow", stream: "DEAD_LETTERS", chain: null, keys: ["messageBuried"], tokens: {}, startSequence: 1 },
+          { stream: "CONTROL", chain: null, keys: ["actorHeartbeat"], tokens: {}, startSequence: 1 },
+          { stream: "DEAD_LETTERS", chain: null, keys: ["messageBuried"], tokens: {}, startSequence: 1 },
         ];
         for (const { config: chain } of settings.chains) {
           const tokens = { chain: chain.key };
@@ -92,10 +92,10 @@ export function gatewaySpec(settings: GatewaySettings): GatewaySpec {
           ].flatMap((set) => (set === null ? [] : [set.meta.sequence]));
           const market = Math.max(1, Math.min((await bus.lastSequence("MARKET", chain.key)) - MARKET_LOOK_BACK, ...sets));
           inputs.push(
-            { mode: "follow", stream: "MARKET", chain: chain.key, keys: MARKET_KEYS, tokens, startSequence: market },
-            { mode: "follow", stream: "DECISIONS", chain: chain.key, keys: DECISION_KEYS, tokens, startSequence: 1 },
-            { mode: "follow", stream: "MONEY", chain: chain.key, keys: MONEY_KEYS, tokens, startSequence: 1 },
-            { mode: "follow", stream: "MODELS", chain: chain.key, keys: MODEL_KEYS, tokens, startSequence: 1 },
+            { stream: "MARKET", chain: chain.key, keys: MARKET_KEYS, tokens, startSequence: market },
+            { stream: "DECISIONS", chain: chain.key, keys: DECISION_KEYS, tokens, startSequence: 1 },
+            { stream: "MONEY", chain: chain.key, keys: MONEY_KEYS, tokens, startSequence: 1 },
+            { stream: "MODELS", chain: chain.key, keys: MODEL_KEYS, tokens, startSequence: 1 },
           );
         }
         return { state: model, inputs };

@@ -99,6 +99,7 @@ function bench() {
           explored: false,
           featureSchema: "0".repeat(64),
           seen: { market: 0, money: 0, models: 0 },
+          phantoms: [],
           maxNextBaseFeePerGas: "8",
           priorityFeePerGas: "1",
           opportunities: [{ candidate, gasCost: "500", netProfit: "1500", rank: 0, evaluation: NOT_EVALUATED }],

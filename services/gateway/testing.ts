@@ -832,6 +832,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
           explored,
           featureSchema: SCHEMA_HASH,
           seen: { market: 0, money: 0, models: 0 },
+          phantoms: [],
           maxNextBaseFeePerGas: `${nextBaseFee}`,
           priorityFeePerGas: `${GWEI / 10n}`,
           opportunities: worth.map(({ candidate: each, gasCost, netProfit, evaluation }, rank) => ({

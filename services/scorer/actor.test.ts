@@ -549,6 +549,27 @@ describe("what had been seen", () => {
     expect(accuracy((world) => failed(world, 2))).toBe(Math.fround(1 / 3));
   });
 
+  test("nothing goes through a pool whose quotes were wrong three times and never right, while others are", () => {
+    const scored = (wrong: number, right: number) => {
+      const world = new World();
+      const other = between(2, [0x12, 10n ** 21n, 2_040_000n * 10n ** 18n], [0x13, 10n ** 21n, 1_960_000n * 10n ** 18n]);
+      for (let number = 1; number <= 6; number++) {
+        world.block({ number });
+        if (number <= wrong) world.failed({ number }, GOOD, world.planned({ number }, GOOD, "ranking"), "simulation-reverted");
+        if (number <= right) world.simulated({ number }, other, world.planned({ number }, other, "ranking"));
+      }
+      world.found({ number: 6 }, [GOOD, other]);
+      return scorerOf(CONFIG, { models: models(GOOD_MODEL) }).follow(world)[0] as Ranking;
+    };
+    expect(scored(3, 1)).toMatchObject({ phantoms: GOOD.hops.map(({ pool }) => pool).sort(), opportunities: [{}] });
+    expect(ids(scored(3, 1))).toEqual([2]);
+    expect(reasons(scored(3, 1))).toEqual([[1, "phantom"]]);
+    for (const ranking of [scored(2, 1), scored(3, 0)]) {
+      expect(ranking.phantoms).toEqual([]);
+      expect(ids(ranking)).toHaveLength(2);
+    }
+  });
+
   test("a receipt in a block that no watcher has seen keeps nothing back for long", () => {
     const world = new World();
     world.block({ number: 1 });

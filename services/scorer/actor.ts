@@ -210,7 +210,8 @@ function score(
   const evaluations = evaluate(candidates, body.cyclesFound, context, kernels, config);
   const all = candidates.map((each, place): Evaluated => ({ ...each, evaluation: evaluations[place] as Evaluated["evaluation"] }));
   const { by, unfit } = deciderOf(state, found, context !== null, config);
-  const limits = { minNetProfit: config.minNetProfit, cautious: standing.drift === "act" };
+  const phantoms = state.history.blocks.phantoms();
+  const limits = { minNetProfit: config.minNetProfit, phantoms: new Set(phantoms), cautious: standing.drift === "act" };
   const judged = all.map((each) => ({ ...each, reason: by === null ? ("no-model" as const) : gateOf(each, by, limits) }));
   const passed = inOrder(
     judged.filter(({ reason }) => reason === null),
@@ -240,6 +241,7 @@ function score(
     seen: { ...seen },
     maxNextBaseFeePerGas: maxNextBaseFeePerGas.toString(),
     priorityFeePerGas: config.priorityFeePerGas.toString(),
+    phantoms,
     opportunities: passed.map(({ candidate, gasCost, netProfit, evaluation }, rank) => ({
       candidate,
       gasCost: gasCost.toString(),
@@ -254,6 +256,7 @@ function score(
     publish("opportunityScored", { chain: config.chain }, `opportunities:${config.chain}:${branchOf(body)}`, scored),
     count("opportunities", {}, passed.length),
     ...[...reasons].map(([reason, those]) => count("candidatesRejected", { reason }, those.length)),
+    count("phantomPools", {}, phantoms.length),
     count("modelUnfit", { reason: unfit ?? "none" }, 1),
     { type: "finished-block", blockNumber: body.blockNumber },
   ];

@@ -11,6 +11,7 @@ import { describeFailure, openKernel } from "#libs/ml/model-folder.ts";
 import { proveModel } from "#libs/ml/prove.ts";
 import { NO_STANDING, standingAfter } from "#libs/ml/standing.ts";
 import type { Logger } from "#libs/telemetry/log.ts";
+import { InvariantError } from "#libs/units/invariant.ts";
 import {
   type Config,
   initialState,
@@ -48,8 +49,13 @@ export function scorerSpec(settings: ScorerSettings): ActorSpec<State, Config, K
       if (failure !== null) return refuse(describeFailure(failure));
       const opened = await openKernel(folder, { capacity: KERNEL_ROWS });
       if (!opened.ok) return refuse(describeFailure(opened.error));
+      if (opened.value.manifest.version !== version) return refuse(`it is ${opened.value.manifest.version}`);
       log?.info({ version, name: opened.value.manifest.name }, "model loaded");
       return opened.value.kernel;
+    } catch (cause) {
+      // Whatever lies in the store under a model's name: it is no reason to stop watching.
+      if (!(cause instanceof InvariantError)) throw cause;
+      return refuse(cause.message);
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
@@ -79,7 +85,6 @@ export function scorerSpec(settings: ScorerSettings): ActorSpec<State, Config, K
         Math.min(last?.body.blockNumber ?? Number.POSITIVE_INFINITY, head?.body.blockNumber ?? 0),
       );
       const follow = (stream: keyof typeof KEYS, startSequence: number): Follow => ({
-        mode: "follow",
         stream,
         chain,
         keys: KEYS[stream],

@@ -7,7 +7,7 @@ import { type ModelStanding, NO_STANDING, standingAfter } from "#libs/ml/standin
 import { labelled, labelOf, scoreOf } from "#libs/ml/testing-labels.ts";
 import { encode } from "#proto/codec.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import { type Config, initialState, type Keys, type Reply, type Request, remember, trainer } from "#services/trainer/actor.ts";
+import { type Config, initialState, type Keys, remember, trainer } from "#services/trainer/actor.ts";
 import { type Learning, noLearning, type TrainingResult, type TrainRequest } from "#services/trainer/learning.ts";
 import { anyPace, config as base, feed } from "#services/trainer/testing.ts";
 
@@ -219,6 +219,7 @@ test("a champion that drifts is said to, and a training comes sooner", () => {
   const checks = events.filter((body) => body.kind === "model-checked");
   expect(checks.map(({ blockNumber }) => blockNumber)).toEqual([40, 60, 80, 100]);
   expect(checks[0]).toMatchObject({ version: OWN, level: "act", blocks: 40, candidates: 160 });
+  expect(checks[1]).toMatchObject({ blocks: 50, candidates: 200 });
   // The first is asked for when its labels are there; from the first check on every 10 blocks are enough, with 20 of either outcome.
   expect(requests.map(({ at }) => at.blockNumber).slice(0, 2)).toEqual([40, expect.toSatisfy((block: number) => block < 70)]);
 });
@@ -262,51 +263,73 @@ test("the same streams give the same events at whatever pace they come, to the b
   const kinds = (all: readonly string[]) => all.filter((each) => !Buffer.from(each, "base64").includes("model-trained"));
   expect(kinds(decided).length).toBeGreaterThan(8);
   for (const seed of [1, 2, 3]) {
-    const { effects } = feed(world, { pick: anyPace(seed), learning: deaf(), by: config });
+    // The last of the streams, that of models, behind all others: what is decided waits for it.
+    const random = randomFrom(seed);
+    const last = (waiting: readonly number[]) => ({ from: random.below(Math.max(1, waiting.length - 1)), fires: random.unit() < 0.05 });
+    const { effects } = feed(world, { pick: seed === 3 ? last : anyPace(seed), learning: deaf(), by: config });
     const again = effects.flatMap((effect) => (effect.type === "publish" && effect.key.startsWith("model") ? [bytesOf(effect)] : []));
     expect(again).toEqual(kinds(decided));
   }
 });
 
+/** Begins again from what the streams hold, with these labels; one block more comes, without labels, so that all that was stored before it is taken up. */
+function back(stored: readonly Stored[], stop: number, earlier: readonly Received<"outcomeLabelled">[]) {
+  const begun = initialState(config, { DECISIONS: stop, MONEY: 0 }, 0, noLearning({ version: OWN, of: null }));
+  remember(begun, earlier);
+  const driven = drive(trainer, config, begun);
+  const next = new World();
+  next.clockMs = 1e9;
+  next.block({ number: stop + 1 });
+  const said = stored.filter(({ meta }) => meta.stream === "MODELS");
+  for (const message of [...said, ...next.messages]) driven.give(message as Received<Keys>);
+  driven.give({ type: "timer", name: "turn" });
+  driven.give({ type: "reply", reply: { kind: "ends-read", decisions: stop, money: 0, models: said.length } });
+  let loads = 0;
+  for (; driven.state.loading !== null; loads++) {
+    const version = driven.state.loading.replace("model ", "");
+    driven.give({ type: "reply", reply: { kind: "distribution-loaded", version, distribution: null } });
+  }
+  return { driven, loads };
+}
+
 test("one that comes back says nothing again, stands where it stood, and asks again for a training that had not ended", () => {
-  const script: Script = { ...GOOD, blocks: 250 };
-  const whole = live(script);
+  const whole = live({ ...GOOD, blocks: 250 });
   const { messages } = whole.world;
-  for (const stop of [60, 100, 150, 249]) {
+  for (let stop = 30; stop < 250; stop += 7) {
     // Killed behind these labels: the stream holds what was stored until then.
     const at = messages.findIndex(({ meta }) => meta.id === `labels:${stop}`) + 1;
     const stored = messages.slice(0, at);
-    const until = whole.requests.filter(({ at: { blockNumber } }) => blockNumber <= stop);
-    const earlier = stored.filter((message): message is Received<"outcomeLabelled"> => message.key === "outcomeLabelled");
-    const begun = initialState(config, { DECISIONS: stop, MONEY: 0 }, 0, noLearning({ version: OWN, of: null }));
-    remember(begun, earlier);
-    const driven = drive(trainer, config, begun);
-    const effects = [];
-    // One block more, without labels: what was stored before it is taken up.
-    const next = new World();
-    next.clockMs = 1e9;
-    next.block({ number: stop + 1 });
-    for (const message of [...stored.filter(({ meta }) => meta.stream === "MODELS"), ...next.messages])
-      effects.push(...driven.give(message as Received<Keys>));
-    effects.push(...driven.give({ type: "timer", name: "turn" }));
-    const models = stored.filter(({ meta }) => meta.stream === "MODELS").length;
-    const answer = (reply: Reply) => effects.push(...driven.give({ type: "reply", reply }));
-    answer({ kind: "ends-read", decisions: stop, money: 0, models });
-    for (let loads = 0; driven.state.loading !== null; loads++) {
-      const load = calls(effects).filter(
-        (request): request is Extract<Request, { call: "load-distribution" }> => request.call === "load-distribution",
-      )[loads];
-      answer({ kind: "distribution-loaded", version: load?.version ?? "", distribution: null });
-    }
-    // What it had decided on the last labels, or would have, but not stored yet; and nothing else.
+    const labels = stored.filter((message): message is Received<"outcomeLabelled"> => message.key === "outcomeLabelled");
+    const { driven, loads } = back(stored, stop, labels);
+    const effects = driven.all;
+    expect(loads).toBe(driven.state.learning.standing.champion === null ? 0 : 1);
+    // What it had decided on the last two labels, or would have, but not stored yet: they are taken up one block later. And nothing else.
     const known = new Set(stored.map(({ meta }) => meta.id));
-    const missing = messages.filter(({ meta, body }) => !known.has(meta.id) && "causeId" in body && body.causeId === `labels:${stop}`);
+    const missing = messages.filter(
+      ({ meta, body }) => !known.has(meta.id) && "causeId" in body && [`labels:${stop - 1}`, `labels:${stop}`].includes(body.causeId ?? ""),
+    );
     const late = missing.filter(({ key }) => key === "modelChecked" || key === "modelPromoted" || key === "modelRolledBack");
     expect(effects.flatMap((effect) => (effect.type === "publish" ? [effect.messageId] : []))).toEqual(late.map(({ meta }) => meta.id));
-    const open = until.filter(
-      ({ causeId }) => !stored.some(({ body }) => "causeId" in body && body.causeId === causeId && body.kind.startsWith("model-")),
-    );
+    const isEnded = (id: string) => stored.some(({ body, key }) => key === "modelTrained" && "causeId" in body && body.causeId === id);
+    const open = whole.requests.filter(({ at: { blockNumber }, causeId }) => blockNumber <= stop && !isEnded(causeId));
     expect(calls(effects).filter(({ call }) => call === "train")).toEqual(open);
     expect(driven.state.learning.standing).toEqual(stored.reduce((standing, { body }) => standingAfter(standing, body), NO_STANDING));
+
+    // Labels from before the last training, but for what a check looks back on, change nothing.
+    const trainedAt = (stored.findLast(({ key }) => key === "modelTrained")?.body as BodyOf<"modelTrained"> | undefined)?.blockNumber ?? 0;
+    const { windowBlocks } = config.learning.drift;
+    const least = back(
+      stored,
+      stop,
+      labels.filter(({ body }) => body.blockNumber >= trainedAt - windowBlocks),
+    ).driven.state.learning;
+    const { fresh, stage, recent, training } = driven.state.learning;
+    expect({ fresh: least.fresh, training: least.training, recent: least.recent }).toEqual({ fresh, training, recent });
+    expect([least.stage?.kind, least.stage?.pairs.blocks, least.stage?.looks]).toEqual([stage?.kind, stage?.pairs.blocks, stage?.looks]);
   }
+});
+
+test("one training at a time, however long it takes", () => {
+  const { requests } = live({ blocks: 200, models: {}, trainings: [{ ok: false, detail: "" }], trainingTakes: 90 });
+  expect(requests.map(({ at }) => at.blockNumber)).toEqual([40, 132]);
 });

@@ -97,7 +97,6 @@ export function trainerSpec(settings: TrainerSettings): ActorSpec<State, Config,
       const { start, labelFrom, lastBlock } = await placeOf(bus, chain);
       const starts = { ...start, MODELS: 1 };
       const follow = (stream: keyof typeof KEYS): Follow => ({
-        mode: "follow",
         stream,
         chain,
         keys: KEYS[stream],

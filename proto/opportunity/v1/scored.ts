@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import { Candidate } from "#proto/cycle/v1/found.ts";
-import { Count, Int, messageSchema, Uint } from "#proto/scalars.ts";
+import { AddressText, Count, Int, messageSchema, Uint } from "#proto/scalars.ts";
 
 const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
@@ -44,10 +44,11 @@ export type Scored = Static<typeof Scored>;
 /**
  * Gates of the ranking.
  * - `below-minimum`: net profit below the least that is wanted
+ * - `phantom`: it goes through a pool of `phantoms`
  * - `not-worth-the-risk`: by the model, failing costs more than landing brings
  * - `no-model`: a model is to decide and none can be relied on (`unfit` says why)
  */
-export const REJECTIONS = ["below-minimum", "not-worth-the-risk", "no-model"] as const;
+export const REJECTIONS = ["below-minimum", "phantom", "not-worth-the-risk", "no-model"] as const;
 export type Rejection = (typeof REJECTIONS)[number];
 
 /** Why the model that should decide does not. */
@@ -77,6 +78,11 @@ export const OpportunityScored = messageSchema("opportunity-scored", {
   maxNextBaseFeePerGas: Uint,
   /** Paid to the builder above the base fee, wei per gas: the executor sends what was counted on. */
   priorityFeePerGas: Uint,
+  /**
+   * Pools whose promises were never kept of late (libs/history/blocks.ts): profitable at rest, broken, taxed. Nothing goes through them, and searches go without them, until
+   * the simulations that said so are forgotten.
+   */
+  phantoms: Type.Array(AddressText),
   opportunities: Type.Array(Scored),
   /** Candidates that did not pass, with the gate that stopped them, best net profit first. */
   rejected: Type.Array(Type.Object({ cycleId: Type.String(), reason: Type.Enum([...REJECTIONS]), netProfit: Int, evaluation: Evaluation })),

@@ -476,6 +476,15 @@ export const ROWS: readonly RowSpec[] = [
         queries: [{ expr: `max by (chain, dex) (hs_pools_quarantined{${CHAIN}})`, legend: "{{chain}} {{dex}}" }],
       },
       {
+        title: "Phantom pools",
+        description: "Their simulations never paid what was quoted of late: searches go without them.",
+        kind: "lines",
+        unit: "short",
+        width: 6,
+        queries: [{ expr: `max by (chain) (hs_phantom_pools{${CHAIN}})`, legend: "{{chain}}" }],
+        emptyBecause: "no simulation has come back yet",
+      },
+      {
         title: "RPC requests",
         description: "By method.",
         kind: "lines",

@@ -352,7 +352,7 @@ function Labels({ view }: { view: ModelsView }) {
                 <i className="swatch" style={{ background: colour }} aria-hidden="true" />
                 <span>{outcome}</span>
                 <b className="number strong">{count(byOutcome[outcome] ?? 0)}</b>
-                <span className="muted number">{percent((byOutcome[outcome] ?? 0) / total)}</span>
+                <span className="muted number outcome-share">{percent((byOutcome[outcome] ?? 0) / total)}</span>
               </li>
             ))}
           </ul>

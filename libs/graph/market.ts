@@ -41,6 +41,9 @@ export class MarketPool {
   }
 }
 
+/** Changes of pools that are remembered: some blocks' worth. Who has missed more looks at everything anew. */
+const CHANGES_KEPT = 4_096;
+
 /** No edge, no token: the end of a list. */
 export const NONE = -1;
 
@@ -97,6 +100,11 @@ export class Market {
   /** Pools whose state or neighbourhood has changed since they were last handed out. */
   #awaited: MarketPool[] = [];
 
+  /** How often a pool has come, gone or changed its state. Equal numbers: the market is the same. */
+  changes = 0;
+  /** The latest of them, in a ring. */
+  readonly #changed: MarketPool[] = [];
+
   get size(): number {
     return this.#pools.size;
   }
@@ -140,7 +148,7 @@ export class Market {
       this.edgeTable[at + EDGE.back] = pool.reverse(edge).id;
       this.#link(edge.id);
     }
-    this.#await(pool);
+    this.#note(pool);
     for (const token of info.tokens) this.#countPools(token, pool);
     return pool;
   }
@@ -150,7 +158,7 @@ export class Market {
     if (pool === undefined) return;
     this.#pools.delete(address);
     pool.live = false;
-    this.#await(pool);
+    this.#note(pool);
     for (const edge of pool.edges) {
       this.#unlink(edge.id);
       this.#retired.push(edge.id);
@@ -165,7 +173,7 @@ export class Market {
     pool.family.applyRow(pool.state, row);
     pool.live = pool.family.isLive(pool.state);
     pool.curve = pool.live ? pool.family.curve(pool.info, pool.state) : null;
-    this.#await(pool);
+    this.#note(pool);
     return true;
   }
 
@@ -175,6 +183,18 @@ export class Market {
     this.#awaited = [];
     for (const pool of taken) pool.awaited = false;
     return taken;
+  }
+
+  /** Pools that have come, gone or changed since there were so many changes, some of them more than once; null where not all of them are remembered. For readers beside the one that takes the awaited. */
+  changedSince(changes: number): readonly MarketPool[] | null {
+    const count = this.changes - changes;
+    if (count > CHANGES_KEPT) return null;
+    return Array.from({ length: count }, (_, index) => this.#changed[(changes + index) % CHANGES_KEPT] as MarketPool);
+  }
+
+  #note(pool: MarketPool): void {
+    this.#changed[this.changes++ % CHANGES_KEPT] = pool;
+    this.#await(pool);
   }
 
   /** Edges of removed pools may be numbered anew: nobody holds their numbers any more. */

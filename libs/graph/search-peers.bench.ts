@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
-import type { FamilyId, PoolCurve, RowOf } from "#libs/dex/family.ts";
+import type { FamilyId, RowOf } from "#libs/dex/family.ts";
 import { arbitrageOptimum, routeOptimum } from "#libs/graph/convex-optimum.ts";
-import { EDGE, type Edge, type Market, type MarketPool, marginalRate, NONE } from "#libs/graph/market.ts";
+import { type Edge, type MarketPool, marginalRate } from "#libs/graph/market.ts";
+import { bestRoute, type SellOrder } from "#libs/graph/routes.ts";
 import { findCycles, type SearchOptions, searchCycles } from "#libs/graph/search.ts";
 import { sizeCycle } from "#libs/graph/size.ts";
 import { exactAmounts, exactProfit, largeMarket, marketOf, normal, type PoolSpec, type Random, randomFrom } from "#libs/graph/testing.ts";
@@ -49,88 +50,13 @@ type Shaken = ReturnType<typeof shakenMarket>;
 // ---- one path from token to token
 
 const ROUTE_HOPS = 3;
-
-/** Float amount out; 0 where the pool does not take it whole. */
-function amountOutOf(curve: PoolCurve, { indexIn, indexOut }: Edge, amountIn: number): number {
-  if (curve.kind === "smooth")
-    return amountIn > curve.largestIn({ indexIn, indexOut }) ? 0 : curve.amountOut(amountIn, { indexIn, indexOut });
-  const isDown = indexIn === 0;
-  const { sqrtTicks, liquidityNet } = curve;
-  let { liquidity, sqrtPrice: root } = curve;
-  let left = amountIn * curve.gamma[indexIn as 0 | 1];
-  let out = 0;
-  for (let tick = isDown ? curve.ticksBelow - 1 : curve.ticksBelow; ; tick += isDown ? -1 : 1) {
-    const isTick = tick >= 0 && tick < sqrtTicks.length;
-    const end = isTick ? (sqrtTicks[tick] as number) : curve.endless ? (isDown ? 0 : Number.POSITIVE_INFINITY) : root;
-    if (liquidity > 0) {
-      const reached = isDown ? 1 / (1 / root + left / liquidity) : root + left / liquidity;
-      const isLast = isDown ? reached >= end : reached <= end;
-      const stop = isLast ? reached : end;
-      out += isDown ? liquidity * (root - stop) : liquidity * (1 / root - 1 / stop);
-      if (isLast) return out;
-      left -= isDown ? liquidity * (1 / stop - 1 / root) : liquidity * (stop - root);
-    }
-    if (!isTick) return 0;
-    root = end;
-    liquidity += (liquidityNet[tick] as number) * (isDown ? -1 : 1);
-  }
-}
-
-/**
- * The path of at most three hops that pays most for the amount, in float64: per hop the most that can be had of each token. A stand-in for a route finder: with it
- * only this function changes.
- */
-function bestPath(market: Market, tokenIn: number, tokenOut: number, amountIn: number): Edge[] | null {
-  let amounts = new Map([[tokenIn, amountIn]]);
-  let best: { readonly amount: number; readonly edges: Edge[] } | null = null;
-  const came: Map<number, Edge>[] = [];
-  const sources = new Set<number>();
-  for (const edge of edgesFrom(market, tokenOut)) sources.add(market.tokenId(edge.to));
-  for (let hop = 1; hop <= ROUTE_HOPS; hop++) {
-    const next = new Map<number, number>();
-    const by = new Map<number, Edge>();
-    for (const [from, amount] of amounts) {
-      if (from === tokenOut) continue;
-      // The last hop ends where the order does, the one before it next to there.
-      for (const edge of hop === ROUTE_HOPS ? edgesBetween(market, from, tokenOut) : edgesFrom(market, from)) {
-        const to = market.tokenId(edge.to);
-        if (to === tokenIn || (hop === ROUTE_HOPS - 1 && to !== tokenOut && !sources.has(to))) continue;
-        const out = edge.pool.curve === null ? 0 : amountOutOf(edge.pool.curve, edge, amount);
-        if (!(out > (next.get(to) ?? 0))) continue;
-        next.set(to, out);
-        by.set(to, edge);
-      }
-    }
-    came.push(by);
-    const out = next.get(tokenOut);
-    if (out !== undefined && out > (best?.amount ?? 0)) best = { amount: out, edges: pathBack(market, came, tokenOut) };
-    amounts = next;
-  }
-  return best?.edges ?? null;
-}
-
-function* edgesFrom(market: Market, token: number): Generator<Edge> {
-  for (const id of market.edgesOut(token)) yield market.edges[id] as Edge;
-}
-
-function* edgesBetween(market: Market, from: number, to: number): Generator<Edge> {
-  for (let id = market.firstBetween(from, to); id !== NONE; id = market.edgeTable[id * EDGE.width + EDGE.parallel] as number)
-    yield market.edges[id] as Edge;
-}
-
-function pathBack(market: Market, came: readonly Map<number, Edge>[], tokenOut: number): Edge[] {
-  const edges: Edge[] = [];
-  let token = tokenOut;
-  for (const by of came.toReversed()) {
-    const edge = by.get(token) as Edge;
-    edges.unshift(edge);
-    token = market.tokenId(edge.from);
-  }
-  return edges;
-}
+/** Equal parts that it routes one after another. */
+const FLOWS = 100;
 
 /** The parts of @sushiswap/tines that are used, as its declarations have them. */
 interface Tines {
+  readonly findSingleRouteExactIn: TinesFinder;
+  readonly findMultiRouteExactIn: TinesFinder;
   readonly ConstantProductRPool: new (
     address: string,
     token0: TinesToken,
@@ -162,7 +88,24 @@ interface Tines {
       to: TinesToken,
       amountIn: number,
     ): { readonly path: readonly { readonly pool: { readonly address: string } }[]; readonly output: number } | undefined;
+    findBestRouteExactIn(from: TinesToken, to: TinesToken, amountIn: number, flows: number): TinesRoute;
+    cleanTmpData(): void;
   };
+}
+
+type TinesFinder = (
+  from: TinesToken,
+  to: TinesToken,
+  amountIn: bigint,
+  pools: unknown[],
+  baseToken: TinesToken,
+  gasPrice: number,
+  flows?: number,
+) => TinesRoute;
+
+interface TinesRoute {
+  readonly status: string;
+  readonly amountOutBI: bigint;
 }
 
 interface TinesToken {
@@ -172,7 +115,9 @@ interface TinesToken {
   readonly decimals: number;
 }
 
-function tinesGraph({ ConstantProductRPool, UniV3Pool, Graph }: Tines, { specs, tokens, market }: Shaken) {
+/** Its pools, its graph of them, and its answers to an order. */
+function tinesOf({ ConstantProductRPool, UniV3Pool, Graph, findSingleRouteExactIn, findMultiRouteExactIn }: Tines, shaken: Shaken) {
+  const { specs, tokens, market } = shaken;
   const made = new Map(tokens.map((address) => [address, { name: address, symbol: address, address, decimals: 18 }]));
   const tokenOf = (address: string) => made.get(address) as TinesToken;
   const pools = specs.map(({ family, info, row }) => {
@@ -187,26 +132,40 @@ function tinesGraph({ ConstantProductRPool, UniV3Pool, Graph }: Tines, { specs, 
     const steps = ticks.map(([index, net]) => ({ index, DLiquidity: BigInt(net) }));
     return new UniV3Pool(pool, token0, token1, feePips / 1e6, reserve0, reserve1, tick, BigInt(liquidity), BigInt(sqrtPriceX96), steps);
   });
-  const graph = new Graph(pools, tokenOf(tokens[0] as string), tokenOf(tokens[0] as string), 0);
-  return (from: string, to: string, amountIn: number): Edge[] | null => {
-    const found = graph.findBestPathExactIn(tokenOf(from), tokenOf(to), amountIn);
-    if (found === undefined) return null;
-    let at = from;
-    return found.path.map(({ pool }) => {
-      const edge = market.pool(pool.address)?.edges.find((each) => each.from === at) as Edge;
-      at = edge.to;
-      return edge;
-    });
+  const base = tokenOf(tokens[0] as string);
+  const graph = new Graph(pools, base, base, 0);
+  const sides = ({ tokenIn, tokenOut }: SellOrder) => [tokenOf(tokenIn), tokenOf(tokenOut)] as const;
+  return {
+    /** By the graph made before, as a path of ours. */
+    path: (order: SellOrder): Edge[] | null => {
+      const found = graph.findBestPathExactIn(...sides(order), Number(order.amountIn));
+      if (found === undefined) return null;
+      let at = order.tokenIn;
+      return found.path.map(({ pool }) => {
+        const edge = market.pool(pool.address)?.edges.find((each) => each.from === at) as Edge;
+        at = edge.to;
+        return edge;
+      });
+    },
+    split: (order: SellOrder): TinesRoute => {
+      graph.cleanTmpData();
+      return graph.findBestRouteExactIn(...sides(order), Number(order.amountIn), FLOWS);
+    },
+    /** As the package is called: each call makes a graph of its own. */
+    called: {
+      single: (order: SellOrder) => findSingleRouteExactIn(...sides(order), order.amountIn, pools, base, 0),
+      multi: (order: SellOrder) => findMultiRouteExactIn(...sides(order), order.amountIn, pools, base, 0, FLOWS),
+    },
   };
 }
 
 /** Orders from one of the most traded tokens to any other. */
-function ordersOf({ tokens }: Shaken, count: number): { readonly from: string; readonly to: string }[] {
+function ordersOf({ tokens }: Shaken, count: number): SellOrder[] {
   const random = randomFrom(2);
   return Array.from({ length: count }, () => {
     const from = random.integer(0, 7);
     const to = (from + random.integer(1, Math.min(400, tokens.length) - 1)) % tokens.length;
-    return { from: tokens[from] as string, to: tokens[to] as string };
+    return { tokenIn: tokens[from] as string, tokenOut: tokens[to] as string, amountIn: AMOUNT_IN };
   });
 }
 
@@ -226,33 +185,50 @@ function ratiosOf(pairs: readonly (readonly [ours: bigint, theirs: bigint])[]) {
 
 const TINES = "npm install --no-save @sushiswap/tines@1.0.11 viem@1.16.2";
 
-async function routeBench(shaken: Shaken, size: number, rounds: number): Promise<Measurement> {
-  const name = `${size} pools, one path from token to token, ≤ ${ROUTE_HOPS} hops`;
+async function routeBench(shaken: Shaken, size: number, rounds: number): Promise<Measurement[]> {
   const { market } = shaken;
   const orders = ordersOf(shaken, rounds);
-  const ours = ({ from, to }: (typeof orders)[number]) => bestPath(market, market.tokenId(from), market.tokenId(to), Number(AMOUNT_IN));
-  let [round, theirRound] = [0, 0];
-  const next = (index: number) => orders[index % orders.length] as (typeof orders)[number];
+  const path = (order: SellOrder) => bestRoute(market, order, { maxHops: ROUTE_HOPS, maxLegs: 1 });
+  const split = (order: SellOrder) => bestRoute(market, order, { maxHops: ROUTE_HOPS });
+  const names = { path: `${size} pools, one path, ≤ ${ROUTE_HOPS} hops`, split: `${size} pools, up to 4 legs, ≤ ${ROUTE_HOPS} hops` };
+  const inTurn = (work: (order: SellOrder) => unknown) => {
+    let round = 0;
+    return () => work(orders[round++ % orders.length] as SellOrder);
+  };
   const tines = loaded<Tines>("@sushiswap/tines");
-  if (tines === null) return alone(name, rounds, TINES, () => ours(next(round++)));
-  const ask = tinesGraph(tines, shaken);
-  const theirs = ({ from, to }: (typeof orders)[number]) => ask(from, to, Number(AMOUNT_IN));
-  const answers = orders.map((order) => {
-    const path = theirs(order);
-    return { paid: [paidBy(ours(order), AMOUNT_IN), paidBy(path, AMOUNT_IN)] as const, isLonger: (path?.length ?? 0) > ROUTE_HOPS };
+  if (tines === null) return [alone(names.path, rounds, TINES, inTurn(path)), alone(names.split, rounds, TINES, inTurn(split))];
+  const theirs = tinesOf(tines, shaken);
+  const compared = orders.map((order) => {
+    const edges = theirs.path(order);
+    return { paid: [path(order)?.amountOut ?? 0n, paidBy(edges, AMOUNT_IN)] as const, isLonger: (edges?.length ?? 0) > ROUTE_HOPS };
   });
-  const comparable = answers.filter(({ isLonger }) => !isLonger).map(({ paid }) => paid);
-  return timeBeside(
-    name,
-    {
-      warmUp: Math.ceil(rounds / 4),
-      rounds,
-      facts: () => ({ ...ratiosOf(comparable), "left out, as theirs has more hops": answers.length - comparable.length }),
-    },
-    () => ours(next(round++)),
-    { name: "@sushiswap/tines findBestPathExactIn, graph built before", work: () => theirs(next(theirRound++)) },
-  );
+  const comparable = compared.filter(({ isLonger }) => !isLonger).map(({ paid }) => paid);
+  const longer = compared.filter(({ isLonger }) => isLonger).map(({ paid }) => paid);
+  const splits = orders.map((order) => [split(order)?.amountOut ?? 0n, theirs.split(order).amountOutBI] as const);
+  const few = Math.ceil(rounds / 5);
+  const beside = (name: string, count: number, facts: Facts, ours: () => unknown, peer: string, work: () => unknown) =>
+    timeBeside(name, { warmUp: Math.ceil(count / 4), rounds: count, facts: () => facts }, ours, { name: `@sushiswap/tines ${peer}`, work });
+  const pathFacts = {
+    ...ratiosOf(comparable),
+    "theirs of more hops": longer.length,
+    "of these theirs better": longer.filter(([own, other]) => own < other).length,
+  };
+  return [
+    await beside(names.path, rounds, pathFacts, inTurn(path), "findBestPathExactIn, graph built before", inTurn(theirs.path)),
+    await beside(names.path, few, {}, inTurn(path), "findSingleRouteExactIn", inTurn(theirs.called.single)),
+    await beside(
+      names.split,
+      few,
+      ratiosOf(splits),
+      inTurn(split),
+      `findBestRouteExactIn, ${FLOWS} flows, graph built before`,
+      inTurn(theirs.split),
+    ),
+    await beside(names.split, few, {}, inTurn(split), `findMultiRouteExactIn, ${FLOWS} flows`, inTurn(theirs.called.multi)),
+  ];
 }
+
+type Facts = NonNullable<Measurement["facts"]>;
 
 // ---- one cycle from the native coin
 
@@ -383,7 +359,9 @@ function optimumBench(shaken: Shaken, size: number, rounds: number): Measurement
   const cold = arbitrageOptimum(market, home, { negligible: NEGLIGIBLE });
   const warm = arbitrageOptimum(market, home, { negligible: NEGLIGIBLE, start: cold.prices });
   const order = { tokenIn: second, tokenOut: third, amountIn: Number(AMOUNT_IN) };
-  const path = bestPath(market, market.tokenId(second), market.tokenId(third), Number(AMOUNT_IN));
+  const [path, split] = [1, 4].map(
+    (maxLegs) => bestRoute(market, { ...order, amountIn: AMOUNT_IN }, { maxHops: ROUTE_HOPS, maxLegs })?.amountOut,
+  );
   const route = routeOptimum(market, order);
   const free = routeOptimum(market, { ...order, amountIn: 0 });
   const factsOf = ({ bound, gap, iterations, evaluations, trades }: typeof cold) => ({
@@ -412,7 +390,8 @@ function optimumBench(shaken: Shaken, size: number, rounds: number): Measurement
         warmUp: 3,
         rounds,
         facts: () => ({
-          "of it in the best path, %": Math.round((1e6 * Number(paidBy(path, AMOUNT_IN))) / route.bound) / 1e4,
+          "of it in the best path, %": Math.round((1e6 * Number(path ?? 0n)) / route.bound) / 1e4,
+          "of it in four legs, %": Math.round((1e6 * Number(split ?? 0n)) / route.bound) / 1e4,
           "in arbitrage alone, %": Math.round((1e6 * free.value) / route.bound) / 1e4,
           "gap, 1e-9": Math.round(1e10 * route.gap) / 10,
           steps: route.iterations,
@@ -432,7 +411,7 @@ export const bench: Bench = {
     const measurements: Measurement[] = [];
     for (const size of quick ? [1_000] : [1_000, 10_000]) {
       const shaken = shakenMarket(size);
-      measurements.push(await routeBench(shaken, size, quick ? 3 : size === 1_000 ? 100 : 25));
+      measurements.push(...(await routeBench(shaken, size, quick ? 3 : size === 1_000 ? 100 : 25)));
       // Quadratic and worse: 20 seconds and more a round of the larger market.
       if (size === 1_000) {
         measurements.push(await cycleBench(shaken, size, quick ? 1 : 5));

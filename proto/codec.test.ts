@@ -52,7 +52,15 @@ test("unknown fields are accepted, so schemas can grow", () => {
 
 test("every row has its own shape, and its subject leads back to it", () => {
   for (const key of Object.keys(SUBJECTS) as SubjectKey[]) {
-    const subject = subjectOf(key, { chain: "base", dex: "uniswap-v3", scope: "all", wallet: "0xab", instance: "i", actor: "solver", by: "gates" });
+    const subject = subjectOf(key, {
+      chain: "base",
+      dex: "uniswap-v3",
+      scope: "all",
+      wallet: "0xab",
+      instance: "i",
+      actor: "solver",
+      by: "gates",
+    });
     expect(rowOfSubject(subject)).toBe(key);
   }
 });

@@ -23,6 +23,7 @@ const candidate: Candidate = {
   amountOut: String(2n * ETHER + 4n * 10n ** 15n),
   grossProfit: String(4n * 10n ** 15n),
   gasEstimate: 300_000,
+  priceImpact: 1 - 0.98 * 0.99,
   hops: [
     hop(POOL1, "uniswap-v2", [WETH, USDC], [2n * ETHER, 6_000_000_000n]),
     hop(POOL2, "uniswap-v3", [USDC, WETH], [6_000_000_000n, 2n * ETHER + 4n * 10n ** 15n]),

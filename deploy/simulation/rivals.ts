@@ -101,10 +101,13 @@ export class Rivals {
     const bundles: { tip: number; bundle: Bundle }[] = [];
     for (const cycle of this.#standing.cycles.slice(0, LOOKED_AT)) {
       if (bundles.length === rival.bundles) break;
+      // In the order of gross profit: what comes after this one earns less.
+      if (cycle.profit < minNetProfit) break;
       if (!reaches(rival, cycle) || block - (this.#since.get(keyOf(cycle.edges)) as number) <= latency) continue;
+      if (cycle.edges.some(({ pool }) => used.has(pool) || isShunned(pool))) continue;
       const gas = Math.round(GAS_SHARE * gasOf(cycle));
       const net = cycle.profit - gas * baseFee;
-      if (net < minNetProfit || cycle.edges.some(({ pool }) => used.has(pool) || isShunned(pool))) continue;
+      if (net < minNetProfit) continue;
       if (random.unit() >= reliability) continue;
       const exact = confirm(cycle.edges, cycle.amountIn, this.#options.maxAmountIn);
       if (exact === null) continue;

@@ -27,8 +27,8 @@ export interface FailingRules {
 }
 
 const TRADERS: TraderRules = {
-  calm: 5,
-  storm: 12,
+  calm: 3,
+  storm: 9,
   stormBegins: 0.006,
   stormEnds: 0.02,
   shareMedian: 0.003,
@@ -41,7 +41,7 @@ const TRADERS: TraderRules = {
   early: 0.1,
 };
 
-const FAILING: FailingRules = { share: 0.1, shown: 0.6, begins: 0.004, ends: 0.02, fails: 0.9 };
+const FAILING: FailingRules = { share: 0.06, shown: 0.6, begins: 0.004, ends: 0.02, fails: 0.9 };
 
 const ETHER = 1e18;
 const ALL = ["uniswap-v2", "uniswap-v3", "pancake-v3"];
@@ -50,15 +50,15 @@ const ALWAYS = { duty: 1, period: 1 };
 /** Five kinds of searchers with reaches that overlap. */
 const RIVALS: readonly RivalRule[] = [
   // Bots of the first kind there was: two pairs, any token, thin margins.
-  { name: "pairs", families: ["uniswap-v2"], maxHops: 2, follows: 1, latency: 0, minNetProfit: 0.001 * ETHER, tipShare: 0.6, reliability: 0.85, bundles: 2, ...ALWAYS },
+  { name: "pairs", families: ["uniswap-v2"], maxHops: 2, follows: 1, latency: 0, minNetProfit: 0.001 * ETHER, tipShare: 0.6, reliability: 0.5, bundles: 2, ...ALWAYS },
   // A house that knows the large tokens and some others, in all pools.
-  { name: "majors", families: ALL, maxHops: 3, follows: 0.25, latency: 0, minNetProfit: 0.003 * ETHER, tipShare: 0.8, reliability: 0.9, bundles: 3, ...ALWAYS },
+  { name: "majors", families: ALL, maxHops: 3, follows: 0.25, latency: 0, minNetProfit: 0.003 * ETHER, tipShare: 0.8, reliability: 0.6, bundles: 3, ...ALWAYS },
   // Anything large, by day.
-  { name: "large", families: ALL, maxHops: 3, follows: 1, latency: 0, minNetProfit: 0.03 * ETHER, tipShare: 0.9, reliability: 0.8, bundles: 2, duty: 0.6, period: 500 },
+  { name: "large", families: ALL, maxHops: 3, follows: 1, latency: 0, minNetProfit: 0.05 * ETHER, tipShare: 0.9, reliability: 0.7, bundles: 2, duty: 0.6, period: 500 },
   // Slow, with what the others leave.
-  { name: "late", families: ALL, maxHops: 3, follows: 0.6, latency: 2, minNetProfit: 0.001 * ETHER, tipShare: 0.3, reliability: 0.7, bundles: 1, ...ALWAYS },
+  { name: "late", families: ALL, maxHops: 3, follows: 0.5, latency: 3, minNetProfit: 0.001 * ETHER, tipShare: 0.3, reliability: 0.4, bundles: 1, ...ALWAYS },
   // Pools with ranges only, for some hours.
-  { name: "ranges", families: ["uniswap-v3", "pancake-v3"], maxHops: 3, follows: 0.5, latency: 0, minNetProfit: 0.001 * ETHER, tipShare: 0.7, reliability: 0.9, bundles: 2, duty: 0.4, period: 400 },
+  { name: "ranges", families: ["uniswap-v3", "pancake-v3"], maxHops: 3, follows: 0.5, latency: 0, minNetProfit: 0.001 * ETHER, tipShare: 0.7, reliability: 0.6, bundles: 2, duty: 0.4, period: 400 },
 ];
 
 export const RULES = {

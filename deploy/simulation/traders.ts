@@ -32,7 +32,7 @@ export interface TraderRules {
 }
 
 const SHARE_MAX = 0.02;
-const TRADE_MAX_WEI = 60e18;
+const TRADE_MAX_WEI = 20e18;
 const DEPTH_EXPONENT = 0.5;
 /** At a log-distance d from what a token is worth, selling back is 1 / (1 + exp(-2 k d)) likely. */
 const PULL = 50;

@@ -133,7 +133,9 @@ export class Chain {
   }
 
   #hash(...what: readonly (string | number)[]): string {
-    return `0x${createHash("sha256").update(`${this.#seed}:${what.join(":")}`).digest("hex")}`;
+    return `0x${createHash("sha256")
+      .update(`${this.#seed}:${what.join(":")}`)
+      .digest("hex")}`;
   }
 
   balanceOf(holder: string, token: string): bigint {
@@ -275,7 +277,9 @@ export class Chain {
     // A pair pays what it is asked for, and keeps what it could have paid beyond.
     const isPair = family.id === "uniswap-v2" && asked > 0n;
     const amountOut = isPair ? asked : quoted;
-    const row = isPair ? pairAfter(state as unknown as PairState, address, zeroForOne, amountIn, amountOut) : family.afterSwap(info, state, swap);
+    const row = isPair
+      ? pairAfter(state as unknown as PairState, address, zeroForOne, amountIn, amountOut)
+      : family.afterSwap(info, state, swap);
     invariant(row !== null, `${address}: a swap that is quoted has a state after it`);
     const undo = family.toChangeRow(info, state, row);
     this.market.apply(row);
@@ -313,7 +317,13 @@ interface PairState {
   readonly feePips: readonly [number, number];
 }
 
-function pairAfter({ reserve0, reserve1, feePips }: PairState, address: string, zeroForOne: boolean, amountIn: bigint, amountOut: bigint): RowOf<"uniswap-v2"> {
+function pairAfter(
+  { reserve0, reserve1, feePips }: PairState,
+  address: string,
+  zeroForOne: boolean,
+  amountIn: bigint,
+  amountOut: bigint,
+): RowOf<"uniswap-v2"> {
   const [after0, after1] = zeroForOne ? [reserve0 + amountIn, reserve1 - amountOut] : [reserve0 - amountOut, reserve1 + amountIn];
   return [address, after0.toString(), after1.toString(), feePips[0], feePips[1]];
 }
@@ -337,5 +347,12 @@ function swapLogs({ pool: { family }, row, from, to, zeroForOne, amountIn, amoun
   const [, sqrtPriceX96, tick, liquidity] = row as RowOf<"uniswap-v3">;
   const amounts = zeroForOne ? [amountIn, -amountOut] : [-amountOut, amountIn];
   const after = [...amounts, BigInt(sqrtPriceX96), BigInt(liquidity), BigInt(tick)];
-  return family.id === "pancake-v3" ? [[[TOPICS.pancake, ...parties], [...after, 0n, 0n]]] : [[[TOPICS.v3, ...parties], after]];
+  return family.id === "pancake-v3"
+    ? [
+        [
+          [TOPICS.pancake, ...parties],
+          [...after, 0n, 0n],
+        ],
+      ]
+    : [[[TOPICS.v3, ...parties], after]];
 }

@@ -1,4 +1,4 @@
-import { FEATURE_COUNT } from "#libs/ml/features.ts";
+import { FEATURE_COUNT, FEATURES } from "#libs/ml/features.ts";
 import type { Dataset } from "#libs/ml/train.ts";
 import type { Label } from "#proto/outcome/v1/labelled.ts";
 
@@ -19,11 +19,25 @@ export interface Verdict {
 
 const LOST: Verdict = { landed: 0, profitWei: Number.NaN };
 
+const POOL_ACCURACY = FEATURES.findIndex(({ name }) => name === "poolAccuracy");
+
+/** Of an unknown outcome, whether all the same it is known who traded in the next block. */
+const WATCHED: ReadonlySet<string | null> = new Set([
+  "list-full",
+  "own-trade",
+  "dex-late",
+  "cut-short",
+] satisfies Label["next"]["because"][]);
+
 /**
- * What a label says of landing; null where it says nothing. Of what was sent, what became of it. Of what was not: taken or gone, it would not have landed; still there a
- * block later whole, it would have, for what it would have earned then.
+ * What a label says of landing; null where it says nothing. Of what was sent, what became of it. Of what was not sent: with exact amounts and no more than the usual tip it
+ * comes behind whoever wants the same, and lands if nobody took anything out of its pools in its direction, for what it promised. Whether it stood there one block later
+ * says less: a gap that somebody has taken half of still stands, but not for the amounts that were planned; and what is gone because ours took it would have landed.
+ * Through a pool of which our simulations found more wrong than right, only what was sent says anything. Gone without anybody's arbitrage: a trade moved it, before or behind where the bundle would have stood.
  */
-export function verdictOf({ outcome, executions, next }: Label): Verdict | null {
+export function verdictOf({ outcome, executions, next, netProfit, features }: Label): Verdict | null {
+  const accuracy = features?.[POOL_ACCURACY] ?? null;
+  if (executions.length === 0 && accuracy !== null && accuracy < 0.5) return null;
   switch (outcome) {
     case "landed": {
       const settled = executions.find(({ end }) => end === "landed")?.landing?.netProfit;
@@ -33,20 +47,29 @@ export function verdictOf({ outcome, executions, next }: Label): Verdict | null 
     case "failed":
     case "outbid":
     case "expired":
-    case "vanished":
       return LOST;
     case "still-there":
-      return next.state === "there" ? { landed: 1, profitWei: next.netProfit === null ? Number.NaN : Number(next.netProfit) } : null;
+      return next.rivals > 0 ? LOST : { landed: 1, profitWei: Number(netProfit) };
+    case "vanished":
+      return next.rivals > 0 ? LOST : null;
     case "unknown":
-      return null;
+      if (!WATCHED.has(next.because)) return null;
+      return next.rivals > 0 ? LOST : { landed: 1, profitWei: Number(netProfit) };
   }
 }
 
+/**
+ * What was sent, and as many of those that were not, every so many of them: what was sent says what is true, and the others, ten times as many, do not know of quotes that do not hold.
+ */
 export function datasetOf(examples: readonly Example[]): Dataset {
-  const known = examples.flatMap(({ block, row, label }) => {
+  const all = examples.flatMap(({ block, row, label }) => {
     const verdict = verdictOf(label);
-    return verdict === null ? [] : [{ block, row, verdict, promised: Number(label.netProfit) }];
+    return verdict === null ? [] : [{ block, row, verdict, isSent: label.executions.length > 0, promised: Number(label.netProfit) }];
   });
+  const sent = all.filter(({ isSent }) => isSent).length;
+  const every = Math.max(1, Math.floor((all.length - sent) / Math.max(1, sent)));
+  let others = 0;
+  const known = all.filter(({ isSent }) => isSent || others++ % every === 0);
   const rows = new Float32Array(known.length * FEATURE_COUNT);
   for (const [index, { row }] of known.entries()) rows.set(row, index * FEATURE_COUNT);
   return {

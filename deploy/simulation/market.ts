@@ -99,20 +99,29 @@ export function madeMarket(seed: number): MadeMarket {
     const venue = `${Math.min(one, other)}:${Math.max(one, other)}:${dex.id}:${feePips}`;
     if (taken.has(venue)) return;
     taken.add(venue);
-    pools.push(poolAtRest(random, dex, [tokens[one] as MadeToken, tokens[other] as MadeToken], { index: pools.length, depth, feePips, tickSpacing }));
+    pools.push(
+      poolAtRest(random, dex, [tokens[one] as MadeToken, tokens[other] as MadeToken], { index: pools.length, depth, feePips, tickSpacing }),
+    );
   };
   const repeat = (count: number, work: () => void) => {
     for (let left = count; left > 0; left--) work();
   };
   const depthOf = (median: number) => 1e18 * median * Math.exp(DEPTH_SIGMA * random.normal());
-  for (const [one, other, count] of [[0, 1, 6], [0, 2, 4], [0, 3, 4], [1, 2, 3], [1, 3, 3]] as const)
+  for (const [one, other, count] of [
+    [0, 1, 6],
+    [0, 2, 4],
+    [0, 3, 4],
+    [1, 2, 3],
+    [1, 3, 3],
+  ] as const)
     repeat(count, () => open(one, other, depthOf(HUB_DEPTH)));
   for (let token = HUBS.length; token < tokens.length; token++) {
     repeat(2 + random.below(3), () => open(0, token, depthOf(DEPTH)));
     repeat(random.below(3), () => open(1 + random.below(3), token, depthOf(DEPTH / 2)));
-    if (random.unit() < 0.3) open(token, HUBS.length + random.below(OTHERS), depthOf(DEPTH / 3));
+    const other = HUBS.length + random.below(OTHERS);
+    if (random.unit() < 0.3 && other !== token) open(token, other, depthOf(DEPTH / 3));
   }
-  return { tokens, pools: pools.filter(({ info: { tokens: [left, right] } }) => left !== right) };
+  return { tokens, pools };
 }
 
 interface Shape {
@@ -148,7 +157,13 @@ function poolAtRest(
 /** A position over all prices and some around this one, so that prices move far but slowly: what providers have is three times as deep near the price. */
 function concentratedRow(
   random: Random,
-  of: { readonly pool: Address; readonly price: number; readonly liquidity: number; readonly feePips: number; readonly tickSpacing: number },
+  of: {
+    readonly pool: Address;
+    readonly price: number;
+    readonly liquidity: number;
+    readonly feePips: number;
+    readonly tickSpacing: number;
+  },
 ): RowOf<"uniswap-v3"> {
   const { pool, price, liquidity, feePips, tickSpacing } = of;
   const sqrtPriceX96 = toBigInt(Math.sqrt(price) * 2 ** 96);

@@ -38,14 +38,14 @@ export interface Run {
 
 const placeOf = (blockHash: string, cycleId: string): string => `${blockHash}:${cycleId}`;
 
-/** Net profit, but for a share of the blocks in which any candidate comes first: what is never tried is never learnt. */
+/** An order, but for a share of the blocks in which any candidate comes first: what is never tried is never learnt. */
 export const exploring =
-  (seed: number, share: number): Order =>
-  ({ blockNumber, opportunities }) => {
-    const places = opportunities.map((_, place) => place);
-    const random = drawsOf(seed, 50, blockNumber);
+  (seed: number, share: number, base: Order | null): Order =>
+  (ranking, rows) => {
+    const places = base === null ? ranking.opportunities.map((_, place) => place) : base(ranking, rows);
+    const random = drawsOf(seed, 50, ranking.blockNumber);
     if (places.length < 2 || random.unit() >= share) return places;
-    const first = random.below(places.length);
+    const first = places[random.below(places.length)] as number;
     return [first, ...places.filter((place) => place !== first)];
   };
 
@@ -82,6 +82,7 @@ export function runOf(of: {
     seed: of.seed,
     rules: of.rules,
     order: of.order,
+    labels: true,
     onMessage,
     onRows: ({ blockHash, opportunities }, all) => {
       for (const [place, { candidate }] of opportunities.entries())

@@ -53,7 +53,11 @@ export class Rivals {
   /** Block since which a cycle has stood. */
   #since = new Map<string, number>();
 
-  constructor(seed: number, rules: readonly RivalRule[], at: { readonly hubs: readonly string[]; readonly others: readonly string[]; readonly search: SearchOptions }) {
+  constructor(
+    seed: number,
+    rules: readonly RivalRule[],
+    at: { readonly hubs: readonly string[]; readonly others: readonly string[]; readonly search: SearchOptions },
+  ) {
     this.#seed = seed;
     this.#options = { ...at.search, maxCandidates: 0 };
     this.#rivals = rules.map((rule, index): Rival => {
@@ -92,7 +96,12 @@ export class Rivals {
     return this.#rivals.flatMap((rival) => this.#of(rival, block, chain, isShunned));
   }
 
-  #of(rival: Rival, block: number, chain: Chain, isShunned: (pool: MarketPool) => boolean): { readonly tip: number; readonly bundle: Bundle }[] {
+  #of(
+    rival: Rival,
+    block: number,
+    chain: Chain,
+    isShunned: (pool: MarketPool) => boolean,
+  ): { readonly tip: number; readonly bundle: Bundle }[] {
     const { index, duty, period, offset, latency, minNetProfit, tipShare, reliability, contract, sender } = rival;
     if ((block + offset) % period >= duty * period) return [];
     const random = drawsOf(this.#seed, 30 + index, block);

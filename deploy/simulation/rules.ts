@@ -50,15 +50,72 @@ const ALWAYS = { duty: 1, period: 1 };
 /** Five kinds of searchers with reaches that overlap. */
 const RIVALS: readonly RivalRule[] = [
   // Bots of the first kind there was: two pairs, any token, thin margins.
-  { name: "pairs", families: ["uniswap-v2"], maxHops: 2, follows: 1, latency: 0, minNetProfit: 0.001 * ETHER, tipShare: 0.6, reliability: 0.5, bundles: 2, ...ALWAYS },
+  {
+    name: "pairs",
+    families: ["uniswap-v2"],
+    maxHops: 2,
+    follows: 1,
+    latency: 0,
+    minNetProfit: 0.001 * ETHER,
+    tipShare: 0.6,
+    reliability: 0.5,
+    bundles: 2,
+    ...ALWAYS,
+  },
   // A house that knows the large tokens and some others, in all pools.
-  { name: "majors", families: ALL, maxHops: 3, follows: 0.25, latency: 0, minNetProfit: 0.003 * ETHER, tipShare: 0.8, reliability: 0.6, bundles: 3, ...ALWAYS },
+  {
+    name: "majors",
+    families: ALL,
+    maxHops: 3,
+    follows: 0.25,
+    latency: 0,
+    minNetProfit: 0.003 * ETHER,
+    tipShare: 0.8,
+    reliability: 0.6,
+    bundles: 3,
+    ...ALWAYS,
+  },
   // Anything large, by day.
-  { name: "large", families: ALL, maxHops: 3, follows: 1, latency: 0, minNetProfit: 0.05 * ETHER, tipShare: 0.9, reliability: 0.7, bundles: 2, duty: 0.6, period: 500 },
+  {
+    name: "large",
+    families: ALL,
+    maxHops: 3,
+    follows: 1,
+    latency: 0,
+    minNetProfit: 0.05 * ETHER,
+    tipShare: 0.9,
+    reliability: 0.7,
+    bundles: 2,
+    duty: 0.6,
+    period: 500,
+  },
   // Slow, with what the others leave.
-  { name: "late", families: ALL, maxHops: 3, follows: 0.5, latency: 3, minNetProfit: 0.001 * ETHER, tipShare: 0.3, reliability: 0.4, bundles: 1, ...ALWAYS },
+  {
+    name: "late",
+    families: ALL,
+    maxHops: 3,
+    follows: 0.5,
+    latency: 3,
+    minNetProfit: 0.001 * ETHER,
+    tipShare: 0.3,
+    reliability: 0.4,
+    bundles: 1,
+    ...ALWAYS,
+  },
   // Pools with ranges only, for some hours.
-  { name: "ranges", families: ["uniswap-v3", "pancake-v3"], maxHops: 3, follows: 0.5, latency: 0, minNetProfit: 0.001 * ETHER, tipShare: 0.7, reliability: 0.6, bundles: 2, duty: 0.4, period: 400 },
+  {
+    name: "ranges",
+    families: ["uniswap-v3", "pancake-v3"],
+    maxHops: 3,
+    follows: 0.5,
+    latency: 0,
+    minNetProfit: 0.001 * ETHER,
+    tipShare: 0.7,
+    reliability: 0.6,
+    bundles: 2,
+    duty: 0.4,
+    period: 400,
+  },
 ];
 
 export const RULES = {

@@ -20,7 +20,7 @@ import { solverConfig } from "#services/solver/config.ts";
 import { Kernel } from "#services/solver/kernel.ts";
 import * as trainer from "#services/trainer/actor.ts";
 import { trainerConfig } from "#services/trainer/config.ts";
-import { BLOCK_SECONDS, type Bundle, Chain, CHAIN_ID } from "./chain.ts";
+import { BLOCK_SECONDS, type Bundle, CHAIN_ID, Chain } from "./chain.ts";
 import { DEXES, type MadeMarket, madeMarket } from "./market.ts";
 import { drawsOf } from "./random.ts";
 import { GAS_SHARE, Rivals } from "./rivals.ts";
@@ -34,7 +34,7 @@ import { TRADER, Traders } from "./traders.ts";
  */
 
 const CHAIN = "made";
-const WALLET = asAddress(`0x${"aa".repeat(20)}`);
+export const WALLET = asAddress(`0x${"aa".repeat(20)}`);
 export const CONTRACT = asAddress(`0x${"cc".repeat(20)}`);
 const LENDER = asAddress(`0x${"ba".repeat(20)}`);
 /** 2026-01-01, milliseconds. */
@@ -63,6 +63,8 @@ export interface SimulationOptions {
   readonly rules: Rules;
   /** Null leaves the scorer's. */
   readonly order: Order | null;
+  /** Without a trainer nothing is labelled, and a block takes a fifth less. */
+  readonly labels: boolean;
   /** Every message, as it is stored. */
   readonly onMessage?: (message: Received<SubjectKey>) => void;
   /** Candidates of a ranking with their rows, in the order of net profit. */
@@ -122,7 +124,7 @@ export class Simulation {
   readonly #rows: Rows;
   readonly #hosts: Host[] = [];
   readonly #analyst: Host;
-  readonly #trainer: Host;
+  readonly #trainer: Host | null;
   readonly #snapshots = new Map<string, PoolSnapshot>();
   readonly #sequences = new Map<StreamKey, number>();
   readonly #waiting: (() => void)[] = [];
@@ -149,7 +151,7 @@ export class Simulation {
     this.#hostScorer();
     this.#hostExecutor();
     this.#analyst = this.#hostAnalyst();
-    this.#trainer = this.#hostTrainer();
+    this.#trainer = options.labels ? this.#hostTrainer() : null;
     this.#boot();
   }
 
@@ -300,7 +302,7 @@ export class Simulation {
     this.#clockMs = Math.max(this.#clockMs, START_MS + this.chain.head.number * BLOCK_SECONDS * 1_000 + 200);
     this.#analyst.fire("turn");
     this.#clockMs = Math.max(this.#clockMs, START_MS + this.chain.head.number * BLOCK_SECONDS * 1_000 + 300);
-    this.#trainer.fire("turn");
+    this.#trainer?.fire("turn");
   }
 
   /** The first block, with all pools as snapshots. */
@@ -389,7 +391,10 @@ export class Simulation {
         onRows?.(ranking, rows);
         if (order === null) return effect;
         const places = order(ranking, rows);
-        const opportunities = places.map((place, rank) => ({ ...(ranking.opportunities[place] as (typeof ranking.opportunities)[number]), rank }));
+        const opportunities = places.map((place, rank) => ({
+          ...(ranking.opportunities[place] as (typeof ranking.opportunities)[number]),
+          rank,
+        }));
         return { ...effect, body: { ...ranking, opportunities } };
       },
     );
@@ -495,10 +500,16 @@ export class Simulation {
   #hostTrainer(): Host {
     const config = trainerConfig({ chain: this.config });
     const keys = Object.values(trainer.KEYS).flat() as trainer.Keys[];
-    return this.#host(trainer.trainer, config, trainer.initialState(config, { DECISIONS: 0, MONEY: 0 }, 0), keys, (request): trainer.Reply => {
-      if (request.call === "load-snapshot") return this.#snapshotOf(request);
-      return { kind: "ends-read", decisions: this.#sequences.get("DECISIONS") ?? 0, money: this.#sequences.get("MONEY") ?? 0 };
-    });
+    return this.#host(
+      trainer.trainer,
+      config,
+      trainer.initialState(config, { DECISIONS: 0, MONEY: 0 }, 0),
+      keys,
+      (request): trainer.Reply => {
+        if (request.call === "load-snapshot") return this.#snapshotOf(request);
+        return { kind: "ends-read", decisions: this.#sequences.get("DECISIONS") ?? 0, money: this.#sequences.get("MONEY") ?? 0 };
+      },
+    );
   }
 }
 
@@ -554,4 +565,3 @@ function chainConfig({ tokens, pools }: MadeMarket): ChainConfig {
     })),
   };
 }
-

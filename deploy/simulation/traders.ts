@@ -70,8 +70,10 @@ export class Traders {
     const random = drawsOf(this.#seed, 10, block);
     this.#isStorm = this.#isStorm ? random.unit() >= stormEnds : random.unit() < stormBegins;
     const tokens = [...this.#tokens.keys()];
-    if (block % hotBlocks === 1) this.#hot = new Set(Array.from({ length: hotTokens }, () => tokens[4 + random.below(tokens.length - 4)] as string));
-    for (const token of tokens.slice(3)) this.#worth.set(token, (this.#worth.get(token) ?? 0) + (this.#isStorm ? 2 : 1) * wander * random.normal());
+    if (block % hotBlocks === 1)
+      this.#hot = new Set(Array.from({ length: hotTokens }, () => tokens[4 + random.below(tokens.length - 4)] as string));
+    for (const token of tokens.slice(3))
+      this.#worth.set(token, (this.#worth.get(token) ?? 0) + (this.#isStorm ? 2 : 1) * wander * random.normal());
     const mean = this.#isStorm ? storm : calm;
     const count = Math.round(mean / 2 + mean * random.unit());
     let first = 0;
@@ -87,13 +89,19 @@ export class Traders {
       return pool.info.tokens.some((token) => this.#hot.has(token)) ? weight * this.#rules.hotWeight : weight;
     });
     let point = random.unit() * weights.reduce((sum, weight) => sum + weight, 0);
-    const pool = pools[weights.findIndex((weight) => (point -= weight) < 0)] ?? pools[0];
+    let chosen = 0;
+    for (; chosen < pools.length - 1; chosen++) {
+      point -= weights[chosen] as number;
+      if (point < 0) break;
+    }
+    const pool = pools[chosen];
     const curve = pool?.curve;
     if (pool === undefined || curve?.kind !== "ranges") return null;
     const [one, other] = pool.info.tokens.map((token) => this.#tokens.get(token)) as [MadeToken, MadeToken];
     const fair = Math.log(one.value / other.value) + (this.#worth.get(one.address) ?? 0) - (this.#worth.get(other.address) ?? 0);
     const zeroForOne = random.unit() < 1 / (1 + Math.exp(-2 * PULL * (2 * Math.log(curve.sqrtPrice) - fair)));
-    const drawn = this.#rules.shareMedian * (this.#isStorm ? this.#rules.stormShare : 1) * Math.exp(this.#rules.shareSigma * random.normal());
+    const drawn =
+      this.#rules.shareMedian * (this.#isStorm ? this.#rules.stormShare : 1) * Math.exp(this.#rules.shareSigma * random.normal());
     const share = Math.min(drawn, SHARE_MAX, TRADE_MAX_WEI / this.#depth(pool));
     const reserveIn = zeroForOne ? curve.liquidity / curve.sqrtPrice : curve.liquidity * curve.sqrtPrice;
     const amountIn = BigInt(Math.floor(reserveIn * share));

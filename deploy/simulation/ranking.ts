@@ -3,8 +3,10 @@ import { type Ensemble, expectedValueWei, HEADS } from "#libs/ml/ensemble.ts";
 import { FEATURE_COUNT } from "#libs/ml/features.ts";
 import { buildKernel } from "#libs/ml/kernel.ts";
 import { ece } from "#libs/ml/metrics.ts";
+import { type Dataset, DEFAULT_OPTIONS, type TrainedModel, trainEnsemble } from "#libs/ml/train.ts";
+import { invariant } from "#libs/units/invariant.ts";
 import type { BodyOf, SubjectKey } from "#proto/subjects.ts";
-import { type Example, verdictOf } from "./dataset.ts";
+import { datasetOf, type Example, verdictOf } from "./dataset.ts";
 import { drawsOf } from "./random.ts";
 import type { Rules } from "./rules.ts";
 import { type Order, Simulation } from "./simulation.ts";
@@ -49,19 +51,21 @@ export const exploring =
     return [first, ...places.filter((place) => place !== first)];
   };
 
-export function runOf(of: {
+export interface RunOptions {
   readonly seed: number;
   readonly rules: Rules;
-  readonly blocks: number;
   readonly order: Order | null;
   readonly scores?: ReadonlyMap<string, Score>;
-}): Run {
+}
+
+/** A run that goes on block by block. */
+export function begin({ seed, rules, order, scores = new Map() }: RunOptions): { readonly step: () => void; readonly result: () => Run } {
   const rows = new Map<string, Float32Array>();
   const examples: Example[] = [];
-  const run = { settledWei: 0n, executions: 0, landed: 0, reverted: 0, gaps: 0, gapsTaken: 0 };
+  const run = { blocks: 0, settledWei: 0n, executions: 0, landed: 0, reverted: 0, gaps: 0, gapsTaken: 0 };
   const onMessage = ({ body }: Received<SubjectKey>): void => {
     if (body.kind === "execution-planned") run.executions++;
-    if (body.kind === "execution-landed") body.status === 1 ? run.landed++ : run.reverted++;
+    if (body.kind === "execution-landed") run[body.status === 1 ? "landed" : "reverted"]++;
     if (body.kind === "trade-settled") run.settledWei += BigInt(body.netProfit);
     if (body.kind !== "outcome-labelled") return;
     const best = body.labels
@@ -75,22 +79,73 @@ export function runOf(of: {
       const place = placeOf(body.blockHash, label.cycleId);
       const row = rows.get(place);
       rows.delete(place);
-      if (row !== undefined) examples.push({ block: of.seed * RUN + body.blockNumber, row, label, blockHash: body.blockHash });
+      if (row !== undefined) examples.push({ block: seed * RUN + body.blockNumber, blockHash: body.blockHash, row, label });
     }
   };
-  const simulation = new Simulation({
-    seed: of.seed,
-    rules: of.rules,
-    order: of.order,
-    labels: true,
-    onMessage,
-    onRows: ({ blockHash, opportunities }, all) => {
-      for (const [place, { candidate }] of opportunities.entries())
-        rows.set(placeOf(blockHash, candidate.cycleId), all.slice(place * FEATURE_COUNT, (place + 1) * FEATURE_COUNT));
+  const onRows = ({ blockHash, opportunities }: BodyOf<"opportunityScored">, all: Float32Array): void => {
+    for (const [place, { candidate }] of opportunities.entries())
+      rows.set(placeOf(blockHash, candidate.cycleId), all.slice(place * FEATURE_COUNT, (place + 1) * FEATURE_COUNT));
+  };
+  const simulation = new Simulation({ seed, rules, order, labels: true, onMessage, onRows });
+  return {
+    step: () => {
+      simulation.step();
+      run.blocks++;
     },
-  });
-  for (let block = 0; block < of.blocks; block++) simulation.step();
-  return { seed: of.seed, blocks: of.blocks, examples, ...run, scores: of.scores ?? new Map() };
+    result: () => ({ seed, examples, ...run, scores }),
+  };
+}
+
+export function runOf({ blocks, ...options }: RunOptions & { readonly blocks: number }): Run {
+  const { step, result } = begin(options);
+  for (let block = 0; block < blocks; block++) step();
+  return result();
+}
+
+export interface Lessons {
+  /** First seed and number of runs that rank by net profit, and of those that rank by a model that has learnt from these. */
+  readonly byNetProfit: { readonly firstSeed: number; readonly runs: number };
+  readonly byModel: { readonly firstSeed: number; readonly runs: number };
+  readonly blocks: number;
+  /** Share of blocks in which any candidate comes first. */
+  readonly explored: number;
+  /** Of the training. */
+  readonly seed: number;
+}
+
+export const LESSONS: Lessons = {
+  byNetProfit: { firstSeed: 1_001, runs: 12 },
+  byModel: { firstSeed: 2_001, runs: 12 },
+  blocks: 700,
+  explored: 0.1,
+  seed: 1,
+};
+/** Nothing was trained, chosen or looked at on these. */
+export const UNSEEN = { seeds: [9_001, 9_002, 9_003, 9_004, 9_005], blocks: 1_200 } as const;
+
+/**
+ * A model from runs in two rounds: what was executed in the first follows from net profit, and a model trained on that alone is too sure of what it would choose instead;
+ * in the second it is chosen by that model.
+ */
+export async function learn(rules: Rules, lessons: Lessons): Promise<{ readonly model: TrainedModel; readonly dataset: Dataset }> {
+  const round = (of: { readonly firstSeed: number; readonly runs: number }, base: Order | null): Example[] =>
+    Array.from({ length: of.runs }, (_, index) => of.firstSeed + index).flatMap(
+      (seed) => runOf({ seed, rules, blocks: lessons.blocks, order: exploring(seed, lessons.explored, base) }).examples,
+    );
+  const first = round(lessons.byNetProfit, null);
+  const { model } = await trainedOn(first, rules, lessons.seed);
+  return trainedOn([...first, ...round(lessons.byModel, expecting(model.ensemble, rules).order)], rules, lessons.seed);
+}
+
+async function trainedOn(
+  examples: readonly Example[],
+  rules: Rules,
+  seed: number,
+): Promise<{ readonly model: TrainedModel; readonly dataset: Dataset }> {
+  const dataset = datasetOf(examples);
+  const trained = await trainEnsemble(dataset, { ...DEFAULT_OPTIONS, xgboost: null, seed });
+  invariant(trained.ok, `${rules.name}: ${JSON.stringify(trained)}`);
+  return { model: trained.value, dataset };
 }
 
 /** Most candidates that the solver names in a block, and a plan of several. */
@@ -155,6 +210,12 @@ export function calibrationOf(runs: readonly Run[], which: "executed" | "labelle
       pairs.map(({ landed }) => landed),
     ),
   };
+}
+
+/** Of several comparisons: what the model earned, all together, above net profit. */
+export function liftOf(comparisons: readonly Comparison[]): number {
+  const total = (arm: "byModel" | "byNetProfit") => Number(comparisons.reduce((sum, each) => sum + each[arm].settledWei, 0n));
+  return total("byModel") / total("byNetProfit") - 1;
 }
 
 /** Both orders on the same seed: the same market, people and dice. */

@@ -2,8 +2,8 @@ import type { RivalRule } from "./rivals.ts";
 import type { TraderRules } from "./traders.ts";
 
 /**
- * Hidden rules: what the market's other people do. They were fixed before any model was trained on them; which tokens a rival follows, its hours, and which pools fail
- * are drawn from the seed, so that a model can know them only by what has happened since the start of its run.
+ * Hidden rules: what the market's other people do. They were fixed before any model was trained; which tokens a rival follows, its hours, and which pools fail are
+ * drawn from the seed, so that a model can know them only by what has happened since the start of its run.
  */
 export interface Rules {
   readonly name: string;
@@ -118,11 +118,27 @@ const RIVALS: readonly RivalRule[] = [
   },
 ];
 
+/** The same five, quicker to send and following more. */
+const CROWD: readonly RivalRule[] = RIVALS.map((rule) => ({
+  ...rule,
+  reliability: Math.min(0.9, rule.reliability * 1.4),
+  follows: Math.min(1, rule.follows * 1.5),
+  minNetProfit: rule.minNetProfit / 2,
+}));
+
 export const RULES = {
-  /** Private bundles: one that is not included costs nothing. */
+  /** Private bundles: one that is not included costs nothing. Rivals take about a third of the best single gaps. */
   private: { name: "private", traders: TRADERS, rivals: RIVALS, failing: FAILING, reverts: "left-out" },
   /** The same people on a chain without private bundles. */
   mined: { name: "mined", traders: TRADERS, rivals: RIVALS, failing: FAILING, reverts: "mined" },
-  /** Two rivals only: a fifth of the gaps is contested. */
-  few: { name: "few", traders: TRADERS, rivals: [RIVALS[1] as RivalRule, RIVALS[3] as RivalRule], failing: FAILING, reverts: "left-out" },
+  /** More competition. */
+  crowded: { name: "crowded", traders: TRADERS, rivals: CROWD, failing: FAILING, reverts: "left-out" },
+  /** Little competition: one house and one that is late. */
+  few: {
+    name: "few",
+    traders: TRADERS,
+    rivals: RIVALS.filter(({ name }) => name === "majors" || name === "late"),
+    failing: FAILING,
+    reverts: "left-out",
+  },
 } as const satisfies Readonly<Record<string, Rules>>;

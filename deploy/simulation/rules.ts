@@ -133,6 +133,8 @@ export const RULES = {
   mined: { name: "mined", traders: TRADERS, rivals: RIVALS, failing: FAILING, reverts: "mined" },
   /** More competition. */
   crowded: { name: "crowded", traders: TRADERS, rivals: CROWD, failing: FAILING, reverts: "left-out" },
+  /** Every pool pays what its state says: what is left is what rivals do. */
+  steady: { name: "steady", traders: TRADERS, rivals: RIVALS, failing: { ...FAILING, share: 0 }, reverts: "left-out" },
   /** Little competition: one house and one that is late. */
   few: {
     name: "few",

@@ -14,6 +14,7 @@ import {
   ExecutionSimulated,
   ExecutionSubmitted,
 } from "#proto/execution/v1/events.ts";
+import { ModelChecked, ModelPromoted, ModelRejected, ModelRolledBack, ModelTrained } from "#proto/model/v1/events.ts";
 import { OpportunityScored } from "#proto/opportunity/v1/scored.ts";
 import { OutcomeLabelled } from "#proto/outcome/v1/labelled.ts";
 import { PoolChanged } from "#proto/pool/v1/changed.ts";
@@ -77,6 +78,16 @@ export const STREAMS = {
     duplicateWindowMs: 30 * MINUTE,
     replicas: 3,
   },
+  /** What became of models: kept for good, a few a day. */
+  MODELS: {
+    scope: "chain",
+    suffix: "MODELS",
+    maxAgeMs: 0,
+    maxBytes: 256 * MEBIBYTE,
+    maxPerSubject: -1,
+    duplicateWindowMs: 30 * MINUTE,
+    replicas: 3,
+  },
   CONTROL: {
     scope: "global",
     suffix: "CONTROL",
@@ -131,7 +142,7 @@ export const SUBJECTS = {
     schema: BlockObserved,
     stream: "MARKET",
     producer: "watcher",
-    consumers: ["fetcher", "analyst", "solver", "executor", "trainer", "gateway"],
+    consumers: ["fetcher", "analyst", "solver", "executor", "scorer", "trainer", "gateway"],
     says: "a block with its logs",
   }),
   blockReorged: row({
@@ -139,7 +150,7 @@ export const SUBJECTS = {
     schema: BlockReorged,
     stream: "MARKET",
     producer: "watcher",
-    consumers: ["fetcher", "analyst", "solver", "executor", "trainer", "gateway"],
+    consumers: ["fetcher", "analyst", "solver", "executor", "scorer", "trainer", "gateway"],
     says: "the head was replaced back to an ancestor",
   }),
   poolDiscovered: row({
@@ -155,7 +166,7 @@ export const SUBJECTS = {
     schema: PoolChanged,
     stream: "MARKET",
     producer: "fetcher",
-    consumers: ["analyst", "solver", "trainer"],
+    consumers: ["analyst", "solver", "scorer", "trainer"],
     says: "the pools of a DEX after a block",
   }),
   poolJudged: row({
@@ -179,7 +190,7 @@ export const SUBJECTS = {
     schema: PriceChanged,
     stream: "MARKET",
     producer: "analyst",
-    consumers: ["trainer", "gateway"],
+    consumers: ["scorer", "trainer", "gateway"],
     says: "what tokens are worth after a block",
   }),
   tvlChanged: row({
@@ -187,7 +198,7 @@ export const SUBJECTS = {
     schema: TvlChanged,
     stream: "MARKET",
     producer: "analyst",
-    consumers: ["trainer", "gateway"],
+    consumers: ["scorer", "trainer", "gateway"],
     says: "what pools hold after a block",
   }),
   arbitrageObserved: row({
@@ -195,7 +206,7 @@ export const SUBJECTS = {
     schema: ArbitrageObserved,
     stream: "MARKET",
     producer: "analyst",
-    consumers: ["trainer", "gateway"],
+    consumers: ["scorer", "trainer", "gateway"],
     says: "arbitrages that somebody landed in a block",
   }),
   cycleFound: row({
@@ -222,12 +233,52 @@ export const SUBJECTS = {
     consumers: ["trainer"],
     says: "what became of each candidate of a ranking",
   }),
+  modelTrained: row({
+    subject: "hs.<chain>.model.trained",
+    schema: ModelTrained,
+    stream: "MODELS",
+    producer: "trainer",
+    consumers: ["scorer", "trainer", "gateway"],
+    says: "a model was trained and scores beside the champion",
+  }),
+  modelPromoted: row({
+    subject: "hs.<chain>.model.promoted",
+    schema: ModelPromoted,
+    stream: "MODELS",
+    producer: "trainer",
+    consumers: ["scorer", "trainer", "gateway"],
+    says: "a model decides",
+  }),
+  modelRejected: row({
+    subject: "hs.<chain>.model.rejected",
+    schema: ModelRejected,
+    stream: "MODELS",
+    producer: "trainer",
+    consumers: ["scorer", "trainer", "gateway"],
+    says: "a challenger was not good enough",
+  }),
+  modelRolledBack: row({
+    subject: "hs.<chain>.model.rolled-back",
+    schema: ModelRolledBack,
+    stream: "MODELS",
+    producer: "trainer",
+    consumers: ["scorer", "trainer", "gateway"],
+    says: "a model gives its place back",
+  }),
+  modelChecked: row({
+    subject: "hs.<chain>.model.checked",
+    schema: ModelChecked,
+    stream: "MODELS",
+    producer: "trainer",
+    consumers: ["scorer", "trainer", "gateway"],
+    says: "how the champion does on what was labelled",
+  }),
   executionPlanned: row({
     subject: "hs.<chain>.execution.planned.<wallet>",
     schema: ExecutionPlanned,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "trainer", "gateway"],
+    consumers: ["executor", "scorer", "trainer", "gateway"],
     says: "a transaction was made for an opportunity",
   }),
   executionSimulated: row({
@@ -235,7 +286,7 @@ export const SUBJECTS = {
     schema: ExecutionSimulated,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "trainer", "gateway"],
+    consumers: ["executor", "scorer", "trainer", "gateway"],
     says: "its bytes ran well on the head",
   }),
   executionSubmitted: row({
@@ -251,7 +302,7 @@ export const SUBJECTS = {
     schema: ExecutionLanded,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "trainer", "gateway"],
+    consumers: ["executor", "scorer", "trainer", "gateway"],
     says: "it is in a block",
   }),
   executionFailed: row({
@@ -259,7 +310,7 @@ export const SUBJECTS = {
     schema: ExecutionFailed,
     stream: "MONEY",
     producer: "executor",
-    consumers: ["executor", "trainer", "gateway"],
+    consumers: ["executor", "scorer", "trainer", "gateway"],
     says: "it stopped before it was sent",
   }),
   executionExpired: row({
@@ -356,6 +407,8 @@ export function streamSubjects(key: StreamKey, chain: string | null): string[] {
 
 /** Object store bucket with the pool snapshots of a chain. */
 export const snapshotBucket = (chain: string): string => `hs_${chain}_snapshots`;
+/** Object store bucket with the models of a chain, by version. */
+export const modelBucket = (chain: string): string => `hs_${chain}_models`;
 /** KV bucket of leases; a lease that is not renewed within LEASE_TTL_MS disappears from it. */
 export const LEASE_BUCKET = "hs_leases";
 export const LEASE_TTL_MS = 3_000;

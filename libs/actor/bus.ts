@@ -27,6 +27,7 @@ import {
   filterOf,
   LEASE_BUCKET,
   LEASE_TTL_MS,
+  modelBucket,
   STREAMS,
   type StreamKey,
   SUBJECTS,
@@ -148,7 +149,9 @@ export class Bus {
       }
     }
     const replicas = clustered ? 3 : 1;
-    for (const chain of chains) await new Objm(this.#connection).create(snapshotBucket(chain), { storage: StorageType.File, replicas });
+    for (const chain of chains)
+      for (const bucket of [snapshotBucket(chain), modelBucket(chain)])
+        await new Objm(this.#connection).create(bucket, { storage: StorageType.File, replicas });
     await new Kvm(this.#connection).create(LEASE_BUCKET, { ttl: LEASE_TTL_MS, storage: StorageType.File, replicas });
   }
 
@@ -341,6 +344,10 @@ export class Bus {
 
   async openSnapshots(chain: string): Promise<ObjectStore> {
     return new Objm(this.#connection).open(snapshotBucket(chain));
+  }
+
+  async openModels(chain: string): Promise<ObjectStore> {
+    return new Objm(this.#connection).open(modelBucket(chain));
   }
 
   async openLeases(): Promise<KV> {

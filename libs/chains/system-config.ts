@@ -106,6 +106,21 @@ const ChainSection = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    scorer: Type.Optional(
+      Type.Object(
+        {
+          /** Who makes the order: the champion model (default), or net profit, with models beside it that decide nothing. */
+          ranking: Type.Optional(Type.Enum(["model", "net-profit"])),
+          /** A champion of which nothing has been heard for longer is stale, and nothing is traded. Default 168. */
+          maxModelAgeHours: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+          /** Standard deviations of the outcome that are taken off its expected value. Default 0. */
+          riskAversion: Type.Optional(Type.Number({ minimum: 0, maximum: 5 })),
+          /** Share of blocks whose first place is drawn, so that outcomes are not only of what models prefer. Default 0.05, in live mode 0. */
+          explorationShare: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     /** Opportunities below this net profit, in wei, are not executed. Decimal string. */
     minNetProfitWei: Type.Optional(Type.String({ pattern: "^[0-9]+$" })),
   },

@@ -28,12 +28,21 @@ export function expectedProfitWei(profit: number, spread: number): number {
   return PROFIT_UNIT_WEI * Math.sinh(profit) * Math.exp(deviation ** 2 / 2);
 }
 
-/** p · profit − (1 − p) · what a failure costs, in wei: what candidates are ranked by. */
+/**
+ * p · profit − (1 − p) · what a failure costs, in wei: what candidates are ranked by. `riskAversion` takes so many standard deviations of the outcome off: of the
+ * chance that it fails as well as of the profit's spread; 0 ranks by the mean alone.
+ */
 export function expectedValueWei(
   { landing, profit, spread }: Readonly<Record<Head, number>>,
-  { failureCostWei }: { readonly failureCostWei: number },
+  { failureCostWei, riskAversion = 0 }: { readonly failureCostWei: number; readonly riskAversion?: number },
 ): number {
-  return landing * expectedProfitWei(profit, spread) - (1 - landing) * failureCostWei;
+  const expected = expectedProfitWei(profit, spread);
+  const value = landing * expected - (1 - landing) * failureCostWei;
+  if (riskAversion === 0) return value;
+  const deviation = Math.min(spread / DEVIATIONS, 1);
+  const square = expected ** 2 * Math.exp(deviation ** 2);
+  const variance = landing * square + (1 - landing) * failureCostWei ** 2 - value ** 2;
+  return value - riskAversion * Math.sqrt(Math.max(0, variance));
 }
 
 /** How a head's two margins become one, and that one calibrated: scale · (treeShare · trees + (1 − treeShare) · net) + offset. */

@@ -40,8 +40,6 @@ const context: FeatureContext = {
     pool === POOL1
       ? { tvl: 40, changedAtBlock: 990, taken: 3, simulations: { right: 9, all: 10 } }
       : { tvl: 500, changedAtBlock: 997, taken: 7, simulations: { right: 0, all: 0 } },
-  // 2 % and 1 % less than for very little.
-  marginalRate: (pool) => (pool === POOL1 ? 6_000_000_000 / 2e18 / 0.98 : 2.004e18 / 6_000_000_000 / 0.99),
   volatility: () => 0.002,
   tokenConfidence: (token) => (token === WETH ? 1 : 0.75),
   cycle: () => ({ found: 8, vanished: 6 }),
@@ -53,7 +51,6 @@ const nothing: FeatureContext = {
   baseFeeBefore: null,
   rivalsPerBlock: null,
   pool: () => null,
-  marginalRate: () => null,
   volatility: () => null,
   tokenConfidence: () => null,
   cycle: () => null,
@@ -101,7 +98,8 @@ test("each feature is what its schema says, by hand", () => {
 });
 
 test("what has not been seen is missing exactly where the schema allows it", () => {
-  const row = rowOf(candidate, nothing);
+  const { priceImpact: _, ...bare } = candidate;
+  const row = rowOf(bare, nothing);
   for (const { name, missing } of FEATURES) expect(Number.isNaN(row[name]), name).toBe(missing !== null);
 });
 
@@ -117,9 +115,9 @@ property.prop([
 ])(
   "every value is within the bounds of its feature, or missing",
   (amountIn, grossProfit, gasEstimate, gasPrice, tvl, rank, changedAtBlock) => {
-    const own = { ...candidate, amountIn: String(amountIn), grossProfit: String(grossProfit), gasEstimate };
+    const own = { ...candidate, amountIn: String(amountIn), grossProfit: String(grossProfit), gasEstimate, priceImpact: tvl };
     const pool = () => ({ tvl, changedAtBlock, taken: rank, simulations: { right: rank, all: rank } });
-    const row = rowOf(own, { ...context, gasPrice, pool, rivalsPerBlock: tvl, volatility: () => tvl, marginalRate: () => tvl }, rank);
+    const row = rowOf(own, { ...context, gasPrice, pool, rivalsPerBlock: tvl, volatility: () => tvl }, rank);
     for (const { name, least, most } of FEATURES) {
       if (Number.isNaN(row[name])) continue;
       expect(row[name], name).toBeGreaterThanOrEqual(least);

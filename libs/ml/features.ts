@@ -92,7 +92,7 @@ export const FEATURES = [
     name: "priceImpact",
     unit: "1e-4",
     meaning: "1 − (what the hops pay per unit ÷ what they would pay for very little, fees taken)",
-    source: "cycle.found, pool.changed",
+    source: "cycle.found",
     transform: "asinh",
     least: -1,
     most: 10.5,
@@ -245,8 +245,6 @@ export interface FeatureContext {
   /** Arbitrages of others, a block. */
   readonly rivalsPerBlock: number | null;
   pool(pool: string): PoolContext | null;
-  /** What the pool pays for very little, fee taken: raw units out per raw unit in. */
-  marginalRate(pool: string, tokenIn: string, tokenOut: string): number | null;
   /** Standard deviation of the logarithmic price change from block to block. */
   volatility(token: string, other: string): number | null;
   /** In [0, 1]. */
@@ -301,10 +299,6 @@ function quantities(
   const micro = (wei: bigint) => Number(wei) / MICRO_WEI;
   const pools = hops.map(({ pool }) => context.pool(pool));
   const thinnestTvl = leastOf(pools.map((pool) => pool?.tvl));
-  const impact = hops.reduce<number | null>((share, { pool, tokenIn, tokenOut, amountIn: given, amountOut: got }) => {
-    const rate = context.marginalRate(pool, tokenIn, tokenOut);
-    return share === null || rate === null || rate <= 0 ? null : share * (Number(got) / Number(given) / rate);
-  }, 1);
   const lastChange = mostOf(pools.map((pool) => pool?.changedAtBlock));
   const volatility = mostOf(hops.map(({ tokenIn, tokenOut }) => context.volatility(tokenIn, tokenOut)));
   const seen = context.cycle(candidate.cycleId);
@@ -321,7 +315,7 @@ function quantities(
     loanFee: micro(loanFee),
     amountIn: micro(amountIn),
     amountToDepth: thinnestTvl === null || thinnestTvl <= 0 ? null : (Number(amountIn) / 1e18 / thinnestTvl) * 1_000,
-    priceImpact: impact === null ? null : (1 - impact) * 1e4,
+    priceImpact: candidate.priceImpact === undefined ? null : candidate.priceImpact * 1e4,
     thinnestTvl,
     stateAge: lastChange === null ? null : context.blockNumber - lastChange,
     volatility: volatility === null ? null : volatility * 1e4,

@@ -54,7 +54,7 @@ export type OpenFailure =
   | { readonly code: "unreadable"; readonly file: string; readonly cause: unknown }
   | { readonly code: "corrupted-file"; readonly file: string }
   | { readonly code: "other-schema"; readonly found: string; readonly expected: string }
-  | { readonly code: "golden-mismatch"; readonly evaluator: "onnxruntime" | "kernel"; readonly distance: number };
+  | { readonly code: "golden-mismatch"; readonly evaluator: Evaluator; readonly distance: number };
 
 const boosterFile = (head: Head) => `${head}.xgb.json`;
 /** What decides on scores: its hash is the version. */
@@ -128,20 +128,12 @@ interface Golden {
   readonly scores: Float32Array;
 }
 
-/** How far the evaluators are from the golden scores; null where all are within tolerance. */
-async function goldenMismatch(
-  { rows, scores }: Golden,
-  { reference, kernel }: { readonly reference: Reference; readonly kernel: Kernel },
-): Promise<OpenFailure | null> {
-  const answers = {
-    onnxruntime: await reference.score(rows),
-    kernel: scoreInBatches(kernel, rows, reference.featureCount),
-  };
-  for (const [evaluator, own] of Object.entries(answers) as [keyof typeof answers, Float32Array][]) {
-    const distance = largestDistance(own, scores);
-    if (!(distance <= TOLERANCE)) return { code: "golden-mismatch", evaluator, distance };
-  }
-  return null;
+type Evaluator = "onnxruntime" | "kernel";
+
+/** Whether an evaluator gives the golden scores; null where it does. */
+function goldenMismatch({ scores }: Golden, evaluator: Evaluator, answers: Float32Array): OpenFailure | null {
+  const distance = largestDistance(answers, scores);
+  return distance <= TOLERANCE ? null : { code: "golden-mismatch", evaluator, distance };
 }
 
 /** Proves the model, writes its folder in one step, and says where it is. A model whose evaluators part is not written. */
@@ -226,20 +218,15 @@ export async function publishModel(
   return ok({ folder, manifest });
 }
 
-/** A model that has been found to be what it says. */
-export interface OpenModel {
+interface ModelFiles {
   readonly manifest: Manifest;
   readonly ensemble: Ensemble;
-  readonly kernel: Kernel;
-  /** To be closed by whoever opened the model. */
-  readonly reference: Reference;
+  readonly golden: Golden;
+  readonly onnx: Uint8Array;
 }
 
-/**
- * Opens a model: every file must have the hash that the manifest states, the schema must be today's, and both onnxruntime and the kernel must give the
- * golden scores. Anything else is a failure, and a failure means: do not trade on this model.
- */
-export async function openModel(folder: string, options: { readonly capacity: number }): Promise<Result<OpenModel, OpenFailure>> {
+/** Reads a model's files: every one must have the hash that the manifest states, and the schema must be today's. */
+async function readModel(folder: string): Promise<Result<ModelFiles, OpenFailure>> {
   const contents = new Map<string, Buffer>();
   let file = "manifest.json";
   try {
@@ -257,16 +244,70 @@ export async function openModel(folder: string, options: { readonly capacity: nu
       Object.fromEntries(HEADS.map((head) => [head, textOf(boosterFile(head))])) as Record<Head, string>,
       textOf("net.json"),
     );
-    const kernel = buildKernel(ensemble, options);
     file = "golden.json";
-    const golden = JSON.parse(textOf(file)) as { readonly rows: string; readonly scores: string };
-    file = "model.onnx";
-    const reference = await openReference(contents.get(file) as Buffer, ensemble.featureCount);
-    const mismatch = await goldenMismatch({ rows: floatsFrom(golden.rows), scores: floatsFrom(golden.scores) }, { reference, kernel });
-    if (mismatch === null) return ok({ manifest, ensemble, kernel, reference });
-    await reference.close();
-    return fail(mismatch);
+    const { rows, scores } = JSON.parse(textOf(file)) as { readonly rows: string; readonly scores: string };
+    const golden = { rows: floatsFrom(rows), scores: floatsFrom(scores) };
+    return ok({ manifest, ensemble, golden, onnx: contents.get("model.onnx") as Buffer });
   } catch (cause) {
     return fail({ code: "unreadable", file, cause });
+  }
+}
+
+/** A model that has been found to be what it says. */
+export interface OpenModel {
+  readonly manifest: Manifest;
+  readonly ensemble: Ensemble;
+  readonly kernel: Kernel;
+  /** To be closed by whoever opened the model. */
+  readonly reference: Reference;
+}
+
+/**
+ * Opens a model: its files must be what its manifest says, and both onnxruntime and the kernel must give the golden scores. Anything else is a failure, and a
+ * failure means: do not trade on this model. onnxruntime blocks the thread for some 50 ms.
+ */
+export async function openModel(folder: string, options: { readonly capacity: number }): Promise<Result<OpenModel, OpenFailure>> {
+  const read = await readModel(folder);
+  if (!read.ok) return read;
+  const { manifest, ensemble, golden, onnx } = read.value;
+  let reference: Reference;
+  try {
+    reference = await openReference(onnx, ensemble.featureCount);
+  } catch (cause) {
+    return fail({ code: "unreadable", file: "model.onnx", cause });
+  }
+  const kernel = buildKernel(ensemble, options);
+  const mismatch =
+    goldenMismatch(golden, "onnxruntime", await reference.score(golden.rows)) ??
+    goldenMismatch(golden, "kernel", scoreInBatches(kernel, golden.rows, ensemble.featureCount));
+  if (mismatch === null) return ok({ manifest, ensemble, kernel, reference });
+  await reference.close();
+  return fail(mismatch);
+}
+
+/** A model for the hot path alone: as `openModel`, without onnxruntime, which has proven it on another thread (prove.ts). */
+export async function openKernel(
+  folder: string,
+  options: { readonly capacity: number },
+): Promise<Result<{ readonly manifest: Manifest; readonly kernel: Kernel }, OpenFailure>> {
+  const read = await readModel(folder);
+  if (!read.ok) return read;
+  const { manifest, ensemble, golden } = read.value;
+  const kernel = buildKernel(ensemble, options);
+  const mismatch = goldenMismatch(golden, "kernel", scoreInBatches(kernel, golden.rows, ensemble.featureCount));
+  return mismatch === null ? ok({ manifest, kernel }) : fail(mismatch);
+}
+
+/** In words: for logs and alerts. */
+export function describeFailure(failure: OpenFailure): string {
+  switch (failure.code) {
+    case "unreadable":
+      return `${failure.file} cannot be read: ${(failure.cause as Error).message}`;
+    case "corrupted-file":
+      return `${failure.file} is not what the manifest says`;
+    case "other-schema":
+      return `its features are ${failure.found.slice(0, 16)}, this version has ${failure.expected.slice(0, 16)}`;
+    case "golden-mismatch":
+      return `${failure.evaluator} is ${failure.distance} off the golden scores`;
   }
 }

@@ -67,7 +67,6 @@ function blockOf(candidates: number): { readonly all: readonly CandidateInBlock[
       .flatMap(({ candidate: { hops } }) => hops)
       .map(({ pool }, index) => [pool as string, { tvl: index + 1, changedAtBlock: 990, taken: index, simulations: { right: 1, all: 1 } }]),
   );
-  const rates = new Map([...pools.keys()].map((pool) => [pool, 1.01]));
   const context: FeatureContext = {
     gasPrice: 5n * 10n ** 9n,
     loanFeePips: 0n,
@@ -77,7 +76,6 @@ function blockOf(candidates: number): { readonly all: readonly CandidateInBlock[
     baseFeeBefore: 2n * 10n ** 9n,
     rivalsPerBlock: 1.5,
     pool: (pool) => pools.get(pool) ?? null,
-    marginalRate: (pool) => rates.get(pool) ?? null,
     volatility: () => 0.002,
     tokenConfidence: () => 0.9,
     cycle: () => ({ found: 8, vanished: 6 }),

@@ -103,6 +103,10 @@ export const metrics = {
   cyclesFound: counter("hs_cycles_found_total", "Cycles profitable before gas in the float search", ["chain"]),
   candidates: counter("hs_candidates_total", "Cycles sized and confirmed exactly", ["chain"]),
   opportunities: counter("hs_opportunities_total", "Candidates worth executing", ["chain"]),
+  modelUnfit: counter("hs_model_blocks_total", "Blocks ranked, by what kept the model from deciding (none: nothing did)", [
+    "chain",
+    "reason",
+  ]),
   candidatesRejected: counter("hs_candidates_rejected_total", "Candidates a scorer stopped", ["chain", "reason"]),
   labels: counter("hs_labels_total", "Candidates of which it was said what became of them", ["chain", "outcome"]),
   executions: counter("hs_executions_total", "Events of executions; code only for failed ones", ["chain", "event", "code"]),
@@ -128,6 +132,7 @@ export type CountedMetric =
   | "cyclesFound"
   | "candidates"
   | "opportunities"
+  | "modelUnfit"
   | "candidatesRejected"
   | "labels"
   | "executions"

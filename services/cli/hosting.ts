@@ -1,4 +1,3 @@
-import { REPLICA } from "#libs/actor/instance.ts";
 import type { ActorSpec } from "#libs/actor/run.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import { chainOf } from "#libs/chains/index.ts";
@@ -73,7 +72,7 @@ export async function hostActors(options: HostOptions): Promise<HostedActors> {
   }
   for (const { chain, section } of perChain) if (wants("analyst")) specs.push(analystSpec({ chain, rpc: section.rpc }));
   for (const { chain, section } of perChain) if (wants("solver")) specs.push(solverSpec({ chain, solver: section.solver }));
-  for (const { chain, section } of perChain) if (wants("scorer")) specs.push(scorerSpec({ chain, section, instance: REPLICA }));
+  for (const { chain, section } of perChain) if (wants("scorer")) specs.push(scorerSpec({ chain, section }));
   for (const { chain, section } of perChain) {
     if (wants("executor"))
       specs.push(

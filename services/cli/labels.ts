@@ -31,10 +31,23 @@ export async function exportLabels({ from, natsUrl, out }: LabelsOptions): Promi
     for (const chain of chains) {
       for await (const message of bus.read("DECISIONS", chain, 1, ["outcomeLabelled"])) {
         if (message?.body.kind !== "outcome-labelled") continue;
-        const { blockNumber, blockHash, epoch, observedAtMs, featureSchema, model, labelledAtBlock, labels } = message.body;
+        const { blockNumber, blockHash, epoch, observedAtMs, featureSchema, champion, challenger, explored, labelledAtBlock, labels } =
+          message.body;
         for (const label of labels) {
           lines++;
-          const line = { chain, blockNumber, blockHash, epoch, observedAtMs, featureSchema, model, labelledAtBlock, ...label };
+          const line = {
+            chain,
+            blockNumber,
+            blockHash,
+            epoch,
+            observedAtMs,
+            featureSchema,
+            champion,
+            challenger,
+            explored,
+            labelledAtBlock,
+            ...label,
+          };
           if (!file.write(`${JSON.stringify(line)}\n`)) await once(file, "drain");
         }
       }

@@ -1,8 +1,10 @@
 import type { Effect, Received } from "#libs/actor/actor.ts";
+import { SCHEMA_HASH } from "#libs/ml/features.ts";
 import type { Address } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import { decode, encode } from "#proto/codec.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
+import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
 import { type BodyOf, subjectOf } from "#proto/subjects.ts";
 import { type At, type Config, executor, initialState, type Reply, type Request } from "#services/executor/actor.ts";
 
@@ -107,7 +109,13 @@ function rankingOf(config: Config, head: At, name: string): Received<"opportunit
       { ...hop, call: { form: "v2", zeroForOne: TOKEN < wrappedNative }, tokenIn: TOKEN, tokenOut: wrappedNative },
     ],
   };
-  const opportunities = Array.from({ length: RANKED }, (_, rank) => ({ candidate, gasCost: "1", netProfit: "1", rank }));
+  const opportunities = Array.from({ length: RANKED }, (_, rank) => ({
+    candidate,
+    gasCost: "1",
+    netProfit: "1",
+    rank,
+    evaluation: NOT_EVALUATED,
+  }));
   return {
     type: "message",
     key: "opportunityScored",
@@ -120,7 +128,14 @@ function rankingOf(config: Config, head: At, name: string): Received<"opportunit
       observedAtMs: head.observedAtMs,
       causeId: null,
       epoch: head.epoch,
+      causeSequence: 0,
       ranking: "net-profit",
+      champion: null,
+      challenger: null,
+      unfit: null,
+      explored: false,
+      featureSchema: SCHEMA_HASH,
+      seen: { market: 0, money: 0 },
       maxNextBaseFeePerGas: "1",
       priorityFeePerGas: "1",
       opportunities,

@@ -7,6 +7,7 @@ import type { ReceiptLog } from "#libs/ledger/settlement.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { encode } from "#proto/codec.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
+import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
 import type { AnyBody, BodyOf } from "#proto/subjects.ts";
 import {
   type Config,
@@ -205,10 +206,23 @@ export class Bench {
       observedAtMs: 1_000 * number,
       causeId: "cycles",
       epoch,
+      causeSequence: 1,
       ranking: "net-profit",
+      champion: null,
+      challenger: null,
+      unfit: null,
+      explored: false,
+      featureSchema: "0".repeat(64),
+      seen: { market: 0, money: 0 },
       maxNextBaseFeePerGas: "10",
       priorityFeePerGas: "2",
-      opportunities: candidates.map((candidate, rank) => ({ candidate, gasCost: "1800000", netProfit: "8200000", rank })),
+      opportunities: candidates.map((candidate, rank) => ({
+        candidate,
+        gasCost: "1800000",
+        netProfit: "8200000",
+        rank,
+        evaluation: NOT_EVALUATED,
+      })),
       rejected: [],
     };
     const sequence = ++this.#sequence;

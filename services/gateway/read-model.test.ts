@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { LOG_COLUMNS } from "#proto/block/v1/observed.ts";
+import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 import type { ModelEvent } from "#services/gateway/api.ts";
@@ -90,11 +91,18 @@ function bench() {
           v: 1,
           ...envelope(blockNumber),
           epoch: 0,
+          causeSequence: 1,
           ranking: "net-profit",
+          champion: null,
+          challenger: null,
+          unfit: null,
+          explored: false,
+          featureSchema: "0".repeat(64),
+          seen: { market: 0, money: 0 },
           maxNextBaseFeePerGas: "8",
           priorityFeePerGas: "1",
-          opportunities: [{ candidate, gasCost: "500", netProfit: "1500", rank: 0 }],
-          rejected: [{ cycleId: "00000000000000bb", reason: "below-minimum", netProfit: "-3" }],
+          opportunities: [{ candidate, gasCost: "500", netProfit: "1500", rank: 0, evaluation: NOT_EVALUATED }],
+          rejected: [{ cycleId: "00000000000000bb", reason: "below-minimum", netProfit: "-3", evaluation: NOT_EVALUATED }],
         },
         id("scored"),
       ),

@@ -151,6 +151,11 @@ export function applyMessage(model: ReadModel, { key, body, meta }: ReadMessage)
     case "opportunity-scored":
       return applyScored(chain, body, bounds);
     case "outcome-labelled":
+    case "model-trained":
+    case "model-promoted":
+    case "model-rejected":
+    case "model-rolled-back":
+    case "model-checked":
       return [];
     default:
       return applyExecutionEvent(chain, body, meta, bounds);

@@ -8,6 +8,7 @@ import { LOG_COLUMNS } from "#proto/block/v1/observed.ts";
 import { decode, encode } from "#proto/codec.ts";
 import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
+import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
 import type { FoundPools } from "#proto/pool/v1/state.ts";
 import { PRICE_COLUMNS, type PriceRow } from "#proto/price/v1/changed.ts";
 import { type BodyOf, SUBJECTS, type SubjectKey, streamName, subjectOf } from "#proto/subjects.ts";
@@ -618,7 +619,14 @@ export function createScenario(options: ScenarioOptions): Scenario {
           v: 1,
           ...envelope(cycleId),
           epoch,
+          causeSequence: 1,
           ranking: "net-profit",
+          champion: null,
+          challenger: null,
+          unfit: null,
+          explored: false,
+          featureSchema: "0".repeat(64),
+          seen: { market: 0, money: 0 },
           maxNextBaseFeePerGas: `${nextBaseFee}`,
           priorityFeePerGas: `${GWEI / 10n}`,
           opportunities: worth.map(({ candidate: each, gasCost, netProfit }, rank) => ({
@@ -626,10 +634,16 @@ export function createScenario(options: ScenarioOptions): Scenario {
             gasCost: `${gasCost}`,
             netProfit: `${netProfit}`,
             rank,
+            evaluation: NOT_EVALUATED,
           })),
           rejected: scored
             .filter((each) => !worth.includes(each))
-            .map(({ candidate: each, netProfit }) => ({ cycleId: each.cycleId, reason: "below-minimum", netProfit: `${netProfit}` })),
+            .map(({ candidate: each, netProfit }) => ({
+              cycleId: each.cycleId,
+              reason: "below-minimum",
+              netProfit: `${netProfit}`,
+              evaluation: NOT_EVALUATED,
+            })),
         },
         { id: `scored:${blockHash}`, atMs: cycleAtMs + 2 },
       ),

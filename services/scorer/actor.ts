@@ -1,63 +1,230 @@
-import { type Actor, count, type Effect, publish } from "#libs/actor/actor.ts";
+import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
+import { branchOf } from "#libs/history/blocks.ts";
+import { HISTORY_KEYS, History } from "#libs/history/history.ts";
+import { SCHEMA_HASH } from "#libs/ml/features.ts";
+import type { Kernel } from "#libs/ml/kernel.ts";
+import { MODEL_KEYS, type ModelStanding, NO_STANDING, standingAfter } from "#libs/ml/standing.ts";
+import type { Unfit } from "#proto/opportunity/v1/scored.ts";
 import type { BodyOf } from "#proto/subjects.ts";
+import {
+  type By,
+  drawOf,
+  type Evaluated,
+  evaluate,
+  gateOf,
+  inOrder,
+  maxNextBaseFee,
+  type Priced,
+  priced,
+  type Worth,
+} from "#services/scorer/ranking.ts";
 
-export interface Config {
+export const KEYS = { ...HISTORY_KEYS, MODELS: MODEL_KEYS } as const;
+export type Keys = (typeof KEYS)[keyof typeof KEYS][number];
+type Found = Received<"cycleFound">;
+
+export interface Config extends Worth {
+  readonly chain: string;
   /** Wei per gas that an execution pays above the base fee. */
   readonly priorityFeePerGas: bigint;
   /** Wei. */
   readonly minNetProfit: bigint;
+  /** What the lender takes of the borrowed amount, in 1e-6. */
+  readonly loanFeePips: bigint;
+  /** Who makes the order. `net-profit`: models score, and decide nothing. */
+  readonly ranking: "net-profit" | "model";
+  /** Version of the model that the installation brings: champion until another is promoted. */
+  readonly ownModel: string;
+  /** A champion of which nothing has been heard for longer counts as stale. */
+  readonly maxModelAgeMs: number;
+  /** Share of blocks whose first place is drawn from all that pass. */
+  readonly explorationShare: number;
 }
 
-/** The most that the base fee can be in the next block: an eighth above this one's. Source: EIP-1559, BASE_FEE_MAX_CHANGE_DENOMINATOR. */
-export function maxNextBaseFee(baseFeePerGas: bigint): bigint {
-  return baseFeePerGas + baseFeePerGas / 8n + 1n;
+export type Request = { readonly call: "load-model"; readonly version: string };
+export type Reply = { readonly kind: "model-loaded"; readonly version: string; readonly kernel: Kernel | null };
+
+export interface State {
+  readonly history: History;
+  /** Sequences through which these streams have been read. */
+  readonly seen: { market: number; money: number };
+  /** Answers of the search up to this sequence have their ranking. */
+  readonly scoredThrough: number;
+  /** What is about a block whose own message has not come yet, in order: each stream comes at its own pace, a replay's above all. */
+  readonly waiting: { readonly DECISIONS: Found[]; readonly MONEY: Received<(typeof HISTORY_KEYS)["MONEY"][number]>[] };
+  standing: ModelStanding;
+  /** Models that have been asked for: null while they are on their way, or refused (`isRefused`). */
+  readonly models: Map<string, { kernel: Kernel | null; isRefused: boolean }>;
 }
 
-/** Ranks a block's candidates by net profit after gas. It has no state and no model yet: the order says so (`ranking`). */
-export const scorer: Actor<null, Config, "cycleFound", never, never> = {
+/** `models`: what is loaded already. */
+export function initialState(through: { readonly scored: number }, models: ReadonlyMap<string, Kernel | null> = new Map()): State {
+  return {
+    history: new History(),
+    seen: { market: 0, money: 0 },
+    scoredThrough: through.scored,
+    waiting: { DECISIONS: [], MONEY: [] },
+    standing: NO_STANDING,
+    models: new Map([...models].map(([version, kernel]) => [version, { kernel, isRefused: kernel === null }])),
+  };
+}
+
+/**
+ * Ranks a block's candidates: by what models expect of them, or by net profit. With each goes what had been seen of it, as a row of features, so that what is learnt
+ * later rests on what was known at the time; and how far the streams had been read, so that a replay gives the same.
+ */
+export const scorer: Actor<State, Config, Keys, Request, Reply> = {
   name: "scorer",
   decide(state, input, config) {
-    if (input.type !== "message") return { state, effects: [] };
-    const { body, meta } = input;
-    const maxNextBaseFeePerGas = maxNextBaseFee(BigInt(body.baseFeePerGas));
-    const priced = body.candidates.map((candidate) => {
-      const gasCost = BigInt(candidate.gasEstimate) * (maxNextBaseFeePerGas + config.priorityFeePerGas);
-      return { candidate, gasCost, netProfit: BigInt(candidate.grossProfit) - gasCost };
-    });
-    priced.sort((left, right) => (left.netProfit > right.netProfit ? -1 : left.netProfit < right.netProfit ? 1 : 0));
-    const worth = priced.filter(({ netProfit }) => netProfit >= config.minNetProfit);
-    const rejected = priced.filter(({ netProfit }) => netProfit < config.minNetProfit);
-    const scored: BodyOf<"opportunityScored"> = {
-      kind: "opportunity-scored",
-      v: 1,
-      chainId: body.chainId,
-      blockNumber: body.blockNumber,
-      blockHash: body.blockHash,
-      observedAtMs: body.observedAtMs,
-      causeId: meta.id,
-      epoch: body.epoch,
-      ranking: "net-profit",
-      maxNextBaseFeePerGas: maxNextBaseFeePerGas.toString(),
-      priorityFeePerGas: config.priorityFeePerGas.toString(),
-      opportunities: worth.map(({ candidate, gasCost, netProfit }, rank) => ({
-        candidate,
-        gasCost: gasCost.toString(),
-        netProfit: netProfit.toString(),
-        rank,
-      })),
-      rejected: rejected.map(({ candidate, netProfit }) => ({
-        cycleId: candidate.cycleId,
-        reason: "below-minimum",
-        netProfit: netProfit.toString(),
-      })),
-    };
-    const chain = meta.subject.split(".")[1] as string;
-    const effects: Effect<never>[] = [
-      publish("opportunityScored", { chain }, `opportunities:${chain}:${body.blockHash}:${body.epoch}`, scored),
-      count("opportunities", {}, worth.length),
-      count("candidatesRejected", { reason: "below-minimum" }, rejected.length),
-      { type: "finished-block", blockNumber: body.blockNumber },
-    ];
+    const effects: Effect<Request>[] = [];
+    if (input.type === "reply") {
+      state.models.set(input.reply.version, { kernel: input.reply.kernel, isRefused: input.reply.kernel === null });
+    } else if (input.type === "message") {
+      const { meta } = input;
+      switch (input.key) {
+        case "modelTrained":
+        case "modelPromoted":
+        case "modelRejected":
+        case "modelRolledBack":
+        case "modelChecked":
+          state.standing = standingAfter(state.standing, input.body);
+          load(state, config, effects);
+          break;
+        case "cycleFound":
+          state.waiting.DECISIONS.push(input);
+          break;
+        case "executionPlanned":
+        case "executionSimulated":
+        case "executionFailed":
+        case "executionLanded":
+          state.waiting.MONEY.push(input);
+          break;
+        default:
+          state.history.apply(input.body);
+          state.seen.market = meta.sequence;
+      }
+    }
+    work(state, config, effects);
     return { state, effects };
   },
 };
+
+/** Asks for the models that stand, and lets go of the others. */
+function load({ standing, models }: State, { ownModel }: Config, effects: Effect<Request>[]): void {
+  const wanted = new Set([standing.champion ?? ownModel, ...(standing.challenger === null ? [] : [standing.challenger]), ownModel]);
+  for (const version of models.keys()) if (!wanted.has(version)) models.delete(version);
+  for (const version of wanted) {
+    if (models.has(version)) continue;
+    models.set(version, { kernel: null, isRefused: false });
+    effects.push({ type: "call", request: { call: "load-model", version } });
+  }
+}
+
+function work(state: State, config: Config, effects: Effect<Request>[]): void {
+  const { waiting, history, seen } = state;
+  const headNumber = history.blocks.head?.number ?? -1;
+  const isDue = (message: { readonly body: { readonly blockNumber: number } } | undefined) =>
+    message !== undefined && message.body.blockNumber <= headNumber;
+  while (isDue(waiting.MONEY[0])) {
+    const { body, meta } = waiting.MONEY.shift() as (typeof waiting.MONEY)[number];
+    history.apply(body);
+    seen.money = meta.sequence;
+  }
+  while (isDue(waiting.DECISIONS[0])) take(state, waiting.DECISIONS.shift() as Found, config, effects);
+}
+
+function take(state: State, found: Found, config: Config, effects: Effect<Request>[]): void {
+  const { history } = state;
+  const { body, meta } = found;
+  history.apply(body);
+  const maxNextBaseFeePerGas = maxNextBaseFee(BigInt(body.baseFeePerGas));
+  const gasPrice = maxNextBaseFeePerGas + config.priorityFeePerGas;
+  const candidates = priced(body.candidates, gasPrice);
+  if (meta.sequence > state.scoredThrough) effects.push(...score(state, found, candidates, { maxNextBaseFeePerGas, gasPrice }, config));
+  history.blocks.setGasPrice(body, gasPrice);
+}
+
+/** Who makes the order of this block, and what keeps the champion from it. */
+function deciderOf(
+  { standing, models }: State,
+  { body }: Found,
+  hasRows: boolean,
+  config: Config,
+): { readonly by: By | null; readonly unfit: Unfit | null } {
+  if (config.ranking === "net-profit") return { by: "net-profit", unfit: null };
+  if (!hasRows) return { by: null, unfit: "no-features" };
+  const champion = models.get(standing.champion ?? config.ownModel);
+  if (champion?.isRefused === true) return { by: null, unfit: "refused" };
+  if (champion === undefined || champion.kernel === null) return { by: null, unfit: "not-loaded" };
+  if (standing.caredAtMs !== null && body.observedAtMs - standing.caredAtMs > config.maxModelAgeMs) return { by: null, unfit: "stale" };
+  const isCanary =
+    standing.challenger !== null && models.get(standing.challenger)?.kernel != null && drawOf("canary", body) < standing.canaryShare;
+  return { by: isCanary ? "challenger" : "champion", unfit: null };
+}
+
+function score(
+  state: State,
+  found: Found,
+  candidates: readonly Priced[],
+  { maxNextBaseFeePerGas, gasPrice }: { readonly maxNextBaseFeePerGas: bigint; readonly gasPrice: bigint },
+  config: Config,
+): Effect<Request>[] {
+  const { standing, models, seen } = state;
+  const { body, meta } = found;
+  const championVersion = standing.champion ?? config.ownModel;
+  const kernels = {
+    champion: models.get(championVersion)?.kernel ?? null,
+    challenger: standing.challenger === null ? null : (models.get(standing.challenger)?.kernel ?? null),
+  };
+  const context = state.history.contextOf(body, { gasPrice, loanFeePips: config.loanFeePips, storedAtMs: meta.storedAtMs });
+  const evaluations = evaluate(candidates, body.cyclesFound, context, kernels, config);
+  const all = candidates.map((each, place): Evaluated => ({ ...each, evaluation: evaluations[place] as Evaluated["evaluation"] }));
+  const { by, unfit } = deciderOf(state, found, context !== null, config);
+  const limits = { minNetProfit: config.minNetProfit, cautious: standing.drift === "act" };
+  const judged = all.map((each) => ({ ...each, reason: by === null ? ("no-model" as const) : gateOf(each, by, limits) }));
+  const passed = inOrder(
+    judged.filter(({ reason }) => reason === null),
+    by ?? "net-profit",
+  );
+  const explored = passed.length > 1 && drawOf("explore", body) < config.explorationShare;
+  if (explored) passed.unshift(...passed.splice(Math.floor(drawOf("explored place", body) * passed.length), 1));
+  const rejected = judged.flatMap(({ candidate: { cycleId }, netProfit, evaluation, reason }) =>
+    reason === null ? [] : [{ cycleId, reason, netProfit: netProfit.toString(), evaluation }],
+  );
+  const scored: BodyOf<"opportunityScored"> = {
+    kind: "opportunity-scored",
+    v: 1,
+    chainId: body.chainId,
+    blockNumber: body.blockNumber,
+    blockHash: body.blockHash,
+    observedAtMs: body.observedAtMs,
+    causeId: meta.id,
+    epoch: body.epoch,
+    causeSequence: meta.sequence,
+    ranking: by ?? "none",
+    champion: kernels.champion === null ? null : championVersion,
+    challenger: kernels.challenger === null ? null : standing.challenger,
+    unfit,
+    explored,
+    featureSchema: SCHEMA_HASH,
+    seen: { ...seen },
+    maxNextBaseFeePerGas: maxNextBaseFeePerGas.toString(),
+    priorityFeePerGas: config.priorityFeePerGas.toString(),
+    opportunities: passed.map(({ candidate, gasCost, netProfit, evaluation }, rank) => ({
+      candidate,
+      gasCost: gasCost.toString(),
+      netProfit: netProfit.toString(),
+      rank,
+      evaluation,
+    })),
+    rejected,
+  };
+  const reasons = Map.groupBy(rejected, ({ reason }) => reason);
+  return [
+    publish("opportunityScored", { chain: config.chain }, `opportunities:${config.chain}:${branchOf(body)}`, scored),
+    count("opportunities", {}, passed.length),
+    ...[...reasons].map(([reason, those]) => count("candidatesRejected", { reason }, those.length)),
+    count("modelUnfit", { reason: unfit ?? "none" }, 1),
+    { type: "finished-block", blockNumber: body.blockNumber },
+  ];
+}

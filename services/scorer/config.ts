@@ -4,13 +4,31 @@ import type { Config } from "#services/scorer/actor.ts";
 
 export interface ScorerSettings {
   readonly chain: ChainConfig;
-  readonly section: Pick<ChainSection, "minNetProfitWei">;
+  readonly section: Pick<ChainSection, "minNetProfitWei" | "scorer" | "mode">;
 }
 
 const GWEI = 10n ** 9n;
 /** What an execution pays the block's builder beside the base fee. */
 const PRIORITY_FEE_PER_GAS = GWEI / 10n;
+/** Balancer V2 vaults, the only lenders, take nothing: their protocol fee on loans is zero. */
+const LOAN_FEE_PIPS = 0n;
+const HOUR_MS = 3_600_000;
+/** Of the blocks of a run that spends nothing: one in twenty shows what would have become of another candidate. */
+const EXPLORATION_SHARE = 0.05;
 
-export function scorerConfig({ section }: ScorerSettings): Config {
-  return { priorityFeePerGas: PRIORITY_FEE_PER_GAS, minNetProfit: BigInt(section.minNetProfitWei ?? "1") };
+export function scorerConfig({ chain, section }: ScorerSettings, ownModel: string): Config {
+  const { ranking = "model", maxModelAgeHours = 168, riskAversion = 0, explorationShare } = section.scorer ?? {};
+  return {
+    chain: chain.key,
+    priorityFeePerGas: PRIORITY_FEE_PER_GAS,
+    minNetProfit: BigInt(section.minNetProfitWei ?? "1"),
+    loanFeePips: LOAN_FEE_PIPS,
+    ranking,
+    ownModel,
+    maxModelAgeMs: maxModelAgeHours * HOUR_MS,
+    // Nothing is sent that may revert in a block, so a trade that does not land costs nothing.
+    failingCosts: "nothing",
+    riskAversion,
+    explorationShare: explorationShare ?? (section.mode === "live" ? 0 : EXPLORATION_SHARE),
+  };
 }

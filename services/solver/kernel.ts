@@ -1,4 +1,5 @@
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
+import { withPriceImpact } from "#libs/graph/impact.ts";
 import { Market } from "#libs/graph/market.ts";
 import { joinCycles, type PlanOptions, planCycles } from "#libs/graph/plan.ts";
 import {
@@ -80,7 +81,8 @@ export class Kernel {
     this.#leftOut = lateDexes;
     const { cyclesFound, isCutShort, candidates } = search;
     const cycles = plan === null ? [] : planCycles(this.#market, search, options, plan, without);
-    return { cyclesFound, isCutShort, candidates: cycles.length > 1 ? [joinCycles(cycles), ...candidates] : candidates };
+    const all = cycles.length > 1 ? [joinCycles(cycles), ...candidates] : candidates;
+    return { cyclesFound, isCutShort, candidates: all.map((candidate) => withPriceImpact(this.#market, candidate)) };
   }
 
   /** For the time between blocks: what has changed is sorted in, and what stands is replenished, so that the next search finds both in place. */

@@ -1,26 +1,16 @@
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
-import { extract, FEATURE_COUNT, type FeatureContext, SCHEMA_HASH } from "#libs/ml/features.ts";
+import { branchOf } from "#libs/history/blocks.ts";
+import { HISTORY_KEYS, History } from "#libs/history/history.ts";
 import type { Outcome } from "#proto/outcome/v1/labelled.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import type { BodyOf, SubjectKey } from "#proto/subjects.ts";
-import { type Block, BlockMemory, branchOf, listingOf, stepsOf } from "#services/trainer/memory.ts";
 import { Merge } from "#services/trainer/merge.ts";
 import { type Attempt, type Awaited, labelOf } from "#services/trainer/outcome.ts";
 import { PoolBook } from "#services/trainer/pools.ts";
-import { PriceMemory } from "#services/trainer/prices.ts";
 
 /** What is read of each stream. Of DECISIONS and MONEY everything: that all has come is seen by the last sequence. */
 export const KEYS = {
-  MARKET: [
-    "blockObserved",
-    "blockReorged",
-    "poolDiscovered",
-    "poolChanged",
-    "poolSnapshotted",
-    "priceChanged",
-    "tvlChanged",
-    "arbitrageObserved",
-  ],
+  MARKET: [...HISTORY_KEYS.MARKET, "poolDiscovered", "poolSnapshotted"],
   DECISIONS: ["cycleFound", "opportunityScored", "outcomeLabelled"],
   MONEY: [
     "executionPlanned",
@@ -41,8 +31,6 @@ export interface Config {
   readonly chain: string;
   readonly chainId: number;
   readonly dexes: readonly string[];
-  /** What the lender takes of the borrowed amount, in 1e-6. */
-  readonly loanFeePips: bigint;
   /** Blocks after the ranking's with which its candidates get their labels. */
   readonly labelAfterBlocks: number;
 }
@@ -78,11 +66,10 @@ export interface State {
   barrier: Barrier | null;
   /** A turn is set, or a block has come that needs one. */
   turn: "none" | "set" | "due";
-  readonly blocks: BlockMemory;
-  readonly prices: PriceMemory;
+  readonly history: History;
   readonly pools: PoolBook;
-  /** Answers of the search by message id, with the time at which they were stored: what a ranking refers to. Oldest first. */
-  readonly found: Map<string, { readonly body: BodyOf<"cycleFound">; readonly storedAtMs: number }>;
+  /** Answers of the search by message id: what a ranking refers to. Oldest first. */
+  readonly found: Map<string, BodyOf<"cycleFound">>;
   readonly pending: Map<string, Pending>;
   readonly attempts: Map<string, Attempt>;
   /** Message ids of the labels that the stream holds, with the block they are of. */
@@ -97,8 +84,7 @@ export function initialState(config: Config, through: { readonly DECISIONS: numb
     loading: null,
     barrier: null,
     turn: "none",
-    blocks: new BlockMemory(),
-    prices: new PriceMemory(),
+    history: new History(),
     pools: new PoolBook(config.dexes),
     found: new Map(),
     pending: new Map(),
@@ -171,58 +157,39 @@ function workThrough(state: State, config: Config, effects: Effect<Request>[]): 
 }
 
 function apply(state: State, message: Message, config: Config, effects: Effect<Request>[]): void {
-  const { blocks, prices, pools } = state;
+  const { pools } = state;
+  if (message.key === "blockObserved") {
+    requote(state, message.body.blockNumber - 1);
+    label(state, message.body.blockNumber, config, effects);
+  }
+  state.history.apply(message.body);
   switch (message.key) {
     case "blockObserved":
-      label(state, message.body.blockNumber, config, effects);
-      blocks.add(message.body);
       effects.push({ type: "finished-block", blockNumber: message.body.blockNumber });
       return;
     case "blockReorged":
-      blocks.rewind(message.body.blockNumber);
-      prices.rewind(message.body.blockNumber);
+    case "priceChanged":
+    case "tvlChanged":
+    case "arbitrageObserved":
+    case "outcomeLabelled":
+    case "executionSubmitted":
       return;
     case "poolDiscovered":
       pools.discover(message.body);
       return;
-    case "poolChanged": {
+    case "poolChanged":
       pools.report(message.body);
-      if (message.body.reason !== "block") return;
-      const block = blocks.at(message.body);
-      for (const [pool] of message.body.states.rows) block?.changed.add(pool);
       return;
-    }
     case "poolSnapshotted":
       if (!pools.lacks(message.body.dex)) return;
       state.loading = message.body.dex;
       effects.push({ type: "call", request: { call: "load-snapshot", dex: message.body.dex, object: message.body.object } });
       return;
-    case "priceChanged": {
-      const block = blocks.at(message.body);
-      if (block === undefined) return;
-      block.watched = true;
-      prices.apply(message.body);
+    case "cycleFound":
+      state.found.set(message.meta.id, message.body);
       return;
-    }
-    case "tvlChanged":
-      blocks.setValues(message.body);
-      return;
-    case "arbitrageObserved": {
-      const block = blocks.at(message.body);
-      if (block !== undefined) block.others = message.body.arbitrages.filter(({ ours }) => !ours);
-      return;
-    }
-    case "cycleFound": {
-      state.found.set(message.meta.id, { body: message.body, storedAtMs: message.meta.storedAtMs });
-      const block = blocks.at(message.body);
-      if (block !== undefined) block.listing = listingOf(message.body);
-      return;
-    }
     case "opportunityScored":
       take(state, message.body, message.meta.id, config);
-      return;
-    case "outcomeLabelled":
-    case "executionSubmitted":
       return;
     case "executionPlanned": {
       const { executionId, blockNumber, blockHash, cycleId, mode, causeId, candidate } = message.body;
@@ -237,26 +204,21 @@ function apply(state: State, message: Message, config: Config, effects: Effect<R
 
 type Told = BodyOf<"executionSimulated" | "executionFailed" | "executionExpired" | "executionLanded" | "executionReorged" | "tradeSettled">;
 
-function follow({ attempts, blocks }: State, body: Told): void {
+function follow({ attempts }: State, body: Told): void {
   const attempt = attempts.get(body.executionId);
   if (attempt === undefined) return;
   switch (body.kind) {
     case "execution-simulated":
-      countSimulation(blocks.byHash(attempt.planned.blockHash), attempt, true);
       return;
     case "execution-failed":
       attempt.end = "failed";
       attempt.code = body.code;
-      // One that ran, but not for what its gas costs, paid what was quoted.
-      if (body.code === "simulation-reverted" || body.code === "unprofitable-after-simulation")
-        countSimulation(blocks.byHash(attempt.planned.blockHash), attempt, body.code !== "simulation-reverted");
       return;
     case "execution-expired":
       attempt.end = "expired";
       return;
     case "execution-landed":
       attempt.landed = body;
-      if (body.status === 1) for (const step of stepsOf(attempt.planned.candidate.hops)) blocks.byHash(body.blockHash)?.ours.add(step);
       return;
     case "execution-reorged":
       if (attempt.landed?.blockHash !== body.blockHash) return;
@@ -269,70 +231,43 @@ function follow({ attempts, blocks }: State, body: Told): void {
   }
 }
 
-function countSimulation(block: Block | undefined, { planned }: Attempt, isRight: boolean): void {
-  if (block === undefined) return;
-  for (const pool of new Set(planned.candidate.hops.map((hop) => hop.pool))) {
-    const counted = block.simulations.get(pool) ?? { right: 0, all: 0 };
-    block.simulations.set(pool, { right: counted.right + (isRight ? 1 : 0), all: counted.all + 1 });
-  }
-}
-
-/** Takes a ranking's candidates up, with the rows that they have at this moment. */
+/** Takes a ranking's candidates up, in its order: those that passed, then the others. */
 function take(state: State, ranking: Ranking, id: string, config: Config): void {
-  const gasPrice = rank(state, ranking);
+  const gasPrice = BigInt(ranking.maxNextBaseFeePerGas) + BigInt(ranking.priorityFeePerGas);
+  const ordered = [
+    ...ranking.opportunities.map(({ candidate, netProfit, evaluation }) => ({
+      cycleId: candidate.cycleId,
+      netProfit,
+      rejected: null,
+      evaluation,
+    })),
+    ...ranking.rejected.map(({ cycleId, netProfit, reason, evaluation }) => ({ cycleId, netProfit, rejected: reason, evaluation })),
+  ];
+  state.history.blocks.setGasPrice(ranking, gasPrice);
   // Not there where the stream is read from between the two: what the rejected candidates were is not known then.
   const found = state.found.get(ranking.causeId ?? "");
   const isSaid = state.pending.has(id) || state.labelled.has(labelsId(ranking, config));
   if (found === undefined || isSaid || ranking.blockNumber < state.labelFrom) return;
-  const byId = new Map(found.body.candidates.map((candidate) => [candidate.cycleId, candidate]));
-  const isLate = state.blocks.head?.branch !== branchOf(ranking);
-  const context = isLate ? null : contextOf(state, found, gasPrice, config);
-  const row = new Float32Array(FEATURE_COUNT);
-  const ordered = [
-    ...ranking.opportunities.map(({ candidate, netProfit }) => ({ candidate, netProfit, rejected: null })),
-    ...ranking.rejected.map(({ cycleId, netProfit, reason }) => ({ candidate: byId.get(cycleId), netProfit, rejected: reason })),
-  ];
-  const candidates = ordered.flatMap(({ candidate, netProfit, rejected }, place): Awaited[] => {
-    if (candidate === undefined) return [];
-    let features: (number | null)[] | null = null;
-    if (context !== null) {
-      extract({ candidate, rank: place, cyclesFound: found.body.cyclesFound }, context, row);
-      features = Array.from(row, (value) => (Number.isNaN(value) ? null : value));
-    }
-    return [{ candidate, rank: place, rejected, netProfit, features }];
+  const byId = new Map(found.candidates.map((candidate) => [candidate.cycleId, candidate]));
+  const candidates = ordered.flatMap(({ cycleId, ...rest }, rank): Awaited[] => {
+    const candidate = byId.get(cycleId);
+    return candidate === undefined ? [] : [{ candidate, rank, requoted: null, ...rest }];
   });
   state.pending.set(id, { id, ranking, gasPrice, candidates });
 }
 
-/** Notes what a block's candidates were worth. Returns the price of gas that they were ranked with. */
-function rank({ blocks }: State, ranking: Ranking): bigint {
-  const gasPrice = BigInt(ranking.maxNextBaseFeePerGas) + BigInt(ranking.priorityFeePerGas);
-  const block = blocks.at(ranking);
-  const netProfits = new Map([
-    ...ranking.opportunities.map(({ candidate, netProfit }) => [candidate.cycleId, netProfit] as const),
-    ...ranking.rejected.map(({ cycleId, netProfit }) => [cycleId, netProfit] as const),
-  ]);
-  if (block !== undefined) block.ranked = { gasPrice, netProfits };
-  return gasPrice;
-}
-
-function contextOf(
-  { blocks, prices, pools }: State,
-  found: { readonly body: BodyOf<"cycleFound">; readonly storedAtMs: number },
-  gasPrice: bigint,
-  config: Config,
-): FeatureContext {
-  return {
-    ...blocks.contextOfHead(),
-    gasPrice,
-    loanFeePips: config.loanFeePips,
-    blockNumber: found.body.blockNumber,
-    // The broker's clock and the watcher's: where they differ, by so much.
-    elapsedMs: Math.max(0, found.storedAtMs - found.body.observedAtMs),
-    marginalRate: (pool, tokenIn, tokenOut) => pools.marginalRate(pool, tokenIn, tokenOut),
-    volatility: (token, other) => prices.volatility(token, other),
-    tokenConfidence: (token) => prices.confidence(token),
-  };
+/** A block is over, and pools are as it left them: what do the candidates of the block before pay now? */
+function requote({ history: { blocks }, pools, pending }: State, blockNumber: number): void {
+  const block = blocks.byNumber(blockNumber);
+  const before = blocks.byNumber(blockNumber - 1);
+  if (block === undefined || before === undefined) return;
+  for (const { ranking, candidates } of pending.values()) {
+    if (branchOf(ranking) !== before.branch) continue;
+    for (const awaited of candidates) {
+      const isKnown = pools.knows(awaited.candidate, block.branch);
+      awaited.requoted = { branch: block.branch, isKnown, grossProfit: isKnown ? pools.requote(awaited.candidate) : null };
+    }
+  }
 }
 
 const labelsId = (ranking: Pick<Ranking, "blockHash" | "epoch">, { chain }: Config): string => `labels:${chain}:${branchOf(ranking)}`;
@@ -346,7 +281,7 @@ function label(state: State, blockNumber: number, config: Config, effects: Effec
     const { blockHash, epoch } = ranking;
     const labels = candidates.map((awaited) => {
       const own = (attempts.get(id) ?? []).filter(({ planned }) => planned.cycleId === awaited.candidate.cycleId);
-      return labelOf(awaited, own, { blockHash, epoch, gasPrice }, state.blocks);
+      return labelOf(awaited, own, { blockHash, epoch, gasPrice }, state.history.blocks);
     });
     effects.push(
       publish("outcomeLabelled", { chain: config.chain }, labelsId(ranking, config), {
@@ -358,8 +293,10 @@ function label(state: State, blockNumber: number, config: Config, effects: Effec
         observedAtMs: ranking.observedAtMs,
         causeId: id,
         epoch,
-        featureSchema: SCHEMA_HASH,
-        model: null,
+        featureSchema: ranking.featureSchema,
+        champion: ranking.champion,
+        challenger: ranking.challenger,
+        explored: ranking.explored,
         labelledAtBlock: blockNumber,
         labels,
       }),
@@ -372,7 +309,7 @@ function label(state: State, blockNumber: number, config: Config, effects: Effec
 
 /** Lets go of what no label will ask for. */
 function forget({ found, attempts, labelled }: State, before: number): void {
-  for (const [id, { body }] of found) if (body.blockNumber < before) found.delete(id);
+  for (const [id, { blockNumber }] of found) if (blockNumber < before) found.delete(id);
   for (const [id, { planned }] of attempts) if (planned.blockNumber < before) attempts.delete(id);
   for (const [id, blockNumber] of labelled) if (blockNumber < before - KEPT_BLOCKS) labelled.delete(id);
 }

@@ -1,6 +1,7 @@
 import type { Bus } from "#libs/actor/bus.ts";
 import type { ActorSpec, Follow } from "#libs/actor/run.ts";
 import { loadSnapshot } from "#libs/actor/snapshots.ts";
+import { historyStart, type Start } from "#libs/history/start.ts";
 import {
   type Config,
   initialState,
@@ -12,34 +13,13 @@ import {
   type State,
   trainer,
 } from "#services/trainer/actor.ts";
-import { REPLAY_BLOCKS, type TrainerSettings, trainerConfig } from "#services/trainer/config.ts";
-
-/** Sequence of the first block message in MARKET that may be of this block, or of a later one; the first that is there where the stream begins later. */
-async function sequenceOfBlock(bus: Bus, chain: string, blockNumber: number): Promise<number> {
-  let low = await bus.firstSequence("MARKET", chain);
-  let high = (await bus.lastSequence("MARKET", chain)) + 1;
-  // Numbers rise but for reorganisations, which are shallow beside what is read to spare.
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const next = await bus.nextOf("blockObserved", { chain }, middle);
-    if (next === null || next.body.blockNumber >= blockNumber) high = middle;
-    else low = next.meta.sequence + 1;
-  }
-  return low;
-}
+import { type TrainerSettings, trainerConfig } from "#services/trainer/config.ts";
 
 /** Where to begin, and the block from which on there are labels to give. The last labels tell; where there are none, the head. */
-async function placeOf(
-  bus: Bus,
-  chain: string,
-): Promise<{ readonly start: Readonly<Record<keyof typeof KEYS, number>>; readonly labelFrom: number }> {
+async function placeOf(bus: Bus, chain: string): Promise<{ readonly start: Start; readonly labelFrom: number }> {
   const last = (await bus.lastOf("outcomeLabelled", { chain })) ?? (await bus.lastOf("blockObserved", { chain }));
   const labelFrom = Math.max(0, (last?.body.blockNumber ?? 0) - KEPT_BLOCKS);
-  const market = await sequenceOfBlock(bus, chain, labelFrom - REPLAY_BLOCKS);
-  const first = await bus.nextOf("blockObserved", { chain }, market);
-  const at = async (stream: "DECISIONS" | "MONEY") =>
-    first === null ? bus.firstSequence(stream, chain) : bus.sequenceAt(stream, chain, first.meta.storedAtMs);
-  return { start: { MARKET: market, DECISIONS: await at("DECISIONS"), MONEY: await at("MONEY") }, labelFrom };
+  return { start: await historyStart(bus, chain, labelFrom), labelFrom };
 }
 
 export function trainerSpec(settings: TrainerSettings): ActorSpec<State, Config, Keys, Request, Reply> {

@@ -1,8 +1,9 @@
+import { type Block, type BlockMemory, cyclesOf, stepsOf } from "#libs/history/blocks.ts";
 import type { ObservedArbitrage } from "#proto/arbitrage/v1/observed.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
+import type { Evaluation } from "#proto/opportunity/v1/scored.ts";
 import type { Label, LabelledExecution, LabelledLanding, LabelledNext, LabelledRival, Outcome } from "#proto/outcome/v1/labelled.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import { type Block, type BlockMemory, cyclesOf, presenceOf, stepsOf } from "#services/trainer/memory.ts";
 
 /** One execution, as its events have told it so far. */
 export interface Attempt {
@@ -23,7 +24,16 @@ export interface Awaited {
   readonly rejected: string | null;
   /** Wei, as ranked. */
   readonly netProfit: string;
-  readonly features: readonly (number | null)[] | null;
+  readonly evaluation: Evaluation;
+  /** What it would have paid on the states that the block after its own left; `grossProfit` null where a pool refused, or a state was not known. */
+  requoted: Requoted | null;
+}
+
+export interface Requoted {
+  readonly branch: string;
+  /** Not known where a DEX of it had not reported that block. */
+  readonly isKnown: boolean;
+  readonly grossProfit: bigint | null;
 }
 
 function landingOf({ landed, settled }: Attempt, memory: BlockMemory): LabelledLanding | null {
@@ -75,28 +85,24 @@ function rivalsOf(
 }
 
 /** `next`: the block after the candidate's, of the branch that stands; null where there is none, or the candidate's own is not in it (`isDropped`). */
-function nextOf(candidate: Candidate, gasPrice: bigint, next: Block | null, isDropped: boolean): LabelledNext {
+function nextOf({ candidate, requoted }: Awaited, gasPrice: bigint, next: Block | null, isDropped: boolean): LabelledNext {
+  const nothing = { grossProfit: null, netProfit: null, ...rivalsOf(candidate, next?.others ?? []) };
   const unknown = (because: NonNullable<LabelledNext["because"]>): LabelledNext => ({ state: "unknown", because, ...nothing });
-  const nothing = { grossProfit: null, netProfit: null, leastListed: null, ...rivalsOf(candidate, next?.others ?? []) };
   if (isDropped) return unknown("reorged");
-  if (next === null || next.listing === null) return unknown("no-answer");
-  const { listing, ranked, ours } = next;
-  const leastListed = listing.isFull ? (listing.least?.toString() ?? null) : null;
-  const gasCost = (ranked?.gasPrice ?? gasPrice) * BigInt(candidate.gasEstimate);
-  const presence = presenceOf(candidate, gasCost, listing);
-  if (presence.state === "unknown") return { ...unknown(presence.because), leastListed };
-  if (presence.state === "gone") {
-    if (stepsOf(candidate.hops).some((step) => ours.has(step))) return { ...unknown("own-trade"), leastListed };
-    if (!next.watched && nothing.rivals === 0) return { ...unknown("not-watched"), leastListed };
-  }
-  const there = presence.state === "there";
+  if (next === null || requoted?.branch !== next.branch) return unknown("no-block");
+  if (!requoted.isKnown) return unknown("dex-late");
+  const { grossProfit } = requoted;
+  const netProfit = grossProfit === null ? null : grossProfit - (next.gasPrice ?? gasPrice) * BigInt(candidate.gasEstimate);
+  if (grossProfit !== null && netProfit !== null && netProfit > 0n)
+    return { ...nothing, state: "there", because: null, grossProfit: `${grossProfit}`, netProfit: `${netProfit}` };
+  if (stepsOf(candidate.hops).some((step) => next.ours.has(step))) return unknown("own-trade");
+  if (!next.watched && nothing.rivals === 0) return unknown("not-watched");
   return {
     ...nothing,
-    state: presence.state,
+    state: "gone",
     because: null,
-    grossProfit: there ? (listing.byId.get(candidate.cycleId)?.grossProfit ?? null) : null,
-    netProfit: there ? (ranked?.netProfits.get(candidate.cycleId) ?? null) : null,
-    leastListed,
+    grossProfit: grossProfit?.toString() ?? null,
+    netProfit: netProfit?.toString() ?? null,
   };
 }
 
@@ -113,21 +119,22 @@ function outcomeOf(executions: readonly LabelledExecution[], next: LabelledNext)
   if (ends("failed").some(({ code }) => SIMULATED.has(code))) return "failed";
   if (next.rival !== null) return "outbid";
   if (ends("expired").some(({ mode }) => mode === "live")) return "expired";
-  if (next.state === "there" || next.state === "in-part") return "still-there";
+  if (next.state === "there") return "still-there";
   return next.state === "gone" ? "vanished" : "unknown";
 }
 
 /** What became of a candidate, by everything that has been said up to now. `gasPrice`: that it was ranked with. */
 export function labelOf(
-  { candidate, rank, rejected, netProfit, features }: Awaited,
+  awaited: Awaited,
   attempts: readonly Attempt[],
   at: { readonly blockHash: string; readonly epoch: number; readonly gasPrice: bigint },
   memory: BlockMemory,
 ): Label {
+  const { candidate, rank, rejected, netProfit, evaluation } = awaited;
   const own = memory.at(at);
   const next = own === undefined ? null : (memory.byNumber(own.number + 1) ?? null);
   const executions = attempts.map((attempt) => executionOf(attempt, memory));
-  const labelledNext = nextOf(candidate, at.gasPrice, next, own === undefined);
+  const labelledNext = nextOf(awaited, at.gasPrice, next, own === undefined);
   return {
     cycleId: candidate.cycleId,
     cycles: cyclesOf(candidate).length,
@@ -135,8 +142,7 @@ export function labelOf(
     rejected,
     grossProfit: candidate.grossProfit,
     netProfit,
-    score: null,
-    features: features === null ? null : [...features],
+    evaluation,
     executions,
     next: labelledNext,
     outcome: outcomeOf(executions, labelledNext),

@@ -1,7 +1,9 @@
 import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type AnyFamily, familyOf } from "#libs/dex/registry.ts";
-import { marginalRate } from "#libs/graph/market.ts";
+import { branchOf } from "#libs/history/blocks.ts";
 import { asAddress } from "#libs/units/brand.ts";
+import { InvariantError } from "#libs/units/invariant.ts";
+import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 
@@ -14,6 +16,8 @@ interface Pool {
 interface Dex {
   /** Block messages up to this stream sequence are in the state; null before the first snapshot. */
   through: number | null;
+  /** The block that its last report was of. */
+  branch: string;
   /** Reports that may be later than the snapshot that comes. */
   early: BodyOf<"poolChanged">[];
 }
@@ -21,13 +25,13 @@ interface Dex {
 /** A snapshot is announced some blocks after the one it holds: reports of so many before its announcement are enough. */
 const MOST_EARLY = 64;
 
-/** The pools of a chain as the fetchers report them: their states, for the rates that they would pay. */
+/** The pools of a chain as the fetchers report them: their states, for what a candidate would pay later. */
 export class PoolBook {
   readonly #pools = new Map<string, Pool>();
   readonly #dexes: Map<string, Dex>;
 
   constructor(dexes: readonly string[]) {
-    this.#dexes = new Map(dexes.map((dex) => [dex, { through: null, early: [] }]));
+    this.#dexes = new Map(dexes.map((dex) => [dex, { through: null, branch: "", early: [] }]));
   }
 
   /** Whether the DEX is followed here and has no full state yet. */
@@ -58,19 +62,49 @@ export class PoolBook {
     }
     if (body.causeSequence <= dex.through) return;
     dex.through = body.causeSequence;
+    dex.branch = branchOf(body);
     this.#apply(body.states.rows);
     for (const address of body.removed) this.#pools.delete(address);
   }
 
-  /** What the pool pays for very little, fee taken: raw units out per raw unit in. Null where it is not known, or pays nothing. */
-  marginalRate(address: string, tokenIn: string, tokenOut: string): number | null {
-    const pool = this.#pools.get(address);
-    if (pool === undefined || !pool.family.isLive(pool.state)) return null;
-    const { family, info, state } = pool;
-    const [indexIn, indexOut] = [info.tokens.indexOf(asAddress(tokenIn)), info.tokens.indexOf(asAddress(tokenOut))];
-    if (indexIn < 0 || indexOut < 0) return null;
-    const rate = marginalRate(family.curve(info, state), { indexIn, indexOut });
-    return rate > 0 && Number.isFinite(rate) ? rate : null;
+  /** Whether the states of all of a candidate's pools are known, as of this block. */
+  knows({ hops }: Candidate, branch: string): boolean {
+    return hops.every(({ dex, pool }) => this.#dexes.get(dex)?.branch === branch && this.#pools.has(pool));
+  }
+
+  /**
+   * What the candidate's swaps would leave, with the amounts that go into its cycles as they were, each hop paid with what the one before it gives, one after another on
+   * the states as they are: raw units of its token, negative where they lose. Null where a pool refuses.
+   */
+  requote({ token, hops }: Candidate): bigint | null {
+    const undo: { readonly pool: Pool; readonly row: RowOf<FamilyId> }[] = [];
+    let profit = 0n;
+    let amount = 0n;
+    let isPaid = true;
+    for (const { pool: address, tokenIn, tokenOut, amountIn: given } of hops) {
+      const pool = this.#pools.get(address);
+      if (pool === undefined) throw new InvariantError(`pool ${address} is not known`);
+      const { family, info, state } = pool;
+      if (tokenIn === token) amount = BigInt(given);
+      const swap = {
+        amountIn: amount,
+        indexIn: info.tokens.indexOf(asAddress(tokenIn)),
+        indexOut: info.tokens.indexOf(asAddress(tokenOut)),
+      };
+      const amountOut = family.isLive(state) ? family.quoteExactIn(info, state, swap) : 0n;
+      const row = amountOut === 0n ? null : family.afterSwap(info, state, swap);
+      if (row === null) {
+        isPaid = false;
+        break;
+      }
+      undo.push({ pool, row: family.toChangeRow(info, state, row) });
+      family.applyRow(state, row);
+      if (tokenIn === token) profit -= amount;
+      if (tokenOut === token) profit += amountOut;
+      amount = amountOut;
+    }
+    for (const { pool, row } of undo.reverse()) pool.family.applyRow(pool.state, row);
+    return isPaid ? profit : null;
   }
 
   #add({ family, rows }: PoolSnapshot["pools"]): void {

@@ -6,6 +6,7 @@ import { randomFrom } from "#libs/ml/random.ts";
 import { encode } from "#proto/codec.ts";
 import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
+import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import { type BodyOf, type StreamKey, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
 import { type Config, initialState, type Keys, type Reply, type Request, trainer } from "#services/trainer/actor.ts";
@@ -19,7 +20,7 @@ export const GWEI = 10n ** 9n;
 export const BASE_FEE = 8n * GWEI;
 const PRIORITY_FEE = GWEI / 10n;
 
-export const config: Config = { chain: "local", chainId: 31_337, dexes: ["dex"], loanFeePips: 0n, labelAfterBlocks: 6 };
+export const config: Config = { chain: "local", chainId: 31_337, dexes: ["dex"], labelAfterBlocks: 6 };
 
 export interface At {
   readonly number: number;
@@ -263,7 +264,14 @@ export class World {
     const passed = priced.filter(({ netProfit }) => netProfit >= minimum);
     return this.say("opportunityScored", `opportunities:${blockHashOf(at)}:${at.epoch ?? 0}`, {
       ...this.#at(at, causeId),
+      causeSequence: 1,
       ranking: "net-profit",
+      champion: null,
+      challenger: null,
+      unfit: null,
+      explored: false,
+      featureSchema: "0".repeat(64),
+      seen: { market: 0, money: 0 },
       maxNextBaseFeePerGas: `${BASE_FEE}`,
       priorityFeePerGas: `${PRIORITY_FEE}`,
       opportunities: passed.map(({ candidate, gasCost, netProfit }, rank) => ({
@@ -271,10 +279,16 @@ export class World {
         gasCost: `${gasCost}`,
         netProfit: `${netProfit}`,
         rank,
+        evaluation: NOT_EVALUATED,
       })),
       rejected: priced
         .filter((each) => !passed.includes(each))
-        .map(({ candidate, netProfit }) => ({ cycleId: candidate.cycleId, reason: "below-minimum", netProfit: `${netProfit}` })),
+        .map(({ candidate, netProfit }) => ({
+          cycleId: candidate.cycleId,
+          reason: "below-minimum",
+          netProfit: `${netProfit}`,
+          evaluation: NOT_EVALUATED,
+        })),
     });
   }
 

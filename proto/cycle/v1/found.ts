@@ -42,6 +42,8 @@ export const Candidate = Type.Object({
   gasEstimate: Count,
   /** Of one cycle, or of several that execute one after another: each begins where `tokenIn` is `token`, with the amounts that those before it leave. */
   hops: Type.Array(Hop, { minItems: 2, maxItems: 80 }),
+  /** 1 − the product over all hops of amountOut ÷ (amountIn · marginal rate on this block's state): the share that its own size costs. Absent where a rate is not known. */
+  priceImpact: Type.Optional(Type.Number()),
 });
 export type Candidate = Static<typeof Candidate>;
 

@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
 import { Mode } from "#proto/execution/v1/events.ts";
+import { Evaluation } from "#proto/opportunity/v1/scored.ts";
 import { Count, HashText, Int, messageSchema, Token, Uint } from "#proto/scalars.ts";
 
 const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
@@ -48,28 +49,25 @@ export const LabelledRival = Type.Object({
 export type LabelledRival = Static<typeof LabelledRival>;
 
 /** Why it is not known what became of a cycle. */
-export const UNKNOWN_BECAUSE = ["reorged", "no-answer", "dex-late", "cut-short", "list-full", "own-trade", "not-watched"] as const;
+export const UNKNOWN_BECAUSE = ["reorged", "no-block", "dex-late", "own-trade", "not-watched"] as const;
 
 /**
- * What became of the cycle by itself: whether it is among the candidates of the next block of the branch that stood when the label was made.
+ * What became of the cycle by itself: its swaps with the amounts that were to go in, quoted exactly once more on the states that the next block of the branch left
+ * which stood when the label was made.
  *
- * `gone`: it is not, and would be if it still paid its gas. `in-part`: of several cycles in one candidate some are, or all but not together. `unknown`: `because`
+ * `there`: it would still have paid its gas. `gone`: it would not. `unknown`: `because`
  * - `reorged`: the candidate's own block was dropped
- * - `no-answer`: nobody searched the next block, or there is none
- * - `dex-late`: the search went without a DEX of the cycle
- * - `cut-short`: the search ended at its bound of work
- * - `list-full`: only the best are listed, and the least of them (`leastListed`) earns more than this one's gas costs
- * - `own-trade`: a trade of ours went through its pools, so that nobody can tell what would have become of it
- * - `not-watched`: nobody looked for arbitrages in that block, so that it may have been taken or not
+ * - `no-block`: there is no next one
+ * - `dex-late`: a DEX of it had not reported that block when the one after it came
+ * - `own-trade`: gone, but a trade of ours went through its pools, so that nobody can tell what would have become of it
+ * - `not-watched`: gone, and nobody looked for arbitrages in that block, so that it may have been taken or not
  */
 export const LabelledNext = Type.Object({
-  state: Type.Enum(["there", "in-part", "gone", "unknown"]),
+  state: Type.Enum(["there", "gone", "unknown"]),
   because: nullable(Type.Enum([...UNKNOWN_BECAUSE])),
-  /** What it would have earned one block later, sized for that block: null unless `there`. `netProfit` null while that block was not ranked. */
-  grossProfit: nullable(Uint),
+  /** What it would have earned one block later; null where a pool refused, or it is not known. `netProfit`: less gas at that block's price, wei. */
+  grossProfit: nullable(Int),
   netProfit: nullable(Int),
-  /** Least gross profit among the candidates of a list that had no room for all; null where it had. */
-  leastListed: nullable(Uint),
   /** Arbitrages of others in that block through any of its pools, in its direction. */
   rivals: Count,
   rival: nullable(LabelledRival),
@@ -82,7 +80,7 @@ export type LabelledNext = Static<typeof LabelledNext>;
  * - `failed`: our simulation said that it does not pay what was quoted, or not enough
  * - `outbid`: somebody else took (one of) its cycle(s) in the next block, whether we had sent ours or not
  * - `expired`: ours was sent, and its block came without it
- * - `still-there`, also in part; `vanished`; `unknown`: what became of the cycle by itself
+ * - `still-there`; `vanished`; `unknown`: what became of the cycle by itself
  */
 export const OUTCOMES = ["landed", "reverted", "failed", "outbid", "expired", "still-there", "vanished", "unknown"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
@@ -98,10 +96,8 @@ export const Label = Type.Object({
   /** As ranked: wei. */
   grossProfit: Uint,
   netProfit: Int,
-  /** The model's score; null while the order is that of net profit. */
-  score: nullable(Type.Number()),
-  /** Under the message's schema, as seen when the ranking was stored, null for what was missing. Null altogether for a ranking that came after its block had passed. */
-  features: nullable(Type.Array(nullable(Type.Number()))),
+  /** As ranked: what had been seen of it, and what the models said. */
+  evaluation: Evaluation,
   executions: Type.Array(LabelledExecution),
   next: LabelledNext,
   outcome: Type.Enum([...OUTCOMES]),
@@ -116,8 +112,10 @@ export const OutcomeLabelled = messageSchema("outcome-labelled", {
   epoch: Count,
   /** SHA-256 of the feature schema (libs/ml/features.ts). */
   featureSchema: Type.String({ pattern: "^[0-9a-f]{64}$" }),
-  /** The model that made the order; null while it is that of net profit. */
-  model: nullable(Type.String()),
+  /** As ranked: versions of the models, and whether the first place was drawn. */
+  champion: nullable(Type.String()),
+  challenger: nullable(Type.String()),
+  explored: Type.Boolean(),
   /** Head of the chain when the labels were made: what is known is what the streams held before that block. */
   labelledAtBlock: Count,
   labels: Type.Array(Label),

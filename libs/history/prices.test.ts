@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { PriceMemory } from "#libs/history/prices.ts";
 import { MEMORY_BLOCKS } from "#libs/ml/features.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import { PriceMemory } from "#services/trainer/prices.ts";
 
 type Row = readonly [token: string, native: number, usd?: number];
 function said(blockNumber: number, rows: readonly Row[], options: Partial<BodyOf<"priceChanged">> = {}): BodyOf<"priceChanged"> {

@@ -1,0 +1,353 @@
+import { type FeatureContext, MEMORY_BLOCKS, TREND_BLOCKS } from "#libs/ml/features.ts";
+import type { ObservedArbitrage } from "#proto/arbitrage/v1/observed.ts";
+import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
+import type { BodyOf } from "#proto/subjects.ts";
+
+export const branchOf = ({ blockHash, epoch }: { readonly blockHash: string; readonly epoch: number }): string => `${blockHash}@${epoch}`;
+
+/** One direction of a pool: what a cycle takes something out of. */
+const stepOf = ({ pool, tokenIn }: Pick<Hop, "pool" | "tokenIn">): string => `${pool}:${tokenIn}`;
+export const stepsOf = (hops: readonly Pick<Hop, "pool" | "tokenIn">[]): string[] => hops.map(stepOf);
+
+/** The cycles that a candidate consists of: each begins where the candidate's token goes in (libs/graph/plan.ts). */
+export function cyclesOf({ token, hops }: Candidate): Hop[][] {
+  const cycles: Hop[][] = [];
+  for (const hop of hops) {
+    if (hop.tokenIn === token || cycles.length === 0) cycles.push([]);
+    cycles.at(-1)?.push(hop);
+  }
+  return cycles;
+}
+
+/** The same cycle has the same key in every block. */
+const keyOf = (cycle: readonly Hop[]): string => cycle.map(({ pool, tokenIn, tokenOut }) => `${pool}:${tokenIn}>${tokenOut}`).join();
+
+/** The answer to a block's search, looked up by cycle. */
+interface Listing {
+  readonly body: BodyOf<"cycleFound">;
+  readonly byId: ReadonlyMap<string, { readonly candidate: Candidate; readonly cycles: readonly string[] }>;
+  /** Single cycles, also those within a candidate of several. */
+  readonly cycles: ReadonlySet<string>;
+  /** It had no room for all cycles that were found. */
+  readonly isFull: boolean;
+  /** Least gross profit among its single cycles; null where it has none. */
+  readonly least: bigint | null;
+}
+
+function listingOf(body: BodyOf<"cycleFound">): Listing {
+  const all = body.candidates.map((candidate) => ({ candidate, cycles: cyclesOf(candidate).map(keyOf) }));
+  const singles = all.filter(({ cycles }) => cycles.length === 1).map(({ candidate }) => BigInt(candidate.grossProfit));
+  const least = singles.reduce<bigint | null>((low, profit) => (low === null || profit < low ? profit : low), null);
+  return {
+    body,
+    byId: new Map(all.map((each) => [each.candidate.cycleId, each])),
+    cycles: new Set(all.flatMap((each) => each.cycles)),
+    isFull: singles.length < body.cyclesFound,
+    least,
+  };
+}
+
+/** `there`: also in part. `unknown`: the search went without a DEX of it, or was cut short, or the list was full. */
+type Presence = "there" | "gone" | "unknown";
+
+/**
+ * Whether a candidate of the block before is in a block's list. What is not in a list that was full is gone as well if even the least that is listed earns less
+ * than `gasCost`: it would not be worth its gas, which comes to the same.
+ */
+function presenceOf(
+  { candidate, cycles: own }: { readonly candidate: Candidate; readonly cycles: readonly string[] },
+  gasCost: bigint,
+  { body, byId, cycles, isFull, least }: Listing,
+): Presence {
+  if (byId.has(candidate.cycleId) || own.some((cycle) => cycles.has(cycle))) return "there";
+  if (candidate.hops.some(({ dex }) => body.lateDexes.includes(dex))) return "unknown";
+  if (body.isCutShort === true) return "unknown";
+  return !isFull || (least !== null && least < gasCost) ? "gone" : "unknown";
+}
+
+/** What is known of a block of the present branch. */
+export interface Block {
+  readonly number: number;
+  readonly branch: string;
+  readonly hash: string;
+  readonly baseFeePerGas: bigint;
+  readonly gasUsed: number;
+  readonly gasLimit: number;
+  /** Pools that it changed. */
+  readonly changed: ReadonlySet<string>;
+  /** Arbitrages of others in it. */
+  readonly others: readonly ObservedArbitrage[];
+  /** The analyst has looked at it. */
+  readonly watched: boolean;
+  /** Wei per gas that a trade on this block may have to pay; null until it is ranked. */
+  readonly gasPrice: bigint | null;
+  /** Directions of pools that trades of ours took in it. */
+  readonly ours: ReadonlySet<string>;
+}
+
+interface Kept extends Block {
+  readonly changed: Set<string>;
+  others: readonly ObservedArbitrage[];
+  watched: boolean;
+  gasPrice: bigint | null;
+  readonly ours: Set<string>;
+  listing: Listing | null;
+  /** Simulations on its state, by pool. */
+  readonly simulations: Map<string, { right: number; all: number }>;
+  /** Of its candidates that were gone a block later without us, true, and of those that were there, false. */
+  verdicts: ReadonlyMap<string, boolean>;
+}
+
+/** Beyond the memory of the features: what labels that are still to be made look back to, and what a reorganisation may take off. */
+const SPARE = 64;
+
+interface PoolCounts {
+  taken: number;
+  right: number;
+  all: number;
+}
+
+const NO_VERDICTS: ReadonlyMap<string, boolean> = new Map();
+
+/**
+ * The last blocks of the branch that stands. A reorganisation takes the dropped ones off, and with them all that they said. What features ask of the last
+ * MEMORY_BLOCKS is kept as sums, which a block joins when the next one comes and leaves when it is too old: a block's candidates ask for a few hundred.
+ */
+export class BlockMemory {
+  readonly #blocks: Kept[] = [];
+  readonly #byBranch = new Map<string, Kept>();
+  /** Value of a pool, whole native coins, as the last `tvl.changed` has it. */
+  readonly #values = new Map<string, number>();
+  /** Blocks in which a pool changed, ascending. */
+  readonly #changes = new Map<string, number[]>();
+  /** Sums over the window. */
+  readonly #pools = new Map<string, PoolCounts>();
+  readonly #cycles = new Map<string, { found: number; vanished: number }>();
+  #rivals = 0;
+
+  get head(): Block | undefined {
+    return this.#blocks.at(-1);
+  }
+
+  /** Number of the oldest block that is kept; 0 where none is. */
+  get oldest(): number {
+    return this.#blocks[0]?.number ?? 0;
+  }
+
+  add(body: BodyOf<"blockObserved">): void {
+    const block: Kept = {
+      number: body.blockNumber,
+      branch: branchOf(body),
+      hash: body.blockHash,
+      baseFeePerGas: BigInt(body.baseFeePerGas),
+      gasUsed: body.gasUsed,
+      gasLimit: body.gasLimit,
+      changed: new Set(),
+      others: [],
+      watched: false,
+      listing: null,
+      gasPrice: null,
+      ours: new Set(),
+      simulations: new Map(),
+      verdicts: NO_VERDICTS,
+    };
+    this.rewind(block.number - 1);
+    // After a gap nothing that counts blocks would be right.
+    if (this.head !== undefined && this.head.number !== block.number - 1) this.rewind(-1);
+    const leaving = this.#blocks.at(-MEMORY_BLOCKS - 1);
+    if (leaving !== undefined) this.#count(leaving, -1);
+    const before = this.#blocks.at(-1);
+    this.#blocks.push(block);
+    if (before !== undefined) this.#count(before, 1);
+    this.#byBranch.set(block.branch, block);
+    if (this.#blocks.length > MEMORY_BLOCKS + SPARE) this.#drop(this.#blocks.shift() as Kept);
+  }
+
+  /** Only blocks up to this number stand. */
+  rewind(number: number): void {
+    while (this.#blocks.length > 0 && (this.head as Block).number > number) {
+      // The block before it is the head now: out of the window, at whose other end an older one comes back.
+      const before = this.#blocks.at(-2);
+      if (before !== undefined) this.#count(before, -1);
+      this.#drop(this.#blocks.pop() as Kept);
+      const returning = this.#blocks.at(-MEMORY_BLOCKS - 1);
+      if (returning !== undefined) this.#count(returning, 1);
+      if (before !== undefined) before.verdicts = NO_VERDICTS;
+    }
+  }
+
+  /** A block of the branch that stands. */
+  at(at: { readonly blockHash: string; readonly epoch: number }): Block | undefined {
+    return this.#byBranch.get(branchOf(at));
+  }
+
+  byHash(hash: string): Block | undefined {
+    return this.#blocks.findLast((block) => block.hash === hash);
+  }
+
+  byNumber(number: number): Block | undefined {
+    return this.#kept(number);
+  }
+
+  setValues({ scope, pools }: BodyOf<"tvlChanged">): void {
+    if (scope === "all") this.#values.clear();
+    for (const [pool, , native] of pools) this.#values.set(pool, Number(native));
+  }
+
+  setChanged({ blockHash, epoch, states }: BodyOf<"poolChanged">): void {
+    const block = this.#byBranch.get(branchOf({ blockHash, epoch }));
+    if (block === undefined) return;
+    for (const [pool] of states.rows) {
+      if (block.changed.has(pool)) continue;
+      block.changed.add(pool);
+      const changes = this.#changes.get(pool) ?? [];
+      this.#changes.set(pool, changes);
+      // Reports may come a block late.
+      const place = changes.findLastIndex((number) => number < block.number) + 1;
+      changes.splice(place, 0, block.number);
+    }
+  }
+
+  setWatched(at: { readonly blockHash: string; readonly epoch: number }): Block | undefined {
+    const block = this.#byBranch.get(branchOf(at));
+    if (block !== undefined) block.watched = true;
+    return block;
+  }
+
+  setOthers(body: BodyOf<"arbitrageObserved">): void {
+    this.#change(this.#byBranch.get(branchOf(body)), (block) => {
+      block.others = body.arbitrages.filter(({ ours }) => !ours);
+    });
+  }
+
+  setListing(body: BodyOf<"cycleFound">): void {
+    const block = this.#byBranch.get(branchOf(body));
+    if (block === undefined) return;
+    block.listing = listingOf(body);
+    this.#judge(this.#kept(block.number - 1));
+    this.#judge(block);
+  }
+
+  setGasPrice(at: { readonly blockHash: string; readonly epoch: number }, gasPrice: bigint): void {
+    const block = this.#byBranch.get(branchOf(at));
+    if (block === undefined) return;
+    block.gasPrice = gasPrice;
+    this.#judge(block);
+  }
+
+  addOurs(hash: string, steps: readonly string[]): void {
+    const block = this.#blocks.findLast((each) => each.hash === hash);
+    if (block === undefined) return;
+    for (const step of steps) block.ours.add(step);
+    this.#judge(this.#kept(block.number - 1));
+  }
+
+  addSimulation(hash: string, pools: Iterable<string>, isRight: boolean): void {
+    this.#change(
+      this.#blocks.findLast((each) => each.hash === hash),
+      ({ simulations }) => {
+        for (const pool of pools) {
+          const counted = simulations.get(pool) ?? { right: 0, all: 0 };
+          simulations.set(pool, { right: counted.right + (isRight ? 1 : 0), all: counted.all + 1 });
+        }
+      },
+    );
+  }
+
+  /** What the blocks up to the head say of a candidate on it: all of the context but what tokens cost. Stands until the next message. */
+  contextOfHead(): Pick<FeatureContext, "block" | "baseFeeBefore" | "rivalsPerBlock" | "pool" | "cycle"> {
+    const head = this.head as Block;
+    const before = this.byNumber(head.number - TREND_BLOCKS);
+    return {
+      block: { baseFeePerGas: head.baseFeePerGas, gasUsed: head.gasUsed, gasLimit: head.gasLimit },
+      baseFeeBefore: before?.baseFeePerGas ?? null,
+      // The head is still open: what became of it is not known.
+      rivalsPerBlock: this.#blocks.length <= MEMORY_BLOCKS ? null : this.#rivals / MEMORY_BLOCKS,
+      pool: (pool) => {
+        const { taken, right, all } = this.#pools.get(pool) ?? NO_COUNTS;
+        const changed = this.#changes.get(pool)?.at(-1);
+        return {
+          tvl: this.#values.get(pool) ?? null,
+          changedAtBlock: changed === undefined || changed < head.number - MEMORY_BLOCKS ? null : changed,
+          taken,
+          simulations: { right, all },
+        };
+      },
+      cycle: (cycleId) => this.#cycles.get(cycleId) ?? null,
+    };
+  }
+
+  #kept(number: number): Kept | undefined {
+    return this.#blocks[number - this.oldest];
+  }
+
+  /** Between the head and what is too old. */
+  #isInWindow({ number }: Block): boolean {
+    const head = (this.head as Block).number;
+    return number < head && number >= head - MEMORY_BLOCKS;
+  }
+
+  #change(block: Kept | undefined, change: (block: Kept) => void): void {
+    if (block === undefined) return;
+    const counts = this.#isInWindow(block);
+    if (counts) this.#count(block, -1);
+    change(block);
+    if (counts) this.#count(block, 1);
+  }
+
+  /** Appearances of which it is known what became of them a block later: those that a trade of ours went through are not. */
+  #judge(block: Kept | undefined): void {
+    if (block === undefined) return;
+    const next = this.#kept(block.number + 1);
+    const verdicts = new Map<string, boolean>();
+    for (const each of next?.listing == null ? [] : (block.listing?.byId.values() ?? [])) {
+      const { candidate } = each;
+      const gasCost = (block.gasPrice ?? 0n) * BigInt(candidate.gasEstimate);
+      const state = presenceOf(each, gasCost, next?.listing as Listing);
+      if (state === "unknown") continue;
+      if (state === "gone" && stepsOf(candidate.hops).some((step) => next?.ours.has(step))) continue;
+      verdicts.set(candidate.cycleId, state === "gone");
+    }
+    this.#change(block, (each) => {
+      each.verdicts = verdicts;
+    });
+  }
+
+  /** Adds what a block says to the sums, or takes it off them. */
+  #count({ others, simulations, verdicts }: Kept, sign: 1 | -1): void {
+    const { length } = others;
+    this.#rivals += sign * length;
+    const poolCounts = (pool: string): PoolCounts => {
+      let counts = this.#pools.get(pool);
+      if (counts === undefined) {
+        counts = { taken: 0, right: 0, all: 0 };
+        this.#pools.set(pool, counts);
+      }
+      return counts;
+    };
+    for (const { hops } of others) for (const pool of new Set(hops.map((hop) => hop.pool))) poolCounts(pool).taken += sign;
+    for (const [pool, { right, all }] of simulations) {
+      const counts = poolCounts(pool);
+      counts.right += sign * right;
+      counts.all += sign * all;
+    }
+    for (const [cycleId, vanished] of verdicts) {
+      const counts = this.#cycles.get(cycleId) ?? { found: 0, vanished: 0 };
+      const found = counts.found + sign;
+      if (found === 0) this.#cycles.delete(cycleId);
+      else this.#cycles.set(cycleId, { found, vanished: counts.vanished + (vanished ? sign : 0) });
+    }
+  }
+
+  /** Lets go of a block that is in no sum. */
+  #drop(block: Kept): void {
+    this.#byBranch.delete(block.branch);
+    for (const pool of block.changed) {
+      const changes = this.#changes.get(pool) as number[];
+      changes.splice(changes.indexOf(block.number), 1);
+      if (changes.length === 0) this.#changes.delete(pool);
+    }
+  }
+}
+
+const NO_COUNTS: PoolCounts = { taken: 0, right: 0, all: 0 };

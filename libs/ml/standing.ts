@@ -1,0 +1,67 @@
+import type { DriftLevel } from "#proto/model/v1/events.ts";
+import type { AnyBody, SubjectKey } from "#proto/subjects.ts";
+
+/** What the standing of models is folded from. */
+export const MODEL_KEYS = [
+  "modelTrained",
+  "modelPromoted",
+  "modelRejected",
+  "modelRolledBack",
+  "modelChecked",
+] as const satisfies readonly SubjectKey[];
+
+/** Which models of a chain score, and which decides. */
+export interface ModelStanding {
+  /** Null: the model that the installation brought. */
+  readonly champion: string | null;
+  /** Scores beside the champion: one that is to prove itself, or the champion before. Null where there is none. */
+  readonly challenger: string | null;
+  /** Share of blocks that the challenger decides: 0 while it only scores. */
+  readonly canaryShare: number;
+  /** The challenger is the champion before: it shows what was given up. */
+  readonly challengerIsFormer: boolean;
+  /** What has last been said of how the champion does; null while nothing has. */
+  readonly drift: DriftLevel | null;
+  /** When something was last said that shows the champion to be looked after: Unix milliseconds; null while nothing has. */
+  readonly caredAtMs: number | null;
+}
+
+export const NO_STANDING: ModelStanding = {
+  champion: null,
+  challenger: null,
+  canaryShare: 0,
+  challengerIsFormer: false,
+  drift: null,
+  caredAtMs: null,
+};
+
+/** The standing after one more message. */
+export function standingAfter(standing: ModelStanding, body: AnyBody): ModelStanding {
+  switch (body.kind) {
+    case "model-trained":
+      return { ...standing, challenger: body.version, canaryShare: 0, challengerIsFormer: false };
+    case "model-promoted":
+      if (body.share < 1) return { ...standing, challenger: body.version, canaryShare: body.share, challengerIsFormer: false };
+      return {
+        champion: body.version,
+        challenger: body.previous,
+        canaryShare: 0,
+        challengerIsFormer: body.previous !== null,
+        drift: null,
+        caredAtMs: body.observedAtMs,
+      };
+    case "model-rejected":
+      return standing.challenger === body.version ? { ...standing, challenger: null, canaryShare: 0, challengerIsFormer: false } : standing;
+    case "model-rolled-back": {
+      const without = { ...standing, challenger: null, canaryShare: 0, challengerIsFormer: false };
+      // A canary gives its blocks back; the champion its place.
+      return standing.champion === body.version ? { ...without, champion: body.to, drift: null, caredAtMs: body.observedAtMs } : without;
+    }
+    case "model-checked":
+      return standing.champion === body.version || standing.champion === null
+        ? { ...standing, drift: body.level, caredAtMs: body.observedAtMs }
+        : standing;
+    default:
+      return standing;
+  }
+}

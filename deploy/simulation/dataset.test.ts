@@ -8,7 +8,6 @@ const NEXT: LabelledNext = {
   because: null,
   grossProfit: "900",
   netProfit: "700",
-  leastListed: null,
   rivals: 0,
   rival: null,
 };
@@ -19,8 +18,7 @@ const LABEL: Label = {
   rejected: null,
   grossProfit: "1000",
   netProfit: "800",
-  score: null,
-  features: null,
+  evaluation: { features: FEATURES.map(() => 1), champion: null, challenger: null },
   executions: [],
   next: NEXT,
   outcome: "still-there",
@@ -47,7 +45,10 @@ const sent = (end: LabelledExecution["end"], netProfit: string | null = null): L
 });
 const LANDED = { landed: 1, profitWei: 800 };
 const LOST = { landed: 0, profitWei: Number.NaN };
-const withAccuracy = (accuracy: number) => FEATURES.map(({ name }) => (name === "poolAccuracy" ? accuracy : 0));
+const withAccuracy = (accuracy: number) => ({
+  ...LABEL.evaluation,
+  features: FEATURES.map(({ name }) => (name === "poolAccuracy" ? accuracy : 0)),
+});
 
 test.each<[string, Partial<Label>, unknown]>([
   ["what landed earned what was settled", { outcome: "landed", executions: [sent("landed", "750")] }, { landed: 1, profitWei: 750 }],
@@ -65,19 +66,19 @@ test.each<[string, Partial<Label>, unknown]>([
     LANDED,
   ],
   [
-    "what a full list does not show would have landed where nobody was",
-    { outcome: "unknown", next: { ...NEXT, state: "unknown", because: "list-full" } },
-    LANDED,
-  ],
-  [
-    "what a full list does not show is lost where somebody was",
-    { outcome: "unknown", next: { ...NEXT, state: "unknown", because: "list-full", rivals: 2 } },
+    "what another trade of ours took behind somebody else is lost",
+    { outcome: "unknown", next: { ...NEXT, state: "unknown", because: "own-trade", rivals: 2 } },
     LOST,
   ],
   ["what nobody watched is not known", { outcome: "unknown", next: { ...NEXT, state: "unknown", because: "not-watched" } }, null],
+  [
+    "what was ranked without having been seen says nothing",
+    { evaluation: { ...LABEL.evaluation, features: null }, outcome: "landed", executions: [sent("landed", "750")] },
+    null,
+  ],
   ["what a reorganisation dropped is not known", { outcome: "unknown", next: { ...NEXT, state: "unknown", because: "reorged" } }, null],
-  ["an unsent one through a pool that mostly failed is not known", { features: withAccuracy(0.4) }, null],
-  ["a sent one through such a pool is", { features: withAccuracy(0.4), outcome: "failed", executions: [sent("failed")] }, LOST],
+  ["an unsent one through a pool that mostly failed is not known", { evaluation: withAccuracy(0.4) }, null],
+  ["a sent one through such a pool is", { evaluation: withAccuracy(0.4), outcome: "failed", executions: [sent("failed")] }, LOST],
 ])("%s", (_, change, verdict) => {
   expect(verdictOf({ ...LABEL, ...change })).toEqual(verdict);
 });
@@ -85,9 +86,11 @@ test.each<[string, Partial<Label>, unknown]>([
 test("of what was not sent, every so many are kept, so that they are about as many as what was", () => {
   const example = (block: number, isSent: boolean): Example => ({
     block,
-    blockHash: `0x${"33".repeat(32)}`,
-    row: new Float32Array(FEATURE_COUNT).fill(block),
-    label: isSent ? { ...LABEL, outcome: "landed", executions: [sent("landed", "750")] } : LABEL,
+    label: {
+      ...LABEL,
+      evaluation: { ...LABEL.evaluation, features: FEATURES.map(({ name }) => (name === "poolAccuracy" ? 1 : block)) },
+      ...(isSent ? { outcome: "landed", executions: [sent("landed", "750")] } : {}),
+    },
   });
   const examples = Array.from({ length: 60 }, (_, block) => example(block, block % 6 === 5));
   const { blocks, landed, profitWei, promisedWei, rows } = datasetOf(examples);

@@ -2,12 +2,10 @@ import { FEATURE_COUNT, FEATURES } from "#libs/ml/features.ts";
 import type { Dataset } from "#libs/ml/train.ts";
 import type { Label } from "#proto/outcome/v1/labelled.ts";
 
-/** A labelled candidate with the row that it was ranked by. Rows in the order of blocks. */
+/** A labelled candidate. Examples stand in the order of their blocks. */
 export interface Example {
   readonly block: number;
-  readonly row: Float32Array;
   readonly label: Label;
-  readonly blockHash: string;
 }
 
 export interface Verdict {
@@ -21,22 +19,15 @@ const LOST: Verdict = { landed: 0, profitWei: Number.NaN };
 
 const POOL_ACCURACY = FEATURES.findIndex(({ name }) => name === "poolAccuracy");
 
-/** Of an unknown outcome, whether all the same it is known who traded in the next block. */
-const WATCHED: ReadonlySet<string | null> = new Set([
-  "list-full",
-  "own-trade",
-  "dex-late",
-  "cut-short",
-] satisfies Label["next"]["because"][]);
-
 /**
  * What a label says of landing; null where it says nothing. Of what was sent, what became of it. Of what was not sent: with exact amounts and no more than the usual tip it
  * comes behind whoever wants the same, and lands if nobody took anything out of its pools in its direction, for what it promised. Whether it stood there one block later
  * says less: a gap that somebody has taken half of still stands, but not for the amounts that were planned; and what is gone because ours took it would have landed.
  * Through a pool of which our simulations found more wrong than right, only what was sent says anything. Gone without anybody's arbitrage: a trade moved it, before or behind where the bundle would have stood.
  */
-export function verdictOf({ outcome, executions, next, netProfit, features }: Label): Verdict | null {
-  const accuracy = features?.[POOL_ACCURACY] ?? null;
+export function verdictOf({ outcome, executions, next, netProfit, evaluation: { features } }: Label): Verdict | null {
+  if (features === null) return null;
+  const accuracy = features[POOL_ACCURACY] ?? null;
   if (executions.length === 0 && accuracy !== null && accuracy < 0.5) return null;
   switch (outcome) {
     case "landed": {
@@ -53,8 +44,8 @@ export function verdictOf({ outcome, executions, next, netProfit, features }: La
     case "vanished":
       return next.rivals > 0 ? LOST : null;
     case "unknown":
-      if (!WATCHED.has(next.because)) return null;
-      return next.rivals > 0 ? LOST : { landed: 1, profitWei: Number(netProfit) };
+      if (next.rivals > 0) return LOST;
+      return next.because === "own-trade" ? { landed: 1, profitWei: Number(netProfit) } : null;
   }
 }
 
@@ -62,16 +53,27 @@ export function verdictOf({ outcome, executions, next, netProfit, features }: La
  * What was sent, and as many of those that were not, every so many of them: what was sent says what is true, and the others, ten times as many, do not know of quotes that do not hold.
  */
 export function datasetOf(examples: readonly Example[]): Dataset {
-  const all = examples.flatMap(({ block, row, label }) => {
+  const all = examples.flatMap(({ block, label }) => {
     const verdict = verdictOf(label);
-    return verdict === null ? [] : [{ block, row, verdict, isSent: label.executions.length > 0, promised: Number(label.netProfit) }];
+    return verdict === null
+      ? []
+      : [
+          {
+            block,
+            features: label.evaluation.features ?? [],
+            verdict,
+            isSent: label.executions.length > 0,
+            promised: Number(label.netProfit),
+          },
+        ];
   });
   const sent = all.filter(({ isSent }) => isSent).length;
   const every = Math.max(1, Math.floor((all.length - sent) / Math.max(1, sent)));
   let others = 0;
   const known = all.filter(({ isSent }) => isSent || others++ % every === 0);
   const rows = new Float32Array(known.length * FEATURE_COUNT);
-  for (const [index, { row }] of known.entries()) rows.set(row, index * FEATURE_COUNT);
+  for (const [index, { features }] of known.entries())
+    for (const [column, value] of features.entries()) rows[index * FEATURE_COUNT + column] = value ?? Number.NaN;
   return {
     featureCount: FEATURE_COUNT,
     rows,

@@ -1,26 +1,21 @@
 import type { Received } from "#libs/actor/actor.ts";
-import { type Ensemble, expectedValueWei, HEADS } from "#libs/ml/ensemble.ts";
-import { FEATURE_COUNT } from "#libs/ml/features.ts";
+import type { Ensemble } from "#libs/ml/ensemble.ts";
 import { buildKernel } from "#libs/ml/kernel.ts";
 import { ece } from "#libs/ml/metrics.ts";
 import { type Dataset, DEFAULT_OPTIONS, type TrainedModel, trainEnsemble } from "#libs/ml/train.ts";
 import { invariant } from "#libs/units/invariant.ts";
-import type { BodyOf, SubjectKey } from "#proto/subjects.ts";
+import type { SubjectKey } from "#proto/subjects.ts";
 import { datasetOf, type Example, verdictOf } from "./dataset.ts";
-import { drawsOf } from "./random.ts";
 import type { Rules } from "./rules.ts";
-import { type Order, Simulation } from "./simulation.ts";
+import { Simulation } from "./simulation.ts";
 
 /** Runs of the simulation: some to learn from, and pairs that differ in nothing but the ranking. */
 
+/** Most candidates that the solver names in a block, and a plan of several. */
+const CAPACITY = 64;
+
 /** Blocks of one run are told apart from another's by this much, so that runs follow each other in time. */
 const RUN = 1_000_000;
-
-/** What a model says of a candidate. */
-interface Score {
-  readonly landing: number;
-  readonly valueWei: number;
-}
 
 export interface Run {
   readonly seed: number;
@@ -34,33 +29,19 @@ export interface Run {
   /** Of the best single cycles of a block, by net profit, whose next block is known: how many, and how many a rival took. */
   readonly gaps: number;
   readonly gapsTaken: number;
-  /** Scores by block hash and cycle, where the ranking has them. */
-  readonly scores: ReadonlyMap<string, Score>;
 }
-
-const placeOf = (blockHash: string, cycleId: string): string => `${blockHash}:${cycleId}`;
-
-/** An order, but for a share of the blocks in which any candidate comes first: what is never tried is never learnt. */
-export const exploring =
-  (seed: number, share: number, base: Order | null): Order =>
-  (ranking, rows) => {
-    const places = base === null ? ranking.opportunities.map((_, place) => place) : base(ranking, rows);
-    const random = drawsOf(seed, 50, ranking.blockNumber);
-    if (places.length < 2 || random.unit() >= share) return places;
-    const first = places[random.below(places.length)] as number;
-    return [first, ...places.filter((place) => place !== first)];
-  };
 
 export interface RunOptions {
   readonly seed: number;
   readonly rules: Rules;
-  readonly order: Order | null;
-  readonly scores?: ReadonlyMap<string, Score>;
+  /** Null ranks by net profit. */
+  readonly model: Ensemble | null;
+  /** Share of blocks in which any candidate comes first: what is never tried is never learnt. */
+  readonly explored: number;
 }
 
 /** A run that goes on block by block. */
-export function begin({ seed, rules, order, scores = new Map() }: RunOptions): { readonly step: () => void; readonly result: () => Run } {
-  const rows = new Map<string, Float32Array>();
+export function begin({ seed, rules, model, explored }: RunOptions): { readonly step: () => void; readonly result: () => Run } {
   const examples: Example[] = [];
   const run = { blocks: 0, settledWei: 0n, executions: 0, landed: 0, reverted: 0, gaps: 0, gapsTaken: 0 };
   const onMessage = ({ body }: Received<SubjectKey>): void => {
@@ -75,24 +56,23 @@ export function begin({ seed, rules, order, scores = new Map() }: RunOptions): {
       run.gaps++;
       if (best.next.rival !== null) run.gapsTaken++;
     }
-    for (const label of body.labels) {
-      const place = placeOf(body.blockHash, label.cycleId);
-      const row = rows.get(place);
-      rows.delete(place);
-      if (row !== undefined) examples.push({ block: seed * RUN + body.blockNumber, blockHash: body.blockHash, row, label });
-    }
+    // What did not pass was not up for choice.
+    for (const label of body.labels) if (label.rejected === null) examples.push({ block: seed * RUN + body.blockNumber, label });
   };
-  const onRows = ({ blockHash, opportunities }: BodyOf<"opportunityScored">, all: Float32Array): void => {
-    for (const [place, { candidate }] of opportunities.entries())
-      rows.set(placeOf(blockHash, candidate.cycleId), all.slice(place * FEATURE_COUNT, (place + 1) * FEATURE_COUNT));
-  };
-  const simulation = new Simulation({ seed, rules, order, labels: true, onMessage, onRows });
+  const simulation = new Simulation({
+    seed,
+    rules,
+    model: model === null ? null : buildKernel(model, { capacity: CAPACITY }),
+    explored,
+    labels: true,
+    onMessage,
+  });
   return {
     step: () => {
       simulation.step();
       run.blocks++;
     },
-    result: () => ({ seed, examples, ...run, scores }),
+    result: () => ({ seed, examples, ...run }),
   };
 }
 
@@ -128,13 +108,13 @@ export const UNSEEN = { seeds: [9_001, 9_002, 9_003, 9_004, 9_005], blocks: 1_20
  * in the second it is chosen by that model.
  */
 export async function learn(rules: Rules, lessons: Lessons): Promise<{ readonly model: TrainedModel; readonly dataset: Dataset }> {
-  const round = (of: { readonly firstSeed: number; readonly runs: number }, base: Order | null): Example[] =>
+  const round = (of: { readonly firstSeed: number; readonly runs: number }, model: Ensemble | null): Example[] =>
     Array.from({ length: of.runs }, (_, index) => of.firstSeed + index).flatMap(
-      (seed) => runOf({ seed, rules, blocks: lessons.blocks, order: exploring(seed, lessons.explored, base) }).examples,
+      (seed) => runOf({ seed, rules, blocks: lessons.blocks, model, explored: lessons.explored }).examples,
     );
   const first = round(lessons.byNetProfit, null);
   const { model } = await trainedOn(first, rules, lessons.seed);
-  return trainedOn([...first, ...round(lessons.byModel, expecting(model.ensemble, rules).order)], rules, lessons.seed);
+  return trainedOn([...first, ...round(lessons.byModel, model.ensemble)], rules, lessons.seed);
 }
 
 async function trainedOn(
@@ -146,31 +126,6 @@ async function trainedOn(
   const trained = await trainEnsemble(dataset, { ...DEFAULT_OPTIONS, xgboost: null, seed });
   invariant(trained.ok, `${rules.name}: ${JSON.stringify(trained)}`);
   return { model: trained.value, dataset };
-}
-
-/** Most candidates that the solver names in a block, and a plan of several. */
-const CAPACITY = 64;
-
-/** Orders by what a model expects of each candidate. Where reverts are mined, one that does not land costs half of its gas, and what is worth nothing is not sent. */
-export function expecting(ensemble: Ensemble, { reverts }: Rules): { readonly order: Order; readonly scores: ReadonlyMap<string, Score> } {
-  const kernel = buildKernel(ensemble, { capacity: CAPACITY });
-  const scores = new Map<string, Score>();
-  const order: Order = ({ blockHash, opportunities }: BodyOf<"opportunityScored">, rows) => {
-    if (opportunities.length === 0) return [];
-    const answers = kernel.score(rows, opportunities.length);
-    const values = opportunities.map(({ candidate, gasCost }, place) => {
-      const [landing, profit, spread] = HEADS.map((_, head) => answers[place * HEADS.length + head] as number) as [number, number, number];
-      const failureCostWei = reverts === "mined" ? Number(gasCost) / 2 : 0;
-      const valueWei = expectedValueWei({ landing, profit, spread }, { failureCostWei });
-      scores.set(placeOf(blockHash, candidate.cycleId), { landing, valueWei });
-      return valueWei;
-    });
-    return opportunities
-      .map((_, place) => place)
-      .filter((place) => (values[place] as number) > 0)
-      .sort((left, right) => (values[right] as number) - (values[left] as number) || left - right);
-  };
-  return { order, scores };
 }
 
 export interface Calibration {
@@ -191,11 +146,11 @@ export interface Comparison {
 
 /** Calibration of what was executed, or of everything that has a verdict. */
 export function calibrationOf(runs: readonly Run[], which: "executed" | "labelled"): Calibration {
-  const pairs = runs.flatMap(({ examples, scores }) =>
-    examples.flatMap(({ label, blockHash }) => {
+  const pairs = runs.flatMap(({ examples }) =>
+    examples.flatMap(({ label }) => {
       const verdict = verdictOf(label);
-      const score = scores.get(placeOf(blockHash, label.cycleId));
-      return verdict === null || score === undefined || (which === "executed" && label.executions.length === 0)
+      const score = label.evaluation.champion;
+      return verdict === null || score === null || (which === "executed" && label.executions.length === 0)
         ? []
         : [{ predicted: score.landing, landed: verdict.landed }];
     }),
@@ -220,7 +175,7 @@ export function liftOf(comparisons: readonly Comparison[]): number {
 
 /** Both orders on the same seed: the same market, people and dice. */
 export function compare(ensemble: Ensemble, of: { readonly seed: number; readonly rules: Rules; readonly blocks: number }): Comparison {
-  const byNetProfit = runOf({ ...of, order: null });
-  const byModel = runOf({ ...of, ...expecting(ensemble, of.rules) });
+  const byNetProfit = runOf({ ...of, model: null, explored: 0 });
+  const byModel = runOf({ ...of, model: ensemble, explored: 0 });
   return { seed: of.seed, byNetProfit, byModel, lift: Number(byModel.settledWei) / Number(byNetProfit.settledWei) - 1 };
 }

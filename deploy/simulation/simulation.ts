@@ -1,8 +1,9 @@
-import type { Actor, Effect, Input, Received } from "#libs/actor/actor.ts";
+import type { Actor, Input, Received } from "#libs/actor/actor.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import { decodeExecute } from "#libs/contracts/plan.ts";
 import { familyOf } from "#libs/dex/registry.ts";
 import type { MarketPool } from "#libs/graph/market.ts";
+import type { Kernel } from "#libs/ml/kernel.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
@@ -13,18 +14,17 @@ import { analystConfig, pricesOptions } from "#services/analyst/config.ts";
 import { AnalystMarket } from "#services/analyst/market.ts";
 import * as executor from "#services/executor/actor.ts";
 import { COMEBACK_BLOCKS, REORG_BLOCKS } from "#services/executor/config.ts";
-import { scorer } from "#services/scorer/actor.ts";
+import * as scorer from "#services/scorer/actor.ts";
 import { scorerConfig } from "#services/scorer/config.ts";
 import * as solver from "#services/solver/actor.ts";
 import { solverConfig } from "#services/solver/config.ts";
-import { Kernel } from "#services/solver/kernel.ts";
+import { Kernel as SearchKernel } from "#services/solver/kernel.ts";
 import * as trainer from "#services/trainer/actor.ts";
 import { trainerConfig } from "#services/trainer/config.ts";
 import { BLOCK_SECONDS, type Bundle, CHAIN_ID, Chain } from "./chain.ts";
 import { DEXES, type MadeMarket, madeMarket } from "./market.ts";
 import { drawsOf } from "./random.ts";
 import { GAS_SHARE, Rivals } from "./rivals.ts";
-import { Rows } from "./rows.ts";
 import type { FailingRules, Rules } from "./rules.ts";
 import { TRADER, Traders } from "./traders.ts";
 
@@ -34,6 +34,8 @@ import { TRADER, Traders } from "./traders.ts";
  */
 
 const CHAIN = "made";
+/** Version of the model under test, as the scorer knows it. */
+const MODEL = "under-test";
 export const WALLET = asAddress(`0x${"aa".repeat(20)}`);
 export const CONTRACT = asAddress(`0x${"cc".repeat(20)}`);
 const LENDER = asAddress(`0x${"ba".repeat(20)}`);
@@ -42,9 +44,6 @@ const START_MS = 1_767_225_600_000;
 /** From a block's sight to its pools' states and to the cycles in it, milliseconds: what the main job measures (docs/benchmarks.md). */
 const POOLS_MS = 15;
 const SEARCH_MS = 5;
-
-/** An order for the opportunities of a block: places of the ranking by net profit, best first. `rows`: FEATURE_COUNT numbers each. */
-export type Order = (ranking: BodyOf<"opportunityScored">, rows: Float32Array) => readonly number[];
 
 /** Bundles of a block. */
 export interface Tally {
@@ -61,14 +60,14 @@ interface Host {
 export interface SimulationOptions {
   readonly seed: number;
   readonly rules: Rules;
-  /** Null leaves the scorer's. */
-  readonly order: Order | null;
+  /** Null ranks by net profit. */
+  readonly model: Kernel | null;
+  /** Share of blocks whose first place is drawn from all that pass. */
+  readonly explored: number;
   /** Without a trainer nothing is labelled, and a block takes a fifth less. */
   readonly labels: boolean;
   /** Every message, as it is stored. */
   readonly onMessage?: (message: Received<SubjectKey>) => void;
-  /** Candidates of a ranking with their rows, in the order of net profit. */
-  readonly onRows?: (ranking: BodyOf<"opportunityScored">, rows: Float32Array) => void;
 }
 
 /** Pools that at times do not pay what their state says. */
@@ -121,7 +120,6 @@ export class Simulation {
   readonly #traders: Traders;
   readonly #rivals: Rivals;
   readonly #failing: Failing;
-  readonly #rows: Rows;
   readonly #hosts: Host[] = [];
   readonly #analyst: Host;
   readonly #trainer: Host | null;
@@ -145,8 +143,6 @@ export class Simulation {
     const search = solverConfig({ chain: this.config }).search;
     const tokens = this.market.tokens.map(({ address }) => address);
     this.#rivals = new Rivals(seed, rules.rivals, { hubs: tokens.slice(0, 4), others: tokens.slice(4), search });
-    const labels = trainerConfig({ chain: this.config });
-    this.#rows = new Rows(labels.dexes, this.#snapshots, labels.loanFeePips);
     this.#hostSolver();
     this.#hostScorer();
     this.#hostExecutor();
@@ -214,7 +210,6 @@ export class Simulation {
     const meta = { id, subject: subjectOf(key, tokens), stream, sequence, storedAtMs: this.#clockMs++ };
     const message = { type: "message", key, body, meta } as unknown as Received<SubjectKey>;
     this.#options.onMessage?.(message);
-    if (Rows.keys.has(key)) this.#rows.apply(message as Received<trainer.Keys>);
     for (const host of this.#hosts) if (host.keys.has(key)) this.#waiting.push(() => host.deliver(message));
     return sequence;
   }
@@ -230,14 +225,12 @@ export class Simulation {
     initial: State,
     keys: readonly Keys[],
     answer: (request: Request) => Reply,
-    transform: (effect: Effect<Request>) => Effect<Request> = (effect) => effect,
   ): Host {
     let state = initial;
     const give = (input: Input<Keys, Reply>): void => {
       const decision = actor.decide(state, input, config);
       state = decision.state;
-      for (const given of decision.effects) {
-        const effect = transform(given);
+      for (const effect of decision.effects) {
         if (effect.type === "publish") this.#say(effect.key, effect.tokens, effect.messageId, effect.body as never);
         else if (effect.type === "call") {
           const { request } = effect;
@@ -353,7 +346,7 @@ export class Simulation {
 
   #hostSolver(): void {
     const config = solverConfig({ chain: this.config });
-    const kernel = new Kernel();
+    const kernel = new SearchKernel();
     this.#host(
       solver.solver,
       config,
@@ -375,28 +368,14 @@ export class Simulation {
   }
 
   #hostScorer(): void {
+    const { model, explored, rules } = this.#options;
+    const section = { mode: "live", scorer: { ranking: model === null ? "net-profit" : "model", explorationShare: explored } } as const;
     this.#host(
-      scorer,
-      scorerConfig({ chain: this.config, section: {} }),
-      null,
-      ["cycleFound"],
-      () => {
-        throw new TypeError("the scorer asks nothing");
-      },
-      (effect) => {
-        if (effect.type !== "publish" || effect.key !== "opportunityScored") return effect;
-        const { order, onRows } = this.#options;
-        const ranking = effect.body;
-        const rows = this.#rows.of(ranking);
-        onRows?.(ranking, rows);
-        if (order === null) return effect;
-        const places = order(ranking, rows);
-        const opportunities = places.map((place, rank) => ({
-          ...(ranking.opportunities[place] as (typeof ranking.opportunities)[number]),
-          rank,
-        }));
-        return { ...effect, body: { ...ranking, opportunities } };
-      },
+      scorer.scorer,
+      { ...scorerConfig({ chain: this.config, section }, MODEL), failingCosts: rules.reverts === "mined" ? "gas" : "nothing" },
+      scorer.initialState({ scored: 0 }, new Map([[MODEL, model]])),
+      Object.values(scorer.KEYS).flat() as scorer.Keys[],
+      ({ version }): scorer.Reply => ({ kind: "model-loaded", version, kernel: null }),
     );
   }
 

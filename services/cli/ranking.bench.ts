@@ -1,6 +1,6 @@
 import { randomEnsemble } from "#libs/ml/testing.ts";
 import { type Bench, type Measurement, time } from "#libs/testkit/bench.ts";
-import { begin, calibrationOf, expecting, LESSONS, learn, type Run, runOf, UNSEEN } from "../../deploy/simulation/ranking.ts";
+import { begin, calibrationOf, LESSONS, learn, type Run, runOf, UNSEEN } from "../../deploy/simulation/ranking.ts";
 import { RULES } from "../../deploy/simulation/rules.ts";
 
 const QUICK_BLOCKS = 12;
@@ -28,10 +28,10 @@ that learns first, on unseen seeds; beside it what the same seeds earn ranked by
     const seeds = quick ? UNSEEN.seeds.slice(0, 1) : UNSEEN.seeds;
     // An ensemble that has learnt nothing shows that it runs.
     const ensemble = quick ? randomEnsemble(1) : (await learn(RULE_SET, LESSONS)).model.ensemble;
-    const byNetProfit = seeds.map((seed) => runOf({ seed, rules: RULE_SET, blocks, order: null }));
+    const byNetProfit = seeds.map((seed) => runOf({ seed, rules: RULE_SET, blocks, model: null, explored: 0 }));
     const byModel: Run[] = [];
     const measured = seeds.map((seed, index): Measurement => {
-      const { step, result } = begin({ seed, rules: RULE_SET, ...expecting(ensemble, RULE_SET) });
+      const { step, result } = begin({ seed, rules: RULE_SET, model: ensemble, explored: 0 });
       const facts = () => earned([byModel[index] as Run], [byNetProfit[index] as Run]);
       const timed = time(`a block, seed ${seed}`, { warmUp: 0, rounds: blocks, perRound: { count: 1, unit: "blocks" } }, step);
       byModel.push(result());

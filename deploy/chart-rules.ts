@@ -2,7 +2,7 @@ import { parse } from "yaml";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import { CHAINS } from "#libs/chains/index.ts";
 import { parseSystemConfig, type SystemConfig } from "#libs/chains/system-config.ts";
-import { ACTORS, STREAMS, streamName } from "#proto/subjects.ts";
+import { ACTORS, STREAMS } from "#proto/subjects.ts";
 
 /** What must hold for the rendered documents of one install, beyond what Kubernetes itself checks. Pure: documents in, problems out. */
 
@@ -39,7 +39,7 @@ const ofKind = (documents: readonly Document[], ...kinds: readonly string[]): Do
 
 const HOSTED = [...ACTORS, "dashboard"];
 /** Those whose spec names a lease (services/<actor>/main.ts): only one is active, so a rolling update would wait for its successor for ever. */
-export const LEASED: readonly string[] = ["fetcher", "analyst", "solver", "executor", "trainer"];
+export const LEASED: readonly string[] = ["fetcher", "analyst", "solver", "scorer", "executor", "trainer"];
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const CONFIG_PATH = "/etc/hyperspeed/config.yaml";
@@ -148,16 +148,6 @@ export function selectorProblems(documents: readonly Document[]): string[] {
       if (!listAt(service, "spec", "ports").some((open) => textAt(open, "name") === port))
         problems.push(`${nameOf(ingress)}: backend ${name}:${port} does not exist`);
     }
-  }
-  for (const scaled of ofKind(documents, "ScaledObject")) {
-    const target = textAt(scaled, "spec", "scaleTargetRef", "name");
-    const deployment = ofKind(documents, "Deployment").find((candidate) => textAt(candidate, "metadata", "name") === target);
-    if (deployment === undefined) problems.push(`${nameOf(scaled)}: scales ${target}, which is not there`);
-    else if (at(deployment, "spec", "replicas") !== undefined) problems.push(`${nameOf(scaled)}: ${target} also fixes its replicas`);
-    const chain = textAt(scaled, "metadata", "labels", "hyperspeed/chain");
-    const stream = textAt(scaled, "spec", "triggers", 0, "metadata", "stream");
-    if (stream !== streamName("DECISIONS", chain))
-      problems.push(`${nameOf(scaled)}: stream ${stream} is not ${streamName("DECISIONS", chain)}`);
   }
   return problems;
 }

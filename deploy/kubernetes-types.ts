@@ -6,12 +6,12 @@ import { type Document, nameOf, textAt } from "./chart-rules.ts";
 import { cacheFolder } from "./helm.ts";
 
 /**
- * Checks documents against the API types of Kubernetes, KEDA and the Prometheus operator without a cluster: each is written as a typed
+ * Checks documents against the API types of Kubernetes and the Prometheus operator without a cluster: each is written as a typed
  * literal and given to the TypeScript compiler, which finds misspelt fields, missing ones and wrong types.
  */
 
 /** 30 MB that only this check needs: installed into the cache, not into the project. */
-const PACKAGES = ["kubernetes-models@5.1.0", "@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0"] as const;
+const PACKAGES = ["kubernetes-models@5.1.0", "@kubernetes-models/prometheus-operator@6.0.0"] as const;
 
 function modelsFolder(): string {
   const folder = cacheFolder(`kubernetes-models-${PACKAGES.map((name) => name.slice(name.lastIndexOf("@") + 1)).join("-")}`);
@@ -40,7 +40,6 @@ function moduleOf(document: Document): string {
     ? textAt(document, "apiVersion").split("/")
     : ["", textAt(document, "apiVersion")];
   const kind = textAt(document, "kind");
-  if (group === "keda.sh") return `@kubernetes-models/keda/${group}/${version}/${kind}`;
   if (group === "monitoring.coreos.com") return `@kubernetes-models/prometheus-operator/${group}/${version}/${kind}`;
   return ["kubernetes-models", group, version, kind].filter((part) => part !== "").join("/");
 }

@@ -222,7 +222,7 @@ export const SUBJECTS = {
     schema: OpportunityScored,
     stream: "DECISIONS",
     producer: "scorer",
-    consumers: ["executor", "trainer", "gateway"],
+    consumers: ["executor", "solver", "trainer", "gateway"],
     says: "candidates in order of worth",
   }),
   outcomeLabelled: row({
@@ -230,7 +230,7 @@ export const SUBJECTS = {
     schema: OutcomeLabelled,
     stream: "DECISIONS",
     producer: "trainer",
-    consumers: ["trainer"],
+    consumers: ["trainer", "gateway"],
     says: "what became of each candidate of a ranking",
   }),
   modelTrained: row({
@@ -242,7 +242,7 @@ export const SUBJECTS = {
     says: "a model was trained and scores beside the champion",
   }),
   modelPromoted: row({
-    subject: "hs.<chain>.model.promoted",
+    subject: "hs.<chain>.model.promoted.<by>",
     schema: ModelPromoted,
     stream: "MODELS",
     producer: "trainer",
@@ -258,7 +258,7 @@ export const SUBJECTS = {
     says: "a challenger was not good enough",
   }),
   modelRolledBack: row({
-    subject: "hs.<chain>.model.rolled-back",
+    subject: "hs.<chain>.model.rolled-back.<by>",
     schema: ModelRolledBack,
     stream: "MODELS",
     producer: "trainer",

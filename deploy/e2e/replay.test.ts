@@ -1,16 +1,26 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Effect, Meta, Received } from "#libs/actor/actor.ts";
 import { loadSnapshot } from "#libs/actor/snapshots.ts";
-import { calls, drive, published } from "#libs/actor/testing.ts";
+import { calls, drive, published, received } from "#libs/actor/testing.ts";
 import type { SearchResult } from "#libs/graph/search.ts";
+import { FEATURES, type FeatureName } from "#libs/ml/features.ts";
+import { ownModel } from "#libs/ml/installed.ts";
+import { describeFailure, openKernel } from "#libs/ml/model-folder.ts";
+import { NO_STANDING } from "#libs/ml/standing.ts";
 import { encode } from "#proto/codec.ts";
 import type { AnyBody, BodyOf, StreamKey, SubjectKey } from "#proto/subjects.ts";
-import { scorer } from "#services/scorer/actor.ts";
+import { initialState as initialScorer, KEYS as SCORER_KEYS, type Keys as ScorerKeys, scorer } from "#services/scorer/actor.ts";
 import { scorerConfig } from "#services/scorer/config.ts";
 import { initialState, type Keys, type Request, solver } from "#services/solver/actor.ts";
 import { solverConfig } from "#services/solver/config.ts";
 import solve, { rest } from "#services/solver/worker.ts";
-import { initialState as initialTrainer, KEYS, type Request as TrainerRequest, trainer } from "#services/trainer/actor.ts";
+import {
+  initialState as initialTrainer,
+  KEYS,
+  type Reply as TrainerReply,
+  type Request as TrainerRequest,
+  trainer,
+} from "#services/trainer/actor.ts";
 import { trainerConfig } from "#services/trainer/config.ts";
 import { System } from "./system.ts";
 
@@ -95,33 +105,76 @@ async function replaySolver(
       deadlineMs = message.meta.storedAtMs + config.lateDexMs;
     }
     act(core.give({ type: "message", ...message } as Received<Keys>));
+    // The rankings come at a pace of their own: what the last one before this search called phantoms is in its answer.
+    if (message.key === "blockObserved") {
+      const phantoms = decisionOnPending()?.gatedPools ?? [];
+      act(core.give(received("opportunityScored", { phantoms } as BodyOf<"opportunityScored">, { sequence: 0 })));
+    }
     await adoptSnapshots();
   }
   passDeadline(null);
   return answers;
 }
 
-/** All three streams through the trainer's core again, one after the other: nothing tells it at what pace they came. */
+/** Each ranking again from what it says had been read, and nothing later. */
+async function replayScorer(
+  streams: Readonly<Record<"MODELS" | "MARKET" | "MONEY", readonly Stored[]>>,
+  found: readonly Stored[],
+  scored: readonly { readonly body: BodyOf<"opportunityScored"> }[],
+): Promise<BodyOf<"opportunityScored">[]> {
+  const { version, folder } = ownModel();
+  const opened = await openKernel(folder, { capacity: 256 });
+  if (!opened.ok) throw new Error(describeFailure(opened.error));
+  const config = scorerConfig({ chain: system.chain, section: { mode: "live" } }, version);
+  const beginning = { scored: 0, standing: NO_STANDING, modelsThrough: 0, models: new Map([[version, opened.value.kernel]]) };
+  const core = drive(scorer, config, initialScorer(config, beginning));
+  const place = { MODELS: 0, MARKET: 0, MONEY: 0 };
+  const through = (stream: keyof typeof streams, sequence: number) => {
+    for (; (streams[stream][place[stream]]?.meta.sequence ?? Number.POSITIVE_INFINITY) <= sequence; place[stream]++) {
+      const message = streams[stream][place[stream]] as Stored;
+      if ((SCORER_KEYS[stream] as readonly string[]).includes(message.key))
+        core.give({ type: "message", ...message } as Received<ScorerKeys>);
+    }
+  };
+  return scored.map(({ body }) => {
+    through("MODELS", body.seen.models);
+    through("MARKET", body.seen.market);
+    through("MONEY", body.seen.money);
+    const cause = found.find(({ meta }) => meta.sequence === body.causeSequence);
+    const effects = core.give({ type: "message", ...cause } as Received<"cycleFound">);
+    // No model is trained in so short a run.
+    expect(calls(core.all)).toEqual([]);
+    return published(effects)[0]?.body as BodyOf<"opportunityScored">;
+  });
+}
+
+async function answerToTrainer(request: TrainerRequest): Promise<TrainerReply> {
+  switch (request.call) {
+    case "read-ends":
+      return { kind: "ends-read", decisions: 0, money: 0, models: 0 };
+    case "load-snapshot":
+      return { kind: "snapshot-loaded", dex: request.dex, snapshot: await loadSnapshot(system.bus, "local", request.object) };
+    default:
+      throw new Error(`${request.call}: no model is trained in so short a run`);
+  }
+}
+
+/** All streams through the trainer's core again, one after the other: nothing tells it at what pace they came. */
 async function replayTrainer(messages: readonly Stored[]): Promise<ReadonlyMap<string, BodyOf<"outcomeLabelled">>> {
-  const config = trainerConfig({ chain: system.chain });
+  const config = trainerConfig({ chain: system.chain }, ownModel().version);
   const core = drive(trainer, config, initialTrainer(config, { DECISIONS: 0, MONEY: 0 }, 0));
   let isTurn = false;
   async function act(effects: readonly Effect<TrainerRequest>[]): Promise<void> {
     for (const effect of effects) if (effect.type === "set-timer") isTurn = true;
-    for (const request of calls(effects)) {
-      const reply =
-        request.call === "read-ends"
-          ? { kind: "ends-read" as const, decisions: 0, money: 0 }
-          : { kind: "snapshot-loaded" as const, dex: request.dex, snapshot: await loadSnapshot(system.bus, "local", request.object) };
-      await act(core.give({ type: "reply", reply }));
-    }
+    for (const request of calls(effects)) await act(core.give({ type: "reply", reply: await answerToTrainer(request) }));
   }
   for (const message of messages) await act(core.give({ type: "message", ...message } as Parameters<typeof core.give>[0]));
   while (isTurn) {
     isTurn = false;
     await act(core.give({ type: "timer", name: "turn" }));
   }
-  return new Map(published(core.all).map(({ messageId, body }) => [messageId, body as BodyOf<"outcomeLabelled">]));
+  const labels = published(core.all).filter(({ key }) => key === "outcomeLabelled");
+  return new Map(labels.map(({ messageId, body }) => [messageId, body as BodyOf<"outcomeLabelled">]));
 }
 
 test("replaying the recorded market gives every decision again, byte for byte", async () => {
@@ -156,13 +209,20 @@ test("replaying the recorded market gives every decision again, byte for byte", 
     expect(base64(encode("cycleFound", again))).toBe(base64(encode("cycleFound", body)));
   }
 
-  const config = scorerConfig({ chain: system.chain, section: {} });
-  for (const { body } of scored) {
-    const cause = found.find(({ meta }) => meta.id === body.causeId) as (typeof found)[number];
-    const [again] = published(scorer.decide(null, { type: "message", ...cause } as Received<"cycleFound">, config).effects);
-    expect(again?.body, `ranking of block ${body.blockNumber} in epoch ${body.epoch}`).toEqual(body);
-    expect(base64(encode("opportunityScored", again?.body as typeof body))).toBe(base64(encode("opportunityScored", body)));
+  const ranked = await replayScorer({ MODELS: await recorded("MODELS"), MARKET: market, MONEY: await recorded("MONEY") }, found, scored);
+  for (const [index, { body }] of scored.entries()) {
+    const again = ranked[index] as BodyOf<"opportunityScored">;
+    expect(again, `ranking of block ${body.blockNumber} in epoch ${body.epoch}`).toEqual(body);
+    expect(base64(encode("opportunityScored", again))).toBe(base64(encode("opportunityScored", body)));
   }
+  // Models decided, on rows that hold something of each stream.
+  expect(scored.filter(({ body }) => body.ranking === "champion").length).toBeGreaterThanOrEqual(10);
+  const rows = scored.flatMap(({ body }) => [...body.opportunities, ...body.rejected].map(({ evaluation }) => evaluation));
+  const known = (name: FeatureName) => rows.some(({ features }) => features?.[FEATURES.findIndex((each) => each.name === name)] != null);
+  for (const name of ["priceImpact", "thinnestTvl", "stateAge", "tokenConfidence", "cycleVanished"] as const)
+    expect(known(name), name).toBe(true);
+  expect(rows.some(({ champion }) => champion !== null)).toBe(true);
+  expect(scored.at(-1)?.body.seen.money).toBeGreaterThan(0);
 
   // The run was worth replaying.
   expect(scored.length).toBe(found.length);

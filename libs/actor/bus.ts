@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import {
-  AckPolicy,
   type ConsumerMessages,
   DeliverPolicy,
   DiscardPolicy,
@@ -79,11 +78,14 @@ export interface BusOptions {
 }
 
 export class Bus {
+  /** How it was reached: for a process of this one that connects by itself. */
+  readonly options: BusOptions;
   readonly #connection: NatsConnection;
   readonly #js: JetStreamClient;
   readonly #jsm: JetStreamManager;
 
-  private constructor(connection: NatsConnection, js: JetStreamClient, jsm: JetStreamManager) {
+  private constructor(options: BusOptions, connection: NatsConnection, js: JetStreamClient, jsm: JetStreamManager) {
+    this.options = options;
     this.#connection = connection;
     this.#js = js;
     this.#jsm = jsm;
@@ -117,7 +119,7 @@ export class Bus {
         "start it with -js, or enable jetstream in its configuration",
       );
     }
-    return new Bus(connection, jetstream(connection), await jetstreamManager(connection));
+    return new Bus(options, connection, jetstream(connection), await jetstreamManager(connection));
   }
 
   /** Creates the streams and buckets of these chains from the table, or brings existing ones up to it. Safe to run by many processes at once. */
@@ -262,35 +264,6 @@ export class Bus {
       callback: (message) => options.onDelivery(this.#deliveryOf(options.stream, message)),
     });
     return { pendingAtStart, stop: () => stopConsuming(messages) };
-  }
-
-  /** Shares a durable consumer with the other replicas of an actor. Each delivery must be acked, nak'ed or terminated by the shell. */
-  async work(options: {
-    readonly durable: string;
-    readonly stream: StreamKey;
-    readonly chain: string | null;
-    readonly keys: readonly SubjectKey[];
-    readonly tokens: Readonly<Record<string, string>>;
-    readonly ackWaitMs: number;
-    readonly maxDeliver: number;
-    readonly onDelivery: (delivery: Delivery) => void;
-  }): Promise<{ stop(): Promise<void> }> {
-    const stream = streamName(options.stream, options.chain);
-    await this.#jsm.consumers.add(stream, {
-      durable_name: options.durable,
-      ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
-      filter_subjects: options.keys.map((key) => filterOf(key, options.tokens)),
-      ack_wait: nanos(options.ackWaitMs),
-      max_deliver: options.maxDeliver,
-      max_ack_pending: 256,
-    });
-    const consumer = await this.#js.consumers.get(stream, options.durable);
-    const messages = await consumer.consume({
-      max_messages: 64,
-      callback: (message) => options.onDelivery(this.#deliveryOf(options.stream, message)),
-    });
-    return { stop: () => stopConsuming(messages) };
   }
 
   #deliveryOf(stream: StreamKey, message: JsMsg): Delivery {

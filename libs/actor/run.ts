@@ -11,17 +11,13 @@ import { type ActorName, type AnyBody, type BodyOf, type StreamKey, type Subject
 const HEARTBEAT_EVERY_MS = 1_000;
 /** A call that fails for a passing reason is repeated for about 8 s, then the process ends and its supervisor starts it again from the streams. */
 const CALL_BACKOFF_MS = [50, 150, 500, 1_000, 2_000, 4_000] as const;
-/** Deliveries of a shared consumer before a message is buried, and the pauses between them. */
-const MAX_DELIVER = 5;
-const NAK_BACKOFF_MS = [100, 500, 2_000, 5_000] as const;
-const ACK_WAIT_MS = 10_000;
-/** Work in flight gets so long to finish when draining. Below the pods' grace period, above ACK_WAIT_MS. */
+/** Work in flight gets so long to finish when draining. Below the pods' grace period, above what a call is repeated for. */
 const DRAIN_MS = 15_000;
 /** The queue holds deliveries until the core gets to them. More than this waiting means the core cannot keep up: say so once a minute. */
 const QUEUE_WARN = 10_000;
 
+/** Part of a stream that an actor reads: in order, without acknowledgements. */
 export interface Follow {
-  readonly mode: "follow";
   readonly stream: StreamKey;
   /** Null for a stream that all chains share. */
   readonly chain: string | null;
@@ -29,17 +25,6 @@ export interface Follow {
   readonly tokens: Readonly<Record<string, string>>;
   /** First stream sequence to receive. */
   readonly startSequence: number;
-}
-
-export interface Work {
-  readonly mode: "work";
-  readonly stream: StreamKey;
-  /** Null for a stream that all chains share. */
-  readonly chain: string | null;
-  readonly keys: readonly SubjectKey[];
-  readonly tokens: Readonly<Record<string, string>>;
-  /** Name of the durable consumer that the replicas share. */
-  readonly durable: string;
 }
 
 export interface BootContext {
@@ -60,7 +45,7 @@ export interface ActorSpec<State, Config, Keys extends SubjectKey, Request exten
   /** Only one instance of the name is active at a time; its subjects are written by it alone (fenced). */
   readonly lease?: string;
   /** Rebuilds the state from the streams and the outside, and says where to go on. */
-  boot(context: BootContext): Promise<{ readonly state: State; readonly inputs: readonly (Follow | Work)[] }>;
+  boot(context: BootContext): Promise<{ readonly state: State; readonly inputs: readonly Follow[] }>;
   /** Answers the core's calls. Throws `RetryableError` for what may pass. */
   call?(request: Request, signal: AbortSignal): Promise<Reply>;
   /** Feeds what the outside says on its own account (new heads). Returns how to stop it. */
@@ -87,7 +72,6 @@ export interface RunningActor {
 interface Queued<Keys extends SubjectKey, Reply> {
   readonly input: Input<Keys, Reply>;
   readonly trace: TraceContext | null;
-  readonly delivery: Delivery | null;
   /** Of a timer's input: which setting of the timer it is from. */
   readonly setting?: number;
 }
@@ -158,8 +142,9 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
     if (pendingAtStart <= 0) setReady();
   }
 
-  async function bury(delivery: Delivery, reason: "undecodable" | "deliveries-exhausted", detail: string): Promise<void> {
+  async function bury(delivery: Delivery, detail: string): Promise<void> {
     buried++;
+    const reason = "undecodable";
     metrics.deadLetters.inc({ ...labels, reason });
     log.error({ subject: delivery.meta.subject, sequence: delivery.meta.sequence, reason, detail }, "message buried");
     await bus.publish(
@@ -184,21 +169,16 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
     );
   }
 
-  function onDelivery(delivery: Delivery, shared: boolean): void {
+  function onDelivery(delivery: Delivery): void {
     const decoded = decodeOnce(delivery.meta.subject, delivery.message.data);
     if (decoded.ok) {
       enqueue({
         input: { type: "message", key: decoded.value.key, body: decoded.value.body, meta: delivery.meta } as Input<Keys, Reply>,
         trace: delivery.trace,
-        delivery: shared ? delivery : null,
       });
       return;
     }
-    // The copy is stored before the original is given up, so that nothing is lost in between.
-    bury(delivery, "undecodable", `${decoded.error.code}: ${decoded.error.detail}`).then(() => {
-      if (shared) delivery.message.term(decoded.error.code);
-      caughtUpByOne();
-    }, fail);
+    bury(delivery, `${decoded.error.code}: ${decoded.error.detail}`).then(caughtUpByOne, fail);
   }
 
   async function store(effect: Publish, trace: TraceContext | null): Promise<void> {
@@ -230,7 +210,7 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
       .then(
         (reply) => {
           span.end();
-          enqueue({ input: { type: "reply", reply }, trace: span.context, delivery: null });
+          enqueue({ input: { type: "reply", reply }, trace: span.context });
         },
         (cause: Error) => {
           span.end(cause);
@@ -250,7 +230,7 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
     timerSettings.set(name, setting);
     const fire = () => {
       timers.delete(name);
-      enqueue({ input: { type: "timer", name }, trace, delivery: null, setting });
+      enqueue({ input: { type: "timer", name }, trace, setting });
     };
     timers.set(name, setTimeout(fire, delayMs));
   }
@@ -294,29 +274,14 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
       if (item.input.type === "message") {
         consumed++;
         metrics.messagesConsumed.inc({ ...labels, kind });
-        item.delivery?.message.ack();
         caughtUpByOne();
       }
       span.end();
       return decision.state;
     } catch (cause) {
       span.end(cause as Error);
-      if (item.delivery === null || cause instanceof InvariantError) throw cause;
-      await giveBack(item.delivery, cause as Error);
-      return current;
+      throw cause;
     }
-  }
-
-  /** A shared message whose handling failed: again later, or buried once its deliveries are used up. */
-  async function giveBack(delivery: Delivery, cause: Error): Promise<void> {
-    const deliveries = delivery.message.info.deliveryCount;
-    if (deliveries >= MAX_DELIVER) {
-      await bury(delivery, "deliveries-exhausted", cause.message);
-      delivery.message.term("deliveries-exhausted");
-      return;
-    }
-    log.warn({ subject: delivery.meta.subject, deliveries, cause: cause.message }, "handling failed, again later");
-    delivery.message.nak(NAK_BACKOFF_MS[deliveries - 1] ?? NAK_BACKOFF_MS[NAK_BACKOFF_MS.length - 1] ?? 0);
   }
 
   async function heartbeat(): Promise<void> {
@@ -362,18 +327,12 @@ export function runActor<State, Config, Keys extends SubjectKey, Request extends
       const boot = await withRetries(() => spec.boot({ bus, log, leaseEpoch: lease?.epoch ?? 0, signal: abort.signal }), abort.signal);
       if (abort.signal.aborted) return;
       for (const input of boot.inputs) {
-        if (input.mode === "follow") {
-          const follower = await bus.follow({ ...input, onDelivery: (delivery) => onDelivery(delivery, false) });
-          pendingAtStart += follower.pendingAtStart;
-          inputs.push(follower);
-        } else {
-          inputs.push(
-            await bus.work({ ...input, ackWaitMs: ACK_WAIT_MS, maxDeliver: -1, onDelivery: (delivery) => onDelivery(delivery, true) }),
-          );
-        }
+        const follower = await bus.follow({ ...input, onDelivery });
+        pendingAtStart += follower.pendingAtStart;
+        inputs.push(follower);
       }
       if (spec.source !== undefined)
-        stopSource = await spec.source((reply) => enqueue({ input: { type: "reply", reply }, trace: null, delivery: null }), log);
+        stopSource = await spec.source((reply) => enqueue({ input: { type: "reply", reply }, trace: null }), log);
       if (pendingAtStart <= 0) setReady();
 
       let current = boot.state;

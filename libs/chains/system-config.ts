@@ -121,6 +121,27 @@ const ChainSection = Type.Object(
         { additionalProperties: false },
       ),
     ),
+    trainer: Type.Optional(
+      Type.Object(
+        {
+          /** Labelled blocks from one training to the next; a quarter of it where the champion has drifted. Default 1,800. */
+          trainEveryBlocks: Type.Optional(Type.Integer({ minimum: 1 })),
+          /** Labels of so many blocks are trained on. Default 50,000. */
+          trainWindowBlocks: Type.Optional(Type.Integer({ minimum: 1 })),
+          /** New candidates of either outcome without which nothing is trained. Default 500. */
+          trainLeastOfEach: Type.Optional(Type.Integer({ minimum: 50 })),
+          /** Compared blocks at the first look at a challenger; the second, third and last look take 2, 4 and 8 times as many. Default 250. */
+          trialBlocks: Type.Optional(Type.Integer({ minimum: 10 })),
+          /** Share of the blocks that a challenger that has passed its trial decides before it decides all. Default 0.2. */
+          canaryShare: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })),
+          /** Blocks that it decides so. Default 100. */
+          canaryBlocks: Type.Optional(Type.Integer({ minimum: 10 })),
+          /** The champion is checked for drift as often. Default 50. */
+          checkEveryBlocks: Type.Optional(Type.Integer({ minimum: 1 })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     /** Opportunities below this net profit, in wei, are not executed. Decimal string. */
     minNetProfitWei: Type.Optional(Type.String({ pattern: "^[0-9]+$" })),
   },

@@ -55,9 +55,13 @@ export class Buckets {
   readonly highest = new Float64Array(BUCKETS);
   /** Edges in the sorted lists that gain more than HOT, by bucket: few in a market at rest. */
   readonly hot: number[][] = Array.from({ length: BUCKETS }, () => []);
-  /** As `bestOut` and `bestIn`, of changed edges, or more. */
+  /**
+   * As `bestOut` and `bestIn`, of changed edges, or more. Not by token but by its `TOKEN.changes`: few tokens have any, and those lie together. At 0 stand the zeros
+   * of all others.
+   */
   changedOut = sharedBounds(64 * BUCKETS);
   changedIn = sharedBounds(64 * BUCKETS);
+  #changedTokens = 1;
 
   /**
    * Per token 2 · BUCKETS lists of edges (out of it, into it) by falling gain, each ended by NONE, `TOKEN.listRoom` apart, from `TOKEN.listStart` on. Edges with 1 in
@@ -123,7 +127,7 @@ export class Buckets {
    * each other, so the processor waits for many at once, where the work below would wait for one after another.
    */
   #fetch(pools: readonly MarketPool[]): void {
-    const { market, gain, bestOut, bestIn, changedOut, changedIn } = this;
+    const { market, gain, bestOut, bestIn } = this;
     const { edgeTable, tokenTable } = market;
     let count = 0;
     let seen = 0;
@@ -140,8 +144,6 @@ export class Buckets {
       const from = fetched[2 * at] as number;
       const to = fetched[2 * at + 1] as number;
       seen += tokenTable[from * TOKEN.width] as number;
-      seen += changedOut[from * BUCKETS] as number;
-      seen += changedIn[to * BUCKETS] as number;
       seen += bestOut[to * BUCKETS] as number;
       seen += bestIn[from * BUCKETS] as number;
     }
@@ -174,8 +176,6 @@ export class Buckets {
     if (this.bestOut.length < tokens * BUCKETS) {
       this.bestOut = grownBounds(this.bestOut, tokens * BUCKETS);
       this.bestIn = grownBounds(this.bestIn, tokens * BUCKETS);
-      this.changedOut = grownBounds(this.changedOut, tokens * BUCKETS);
-      this.changedIn = grownBounds(this.changedIn, tokens * BUCKETS);
     }
   }
 
@@ -278,7 +278,7 @@ export class Buckets {
   }
 
   #hang(id: number): void {
-    const { market, gain, changedOut, changedIn } = this;
+    const { market, gain } = this;
     const { edgeTable, tokenTable } = market;
     const at = id * EDGE.width;
     const from = edgeTable[at + EDGE.from] as number;
@@ -291,11 +291,34 @@ export class Buckets {
       edgeTable[at + EDGE.nextIn] = tokenTable[to * TOKEN.width + TOKEN.firstIn] as number;
       tokenTable[to * TOKEN.width + TOKEN.firstIn] = id;
     }
+    const out = this.#changesOf(from) * BUCKETS;
+    const back = this.#changesOf(to) * BUCKETS;
+    const { changedOut, changedIn } = this;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
       const value = gain[id * GAIN.width + bucket] as number;
-      if (value > (changedOut[from * BUCKETS + bucket] as number)) changedOut[from * BUCKETS + bucket] = value;
-      if (value > (changedIn[to * BUCKETS + bucket] as number)) changedIn[to * BUCKETS + bucket] = value;
+      if (value > (changedOut[out + bucket] as number)) changedOut[out + bucket] = value;
+      if (value > (changedIn[back + bucket] as number)) changedIn[back + bucket] = value;
     }
+  }
+
+  #changesOf(token: number): number {
+    const { tokenTable } = this.market;
+    const at = token * TOKEN.width + TOKEN.changes;
+    const known = tokenTable[at] as number;
+    if (known > 0) return known;
+    const place = this.#changedTokens++;
+    if (this.changedOut.length < this.#changedTokens * BUCKETS) {
+      this.changedOut = grownBounds(this.changedOut, 2 * this.changedOut.length);
+      this.changedIn = grownBounds(this.changedIn, 2 * this.changedIn.length);
+    }
+    tokenTable[at] = place;
+    return place;
+  }
+
+  #forgetChangedTokens(): void {
+    this.changedOut.fill(0, 0, this.#changedTokens * BUCKETS);
+    this.changedIn.fill(0, 0, this.#changedTokens * BUCKETS);
+    this.#changedTokens = 1;
   }
 
   // ---- lists
@@ -308,9 +331,10 @@ export class Buckets {
       const to = edgeTable[id * EDGE.width + EDGE.to] as number;
       tokenTable[from * TOKEN.width + TOKEN.firstOut] = NONE;
       tokenTable[to * TOKEN.width + TOKEN.firstIn] = NONE;
-      this.changedOut.fill(0, from * BUCKETS, (from + 1) * BUCKETS);
-      this.changedIn.fill(0, to * BUCKETS, (to + 1) * BUCKETS);
+      tokenTable[from * TOKEN.width + TOKEN.changes] = 0;
+      tokenTable[to * TOKEN.width + TOKEN.changes] = 0;
     }
+    this.#forgetChangedTokens();
   }
 
   /** The chains of all tokens: those that buckets of other sizes have left in the market's tables are nobody's any more. */
@@ -320,9 +344,9 @@ export class Buckets {
     for (let at = 0; at < tokenTable.length; at += TOKEN.width) {
       tokenTable[at + TOKEN.firstOut] = NONE;
       tokenTable[at + TOKEN.firstIn] = NONE;
+      tokenTable[at + TOKEN.changes] = 0;
     }
-    this.changedOut.fill(0);
-    this.changedIn.fill(0);
+    this.#forgetChangedTokens();
     this.changedEdges.length = 0;
   }
 
@@ -556,9 +580,12 @@ function makeScratch(length: number): void {
 
 /** Sorts the first so many by falling gain; those of equal gain stay in their order. */
 export function sortByGain(edges: Int32Array, count: number, gain: Float32Array, bucket: number): void {
+  // Few, and mostly none: a view of them would cost more than they do.
+  if (count < 2) return;
   makeScratch(count);
-  scratch.set(edges.subarray(0, count));
-  edges.set(sortScratch(count, gain, bucket).subarray(0, count));
+  for (let at = 0; at < count; at++) scratch[at] = edges[at] as number;
+  const sorted = sortScratch(count, gain, bucket);
+  for (let at = 0; at < count; at++) edges[at] = sorted[at] as number;
 }
 
 /** Sorts the first `count` of `scratch` by falling gain, by merging runs. Returns whichever of the two holds the result. */

@@ -72,6 +72,7 @@ export class CycleFinder {
   #promising = new Int32Array(256);
   /** Place of the token among the starts, from 1 on; 0 for any other. */
   #rank = new Int32Array(0);
+  #starts: readonly string[] = [];
 
   // The path: hops in order from `head` to `tail`, both ends growing away from the middle.
   readonly #path = new Int32Array(2 * MAX_HOPS + 1);
@@ -113,7 +114,10 @@ export class CycleFinder {
     const { market } = this.#buckets;
     const [edges, tokens] = [market.edgeTable.length / EDGE.width, market.tokenTable.length / TOKEN.width];
     if (this.#done.length < edges) this.#done = new Float64Array(edges);
-    if (this.#rank.length < tokens) this.#rank = new Int32Array(tokens);
+    if (this.#rank.length < tokens) {
+      this.#rank = new Int32Array(tokens);
+      this.#starts = [];
+    }
     this.#minimum = options.minimum;
     this.#largest = options.largest;
     this.#maxHops = options.maxHops;
@@ -122,8 +126,7 @@ export class CycleFinder {
     this.#best = new Best(options.capacity);
     const first = this.#stamp + 1;
     for (const pool of without) for (const { id } of pool.edges) this.#done[id] = first + BUCKETS;
-    const starts = options.starts.map((token) => market.tokenId(token)).filter((token) => token !== NONE);
-    for (const [index, token] of starts.entries()) this.#rank[token] = index + 1;
+    this.#takeStarts(options.starts);
     this.#isBounded = this.#areAllTheChanges(changed, first);
     const seeds = this.#takeSeeds(changed, first);
     for (let bucket = BUCKETS - 1; bucket >= 0; bucket--) {
@@ -131,8 +134,19 @@ export class CycleFinder {
       if (seeds > 0) this.#findInBucket(seeds, bucket);
     }
     this.#stamp++;
-    for (const token of starts) this.#rank[token] = 0;
     return this.#best.take();
+  }
+
+  /** Ranks the tokens to start from, unless they are the last search's: each is looked for by its name. */
+  #takeStarts(starts: readonly string[]): void {
+    const known = this.#starts;
+    if (starts.length === known.length && starts.every((token, index) => token === known[index])) return;
+    const { market } = this.#buckets;
+    this.#rank.fill(0);
+    const ids = starts.map((token) => market.tokenId(token));
+    for (const [index, id] of ids.entries()) if (id !== NONE) this.#rank[id] = index + 1;
+    // One that is not there yet may come.
+    this.#starts = ids.includes(NONE) ? [] : starts;
   }
 
   /** Whether the last search was cut short by its bound of visits. */
@@ -236,15 +250,15 @@ export class CycleFinder {
 
   /** Largest gain of an edge out of a token that the cycle may use. */
   #mostOut(token: number): number {
-    const { bestOut, changedOut } = this.#buckets;
-    const at = token * BUCKETS + this.#bucket;
-    return Math.max(bestOut[at] as number, Math.min(changedOut[at] as number, this.#bound));
+    const { bestOut, changedOut, market } = this.#buckets;
+    const changed = changedOut[(market.tokenTable[token * TOKEN.width + TOKEN.changes] as number) * BUCKETS + this.#bucket] as number;
+    return Math.max(bestOut[token * BUCKETS + this.#bucket] as number, Math.min(changed, this.#bound));
   }
 
   #mostIn(token: number): number {
-    const { bestIn, changedIn } = this.#buckets;
-    const at = token * BUCKETS + this.#bucket;
-    return Math.max(bestIn[at] as number, Math.min(changedIn[at] as number, this.#bound));
+    const { bestIn, changedIn, market } = this.#buckets;
+    const changed = changedIn[(market.tokenTable[token * TOKEN.width + TOKEN.changes] as number) * BUCKETS + this.#bucket] as number;
+    return Math.max(bestIn[token * BUCKETS + this.#bucket] as number, Math.min(changed, this.#bound));
   }
 
   /**
@@ -449,6 +463,14 @@ export class CycleFinder {
     return product >= (1 + this.#minimum / mostWorth) * (1 - ROUNDING / 2);
   }
 
+  /** No more times the least worth that enters a hop of the path, a whole cycle, enters any, in this bucket or one below. */
+  #mostSwell(): number {
+    const { gain } = this.#buckets;
+    let swell = 1;
+    for (let at = this.#head; at <= this.#tail; at++) swell *= Math.max(1, gain[(this.#path[at] as number) * GAIN.width] as number);
+    return swell;
+  }
+
   /** Sizes the path, a whole cycle, from this hop on, and keeps it if it is among the best. */
   #consider(start: number): void {
     if (!this.#isWorth(this.#bucket) || (this.#bucket + 1 < BUCKETS && this.#isWorth(this.#bucket + 1))) return;
@@ -461,7 +483,9 @@ export class CycleFinder {
       edges[index] = market.edges[this.#path[at > this.#tail ? at - hops : at] as number] as Edge;
     }
     const worth = this.#buckets.price(edgeTable[(this.#path[start] as number) * EDGE.width + EDGE.from] as number);
-    const size = measure(edges, this.#largest / worth);
+    const least = (this.#minimum / worth) * (1 - ROUNDING);
+    const most = (this.#bucketEnd / worth) * this.#mostSwell() * (1 + ROUNDING);
+    const size = measure(edges, this.#largest / worth, least, most);
     if (size === null || size.profit * worth < this.#minimum) return;
     this.#best.offer(edges, size.amountIn, size.profit * worth, worth);
     if (this.#best.worst > this.#minimum) this.#minimum = this.#best.worst;

@@ -59,9 +59,19 @@ export function refine(edges: readonly Edge[], guess: number, largest: bigint): 
   if (confirmed === null) return null;
   let { amounts, profit } = confirmed;
   let amountIn = amounts[0] as bigint;
+  // What is tried is often tried again at once: whether the output stays, and then to take it.
+  let tried = amountIn;
+  let answered: readonly bigint[] | null = amounts;
+  const quote = (trial: bigint): readonly bigint[] | null => {
+    if (trial !== tried) {
+      tried = trial;
+      answered = quoteAlong(edges, trial);
+    }
+    return answered;
+  };
   const take = (trial: bigint): boolean => {
     if (trial <= 0n || trial > largest) return false;
-    const quoted = quoteAlong(edges, trial);
+    const quoted = quote(trial);
     if (quoted === null || profitOf(quoted) <= profit) return false;
     amounts = quoted;
     profit = profitOf(quoted);
@@ -71,7 +81,7 @@ export function refine(edges: readonly Edge[], guess: number, largest: bigint): 
   /** Lowers the input as far as the output stays: a token of few decimals on the way rounds many inputs to one output. */
   const trim = (): void => {
     let step = 1n;
-    const stays = (trial: bigint) => profitOf(quoteAlong(edges, trial)) - profit === amountIn - trial;
+    const stays = (trial: bigint) => profitOf(quote(trial)) - profit === amountIn - trial;
     while (step < amountIn && stays(amountIn - step)) {
       take(amountIn - step);
       step *= 2n;

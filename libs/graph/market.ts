@@ -46,7 +46,7 @@ export const NONE = -1;
 
 /** Columns of an edge's record in `edgeTable`; the last three are the search's (buckets.ts). */
 export const EDGE = { width: 8, from: 0, to: 1, back: 2, pool: 3, parallel: 4, changed: 5, nextOut: 6, nextIn: 7 } as const;
-/** Columns of a token's record in `tokenTable`; `list…` and `first…` are the search's, and so is the price, which stands at `price` of the same record as a float. */
+/** Columns of a token's record in `tokenTable`; `list…`, `first…` and `changes` are the search's, and so is the price, which stands at `price` of the same record as a float. */
 export const TOKEN = {
   width: 16,
   rowStart: 0,
@@ -60,6 +60,7 @@ export const TOKEN = {
   /** In floats of eight bytes: half as many a record. */
   floats: 8,
   price: 4,
+  changes: 10,
 } as const;
 
 /**

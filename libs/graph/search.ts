@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type BucketOptions, Buckets } from "#libs/graph/buckets.ts";
 import { byProfit, CycleFinder, keyOf, type Shard, type Sized } from "#libs/graph/cycles.ts";
 import { confirm, refine } from "#libs/graph/exact.ts";
@@ -27,24 +27,32 @@ export interface SearchOptions {
 }
 
 export interface SearchResult {
-  /** Cycles that earn the minimum in the float search, as far as they are kept (`KEPT`). */
+  /** Cycles that earn the minimum in the float search: those that stood, and of the new ones as many as the answer needs (`LEAST_FOUND`). */
   readonly cyclesFound: number;
   /** The search ended at `maxVisits`: there may be better cycles. */
   readonly isCutShort: boolean;
   readonly candidates: Candidate[];
 }
 
-/** What a search leaves to the next: every cycle of the market that earns more than `floor`. */
+/** What a search leaves to the next: every cycle of the market that earns more than `floor`, and maybe some that earn less. */
 export interface Standing {
   readonly cycles: readonly Sized[];
   readonly floor: number;
   /** A search on the way to it ended at its bound of visits: some may be missing after all. */
   readonly isCutShort: boolean;
+  /** What would lower the floor: the cycles through these pools have been looked for only as far as a block's answer needs them. Null where nothing is owed. */
+  readonly owed: Owed | null;
+}
+
+interface Owed {
+  readonly changed: ReadonlySet<string>;
+  /** The standing's, once they have been looked for. */
+  readonly floor: number;
 }
 
 const NO_POOLS: ReadonlySet<MarketPool> = new Set();
 
-export const NOTHING_STANDING: Standing = { cycles: [], floor: 0, isCutShort: false };
+export const NOTHING_STANDING: Standing = { cycles: [], floor: 0, isCutShort: false, owed: null };
 
 export interface Search extends SearchResult {
   readonly standing: Standing;
@@ -64,6 +72,12 @@ const REFINED = 1;
 const KEPT = 512;
 /** With fewer left, everything is searched in the time between blocks. */
 const REPLENISHED = 128;
+/**
+ * A block's search ends with so many times the candidates wanted, or with `LEAST_FOUND`: the fewer, the sooner its bound of profit rises. Those beyond are
+ * looked for between blocks. Not just the candidates, because a plan takes the best ones away and goes on with the others.
+ */
+const SPARE = 2;
+const LEAST_FOUND = 64;
 
 interface Tools {
   readonly buckets: Buckets;
@@ -150,10 +164,19 @@ export function searchCycles(
 ): Search {
   const changes = new Set(changed);
   const stands = ({ edges }: Sized) => edges.every(({ pool }) => pool.live && !changes.has(pool.info.pool) && !without.has(pool));
-  const found = findCycles(market, changes, options, { floor: standing.floor, capacity: KEPT, without });
-  const unchanged = standing.cycles.filter(stands);
-  const kept = best([...unchanged, ...found.cycles].sort(byProfit), standing.floor, standing.isCutShort || found.isCutShort);
-  const standingNow = isUsedUp(kept, options, options.maxCandidates) ? findAll(market, options, without, kept) : kept;
+  const capacity = Math.min(KEPT, Math.max(LEAST_FOUND, SPARE * options.maxCandidates));
+  const found = findCycles(market, changes, options, { floor: standing.floor, capacity, without });
+  const isFull = found.cycles.length === capacity;
+  const owes = standing.owed !== null || isFull;
+  const kept = best(
+    [...standing.cycles.filter(stands), ...found.cycles].sort(byProfit),
+    isFull ? (found.cycles[capacity - 1] as Sized).profit : standing.floor,
+    standing.isCutShort || found.isCutShort,
+    owes ? { changed: joined(standing.owed?.changed, changes), floor: standing.owed?.floor ?? standing.floor } : null,
+  );
+  const isEnough = (known: Standing) => !isUsedUp(known, options, options.maxCandidates);
+  const settled = isEnough(kept) ? kept : settle(market, options, kept, without);
+  const standingNow = isEnough(settled) ? settled : findAll(market, options, without, settled);
   const confirmed = standingNow.cycles.slice(0, options.maxCandidates).flatMap((cycle, index) => {
     const candidate = candidateOf(cycle, options, index < REFINED);
     return candidate === null
@@ -175,10 +198,28 @@ export function searchCycles(
 }
 
 /** The first so many of a list in order, and the profit above which none is missing, where none was above `floor` before. */
-const best = (cycles: readonly Sized[], floor: number, isCutShort: boolean): Standing =>
-  cycles.length < KEPT
-    ? { cycles, floor, isCutShort }
-    : { cycles: cycles.slice(0, KEPT), floor: (cycles[KEPT - 1] as Sized).profit, isCutShort };
+function best(cycles: readonly Sized[], floor: number, isCutShort: boolean, owed: Owed | null): Standing {
+  if (cycles.length < KEPT) return { cycles, floor, isCutShort, owed };
+  return { cycles: cycles.slice(0, KEPT), floor: Math.max(floor, (cycles[KEPT - 1] as Sized).profit), isCutShort, owed };
+}
+
+const joined = (one: ReadonlySet<string> | undefined, other: ReadonlySet<string>): ReadonlySet<string> =>
+  one === undefined ? other : new Set([...one, ...other]);
+
+/** Looks for the cycles that blocks have left out for the time being. Of a market all of whose changes have been searched. */
+export function settle(market: Market, options: SearchOptions, standing: Standing, without: ReadonlySet<MarketPool> = NO_POOLS): Standing {
+  const { owed } = standing;
+  if (owed === null) return standing;
+  const found = findCycles(market, owed.changed, options, { floor: owed.floor, capacity: KEPT, without });
+  // A search that is cut short, and a shard's, may miss what an earlier one has found.
+  const known = standing.cycles.filter(newTo(found.cycles));
+  return best([...known, ...found.cycles].sort(byProfit), owed.floor, standing.isCutShort || found.isCutShort, null);
+}
+
+function newTo(cycles: readonly Sized[]): (cycle: Sized) => boolean {
+  const keys = new Set(cycles.map(({ edges }) => keyOf(edges)));
+  return ({ edges }) => !keys.has(keyOf(edges));
+}
 
 /** Whether fewer than so many are known to be the best there are. */
 const isUsedUp = ({ cycles, floor }: Standing, { minGrossProfit }: SearchOptions, enough: number): boolean =>
@@ -187,9 +228,8 @@ const isUsedUp = ({ cycles, floor }: Standing, { minGrossProfit }: SearchOptions
 /** Everything, and what was known before: a search that is cut short does not come to all of it, and a shard's no more to what other shards would find by now. */
 function findAll(market: Market, options: SearchOptions, without: Iterable<MarketPool>, known: Standing): Standing {
   const { cycles, isCutShort } = findCycles(market, addressesOf(market), options, { floor: 0, capacity: KEPT, without });
-  const found = new Set(cycles.map(({ edges }) => keyOf(edges)));
-  const more = known.cycles.filter(({ edges }) => !found.has(keyOf(edges)));
-  return best(more.length === 0 ? cycles : [...cycles, ...more].sort(byProfit), 0, isCutShort);
+  const more = known.cycles.filter(newTo(cycles));
+  return best(more.length === 0 ? cycles : [...cycles, ...more].sort(byProfit), 0, isCutShort, null);
 }
 
 /** For the time between blocks: where much of what stands has been used up, or a search was cut short, searches everything, so that no block has to. Of a market all of whose changes have been searched. */
@@ -219,7 +259,7 @@ const restsOnAny = ({ family, info }: MarketPool, before: readonly Edge[]): bool
   family.restsOn?.(info).some((address) => before.some(({ pool }) => pool.info.pool === address)) ?? false;
 
 /** The same cycle has the same id in every block. */
-export const cycleIdOf = (edges: readonly Edge[]): string => createHash("sha256").update(keyOf(edges)).digest("hex").slice(0, 16);
+export const cycleIdOf = (edges: readonly Edge[]): string => hash("sha256", keyOf(edges), "hex").slice(0, 16);
 
 /** The cycle as a candidate, at its exact best near the float optimum; refined only for the best few, as each try costs a full exact quote. Null when nothing is left of the profit. */
 function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, isRefined: boolean): Candidate | null {
@@ -227,11 +267,12 @@ function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, 
   const exact = isRefined ? refine(edges, amountIn, largest) : confirm(edges, amountIn, largest);
   if (exact === null || edges.some(({ pool }, hop) => restsOnAny(pool, edges.slice(0, hop)))) return null;
   const { amounts, profit } = exact;
+  const texts = amounts.map((amount) => amount.toString());
   return {
     cycleId: cycleIdOf(edges),
     token: (edges[0] as Edge).from,
-    amountIn: (amounts[0] as bigint).toString(),
-    amountOut: (amounts[amounts.length - 1] as bigint).toString(),
+    amountIn: texts[0] as string,
+    amountOut: texts[texts.length - 1] as string,
     grossProfit: profit.toString(),
     gasEstimate: edges.reduce(
       (gas, { pool, indexIn, indexOut }, index) =>
@@ -245,8 +286,8 @@ function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, 
       call: pool.family.swapCall(pool.info, { indexIn, indexOut }),
       tokenIn: from,
       tokenOut: to,
-      amountIn: (amounts[index] as bigint).toString(),
-      amountOut: (amounts[index + 1] as bigint).toString(),
+      amountIn: texts[index] as string,
+      amountOut: texts[index + 1] as string,
     })),
   };
 }

@@ -10,30 +10,51 @@ const LONGEST = 8;
  */
 const BACK_OFF = 1e-9;
 
-// The hops as they stand during a walk: module-level, so that sizing allocates nothing but its result.
+// The hops as they stand during a walk: module-level, so that sizing allocates nothing but its result. Prices are counted so that they rise with what comes in,
+// p = √price for token 1 and 1/√price for token 0. Then either way an input δ moves p by γδ/L and is paid L·(1/p − 1/p′), and what is divided by is kept inverted.
 const liquidity = new Float64Array(LONGEST);
-const sqrtPrice = new Float64Array(LONGEST);
+const gamma = new Float64Array(LONGEST);
+/** γ/L; 0 where there is no liquidity. */
+const movedByUnit = new Float64Array(LONGEST);
+const price = new Float64Array(LONGEST);
+const inverse = new Float64Array(LONGEST);
+/** The price at the next initialised tick; past the last one ∞ for an endless curve, or the present price. */
+const target = new Float64Array(LONGEST);
 const nextTick = new Int32Array(LONGEST);
+const isUp = new Uint8Array(LONGEST);
 const curves: RangeCurve[] = [];
 
-/** √price of the next initialised tick in the hop's direction; past the last one: the end of an endless curve, or the present price. */
-function targetOf({ indexIn }: Edge, index: number): number {
-  const curve = curves[index] as RangeCurve;
-  const tick = nextTick[index] as number;
-  if (tick >= 0 && tick < curve.sqrtTicks.length) return curve.sqrtTicks[tick] as number;
-  if (!curve.endless) return sqrtPrice[index] as number;
-  return indexIn === 0 ? 0 : Number.POSITIVE_INFINITY;
+/** Sets a hop to the pool's present state. False for a curve that is not made of ranges. */
+function start({ pool: { curve }, indexIn }: Edge, index: number): boolean {
+  if (curve?.kind !== "ranges") return false;
+  const up = indexIn === 1;
+  const inverted = 1 / curve.sqrtPrice;
+  curves[index] = curve;
+  gamma[index] = curve.gamma[up ? 1 : 0];
+  isUp[index] = up ? 1 : 0;
+  price[index] = up ? curve.sqrtPrice : inverted;
+  inverse[index] = up ? inverted : curve.sqrtPrice;
+  nextTick[index] = up ? curve.ticksBelow : curve.ticksBelow - 1;
+  setLiquidity(index, curve.liquidity);
+  aim(index, curve);
+  return true;
 }
 
-const gammaOf = ({ indexIn }: Edge, index: number): number => (curves[index] as RangeCurve).gamma[indexIn as 0 | 1];
+function setLiquidity(index: number, amount: number): void {
+  liquidity[index] = amount;
+  movedByUnit[index] = amount > 0 ? (gamma[index] as number) / amount : 0;
+}
 
-/** Input, fee included, that moves the hop to its next tick. */
-function capOf(edge: Edge, index: number): number {
-  const target = targetOf(edge, index);
-  const depth = liquidity[index] as number;
-  const root = sqrtPrice[index] as number;
-  const amount = edge.indexIn === 0 ? depth * (1 / target - 1 / root) : depth * (target - root);
-  return Math.max(0, amount) / gammaOf(edge, index);
+function aim(index: number, { sqrtTicks, endless }: RangeCurve): void {
+  const tick = nextTick[index] as number;
+  if (tick < 0 || tick >= sqrtTicks.length) target[index] = endless ? Number.POSITIVE_INFINITY : (price[index] as number);
+  else target[index] = isUp[index] === 1 ? (sqrtTicks[tick] as number) : 1 / (sqrtTicks[tick] as number);
+}
+
+/** Input, fee included, that moves the hop to its next tick. A stretch without liquidity is stepped over before anything is traded. */
+function capOf(index: number): number {
+  const slowed = movedByUnit[index] as number;
+  return slowed > 0 ? Math.max(0, (target[index] as number) - (price[index] as number)) / slowed : 0;
 }
 
 /** False past the last tick: the pool has nothing more to give. */
@@ -43,28 +64,26 @@ function hasTickAhead(index: number): boolean {
 }
 
 /** Moves the hop over its next tick. */
-function cross({ indexIn }: Edge, index: number): void {
+function cross(index: number): void {
   const curve = curves[index] as RangeCurve;
   const tick = nextTick[index] as number;
   const net = curve.liquidityNet[tick] as number;
-  sqrtPrice[index] = curve.sqrtTicks[tick] as number;
-  liquidity[index] = Math.max(0, (liquidity[index] as number) + (indexIn === 0 ? -net : net));
-  nextTick[index] = tick + (indexIn === 0 ? -1 : 1);
+  const root = curve.sqrtTicks[tick] as number;
+  const up = isUp[index] === 1;
+  price[index] = target[index] as number;
+  inverse[index] = up ? 1 / root : root;
+  nextTick[index] = tick + (up ? 1 : -1);
+  setLiquidity(index, Math.max(0, (liquidity[index] as number) + (up ? net : -net)));
+  aim(index, curve);
 }
 
-function consume(edge: Edge, index: number, amountIn: number): void {
-  const moved = (gammaOf(edge, index) * amountIn) / (liquidity[index] as number);
-  sqrtPrice[index] = edge.indexIn === 0 ? 1 / (1 / (sqrtPrice[index] as number) + moved) : (sqrtPrice[index] as number) + moved;
-}
-
-/** Sets a hop to the pool's present state. False for a curve that is not made of ranges. */
-function start({ pool: { curve }, indexIn }: Edge, index: number): boolean {
-  if (curve?.kind !== "ranges") return false;
-  curves[index] = curve;
-  liquidity[index] = curve.liquidity;
-  sqrtPrice[index] = curve.sqrtPrice;
-  nextTick[index] = indexIn === 0 ? curve.ticksBelow - 1 : curve.ticksBelow;
-  return true;
+/** Takes the input in, and says what it pays. */
+function swap(index: number, amountIn: number): number {
+  const before = inverse[index] as number;
+  const now = (price[index] as number) + amountIn * (movedByUnit[index] as number);
+  price[index] = now;
+  inverse[index] = 1 / now;
+  return (liquidity[index] as number) * (before - 1 / now);
 }
 
 export interface Size {
@@ -89,15 +108,17 @@ export function sizeCycle(edges: readonly Edge[], largest: number): Size | null 
 }
 
 /**
- * The input that earns most and what it earns, in float64, raw units of the start token. Null when nothing is earned. The answer holds until the next call:
- * nothing is allocated.
+ * The input that earns most and what it earns, in float64, raw units of the start token. Null when nothing is earned, or as soon as no input up to `most` can earn
+ * `least`. The answer holds until the next call: nothing is allocated.
  *
  * Within the present ticks each hop is f(δ) = Rδ/(1 + qδ), and so is their composition aδ/(1 + cδ), whose profit is largest at δ* = (√a − 1)/c (Möbius
  * composition; for constant product see arXiv 2406.16600). Where δ* lies beyond the nearest tick, all hops move to that tick, the hop that met it
- * crosses, and the rest is sized from there: profit is concave, so the first δ* inside its ticks is the optimum.
+ * crosses, and the rest is sized from there: profit is concave, so the first δ* inside its ticks is the optimum, and what is still to come earns no more a unit
+ * than the first of it.
  */
-export function measure(edges: readonly Edge[], largest: number): Size | null {
-  for (let index = 0; index < edges.length; index++) if (!start(edges[index] as Edge, index)) return sizeNumerically(edges, largest);
+export function measure(edges: readonly Edge[], largest: number, least = 0, most = Number.POSITIVE_INFINITY): Size | null {
+  const hops = edges.length;
+  for (let index = 0; index < hops; index++) if (!start(edges[index] as Edge, index)) return sizeNumerically(edges, largest);
   let amountIn = 0;
   let profit = 0;
   for (let crossings = 0; crossings < MAX_CROSSINGS; crossings++) {
@@ -105,24 +126,20 @@ export function measure(edges: readonly Edge[], largest: number): Size | null {
     let c = 0;
     let limit = largest - amountIn;
     let limiting = -1;
-    for (let index = 0; index < edges.length; index++) {
-      const edge = edges[index] as Edge;
-      const gamma = gammaOf(edge, index);
-      const depth = liquidity[index] as number;
-      const root = sqrtPrice[index] as number;
-      // A stretch without liquidity is stepped over before anything is traded.
-      const cap = depth > 0 ? capOf(edge, index) : 0;
+    for (let index = 0; index < hops; index++) {
+      const cap = capOf(index);
       // Input of the cycle at which this hop's input reaches its cap.
       const reach = a <= c * cap ? Number.POSITIVE_INFINITY : cap / (a - c * cap);
       if (reach < limit) {
         limit = reach;
         limiting = index;
       }
-      const slope = depth > 0 ? (edge.indexIn === 0 ? (gamma * root) / depth : gamma / (root * depth)) : 0;
-      c += a * slope;
-      a *= edge.indexIn === 0 ? gamma * root * root : gamma / (root * root);
+      const inverted = inverse[index] as number;
+      c += a * (movedByUnit[index] as number) * inverted;
+      a *= (gamma[index] as number) * inverted * inverted;
     }
     if (a <= 1) break;
+    if (profit + (a - 1) * (most - amountIn) < least) return null;
     const best = c > 0 ? (Math.sqrt(a) - 1) / c : Number.POSITIVE_INFINITY;
     const step = Math.min(best, limit);
     amountIn = Math.min(amountIn + step, largest);
@@ -136,16 +153,9 @@ export function measure(edges: readonly Edge[], largest: number): Size | null {
     }
     if (step > 0) {
       let amount = step;
-      for (let index = 0; index < edges.length; index++) {
-        const edge = edges[index] as Edge;
-        const before = sqrtPrice[index] as number;
-        const depth = liquidity[index] as number;
-        consume(edge, index, amount);
-        const after = sqrtPrice[index] as number;
-        amount = edge.indexIn === 0 ? depth * (before - after) : depth * (1 / before - 1 / after);
-      }
+      for (let index = 0; index < hops; index++) amount = swap(index, amount);
     }
-    cross(edges[limiting] as Edge, limiting);
+    cross(limiting);
   }
   return answer(amountIn, profit);
 }
@@ -155,27 +165,20 @@ let marginal = 0;
 
 function amountOutAlongRanges(edge: Edge, amountIn: number): number {
   start(edge, 0);
-  const gamma = gammaOf(edge, 0);
   let left = amountIn;
   let out = 0;
   for (let crossings = 0; crossings < MAX_CROSSINGS; crossings++) {
-    const depth = liquidity[0] as number;
-    const before = sqrtPrice[0] as number;
-    const cap = depth > 0 ? capOf(edge, 0) : 0;
-    const step = Math.min(left, cap);
+    const step = Math.min(left, capOf(0));
     if (step > 0) {
-      consume(edge, 0, step);
-      const after = sqrtPrice[0] as number;
-      out += edge.indexIn === 0 ? depth * (before - after) : depth * (1 / before - 1 / after);
+      out += swap(0, step);
       left -= step;
     }
     if (left <= 0) {
-      const root = sqrtPrice[0] as number;
-      marginal = gamma * (edge.indexIn === 0 ? root * root : 1 / (root * root));
+      marginal = (gamma[0] as number) * (inverse[0] as number) ** 2;
       return out;
     }
     if (!hasTickAhead(0)) return Number.NaN;
-    cross(edge, 0);
+    cross(0);
   }
   return Number.NaN;
 }

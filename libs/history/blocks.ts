@@ -101,6 +101,9 @@ interface Kept extends Block {
 /** Beyond the memory of the features: what labels that are still to be made look back to, and what a reorganisation may take off. */
 const SPARE = 64;
 
+/** A quote may miss once because somebody was faster, and a cycle's other pools are not to blame: three times, and never right, is the pool. */
+const LEAST_FAILURES = 3;
+
 interface PoolCounts {
   taken: number;
   right: number;
@@ -275,6 +278,19 @@ export class BlockMemory {
       },
       cycle: (cycleId) => this.#cycles.get(cycleId) ?? null,
     };
+  }
+
+  /**
+   * Pools of which MEMORY_BLOCKS hold at least `LEAST_FAILURES` simulations and none that paid what had been quoted, in the order of their addresses. None while no
+   * simulation pays at all: that says something of us, not of pools.
+   */
+  phantoms(): string[] {
+    const counts = [...this.#pools];
+    if (!counts.some(([, { right }]) => right > 0)) return [];
+    return counts
+      .filter(([, { right, all }]) => right === 0 && all >= LEAST_FAILURES)
+      .map(([pool]) => pool)
+      .sort();
   }
 
   #kept(number: number): Kept | undefined {

@@ -13,6 +13,16 @@ export const HISTORY_KEYS = {
 /** So many blocks before the first that a row is wanted of are read: a whole set of prices (the analyst sends one every 256), then what features remember; and some to spare. */
 export const REPLAY_BLOCKS = 256 + MEMORY_BLOCKS + 44;
 
+/** What a message says of the block that it is about; those of MONEY name no epoch. */
+export interface About {
+  readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly epoch?: number;
+}
+
+/** A receipt may name a block that no watcher has seen: what is about one so far behind the head is not kept back for it. */
+const LOST_BLOCKS = 8;
+
 interface Planned {
   readonly blockNumber: number;
   readonly blockHash: string;
@@ -24,6 +34,8 @@ export class History {
   readonly blocks = new BlockMemory();
   readonly prices = new PriceMemory();
   readonly #planned = new Map<string, Planned>();
+  /** Blocks whose own message has been read, also those that have been dropped since: numbers by branch, and by hash alone. */
+  readonly #read = new Map<string, number>();
 
   /** Takes a message up. Those that say nothing here are passed over. */
   apply(body: AnyBody): void {
@@ -31,6 +43,10 @@ export class History {
     switch (body.kind) {
       case "block-observed":
         blocks.add(body);
+        for (const key of [branchOf(body), body.blockHash]) {
+          this.#read.delete(key);
+          this.#read.set(key, body.blockNumber);
+        }
         this.#forget(blocks.oldest);
         return;
       case "block-reorged":
@@ -71,6 +87,16 @@ export class History {
     }
   }
 
+  /**
+   * Whether the own message of the block that this is about has been read, or will not come: what is said of a block before that is kept back, for streams come each at
+   * its own pace. By the block itself: another of its height says nothing.
+   */
+  hasRead({ blockNumber, blockHash, epoch }: About): boolean {
+    const { head, oldest } = this.blocks;
+    if (this.#read.has(epoch === undefined ? blockHash : branchOf({ blockHash, epoch })) || blockNumber < oldest) return true;
+    return epoch === undefined && head !== undefined && blockNumber + LOST_BLOCKS <= head.number;
+  }
+
   /** What has been seen when a block's candidates are ranked. Null where that block is not the head: a row would hold what came later, or miss the block itself. */
   contextOf(
     found: BodyOf<"cycleFound">,
@@ -97,8 +123,12 @@ export class History {
   #forget(before: number): void {
     for (const [id, { blockNumber }] of this.#planned) {
       // Oldest first.
-      if (blockNumber >= before) return;
+      if (blockNumber >= before) break;
       this.#planned.delete(id);
+    }
+    for (const [key, number] of this.#read) {
+      if (number >= before) break;
+      this.#read.delete(key);
     }
   }
 }

@@ -36,8 +36,11 @@ export function lessonOf({ evaluation, executions, next, outcome }: Label): Less
   }
 }
 
+/** What of an outcome.labelled is learnt from. */
+export type LabelledBlock = Pick<OutcomeLabelled, "featureSchema" | "blockNumber" | "labels">;
+
 /** The rows of labelled rankings in the order of their blocks, under today's schema: what was labelled under another is left out. */
-export function datasetOf(rankings: Iterable<OutcomeLabelled>): Dataset {
+export function datasetOf(rankings: Iterable<LabelledBlock>): Dataset {
   const learnt = [...rankings]
     .filter(({ featureSchema }) => featureSchema === SCHEMA_HASH)
     .flatMap(({ blockNumber, labels }) =>

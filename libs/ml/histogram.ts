@@ -127,7 +127,7 @@ interface Node {
   readonly histogram: Float64Array;
 }
 
-export function trainBooster(binned: Binned, targets: Float32Array, options: BoosterOptions): Booster {
+export function trainBooster(binned: Binned, targets: Float32Array, options: BoosterOptions, onRound: () => void = () => {}): Booster {
   const { featureCount, count, cuts, bins } = binned;
   const { objective, rounds, depth, eta, lambda, minChildWeight } = options;
   invariant(targets.length === count, "a target for each row");
@@ -293,6 +293,7 @@ export function trainBooster(binned: Binned, targets: Float32Array, options: Boo
       gain: Float32Array.from(nodes, (node) => node.gain),
       hessian: Float32Array.from(nodes, (node) => node.hessian),
     });
+    onRound();
   }
   return { objective, baseScore, featureCount, trees };
 }

@@ -1,6 +1,6 @@
 import { fc, test as property } from "@fast-check/vitest";
 import { describe, expect, test } from "vitest";
-import { auc, calibrationBins, ece, logLoss, pairedBootstrap, profitLift, psi } from "#libs/ml/metrics.ts";
+import { auc, calibrationBins, ece, logLoss, pairedBootstrap, profitLift } from "#libs/ml/metrics.ts";
 import { randomFrom } from "#libs/ml/random.ts";
 
 const cases = fc.array(fc.record({ score: fc.integer({ min: 0, max: 5 }), label: fc.integer({ min: 0, max: 1 }) }), {
@@ -47,20 +47,6 @@ test("calibration error is how far predictions are off", () => {
       labels,
     ),
   ).toBeCloseTo(0.18, 1);
-});
-
-test("a population that stays is stable, one that moves is not, and missing values count as a place of their own", () => {
-  const random = randomFrom(2);
-  const draw = (shift: number, missing: number) =>
-    Array.from({ length: 5_000 }, () => (random.unit() < missing ? Number.NaN : random.normal() + shift));
-  const then = draw(0, 0);
-  expect(psi(then, draw(0, 0))).toBeLessThan(0.02);
-  expect(psi(then, draw(0.3, 0))).toBeGreaterThan(0.05);
-  expect(psi(then, draw(1, 0))).toBeGreaterThan(0.25);
-  expect(psi(then, draw(0, 0.2))).toBeGreaterThan(0.25);
-  // Two bins of 0.5 and 0.5 that become 0.8 and 0.2: 0.3 ln 1.6 + (−0.3) ln 0.4; the third, for missing, holds half a row both times.
-  const half = (share: number) => Array.from({ length: 1_000 }, (_, index) => (index < share * 1_000 ? 0 : 1));
-  expect(psi(half(0.5), half(0.8), 2)).toBeCloseTo(0.3 * Math.log(1.6) - 0.3 * Math.log(0.4), 2);
 });
 
 describe("the paired bootstrap", () => {

@@ -70,35 +70,6 @@ export function ece(predictions: ArrayLike<number>, labels: ArrayLike<number>, b
   return all.reduce((sum, { count, predicted, observed }) => sum + count * Math.abs(predicted - observed), 0) / labels.length;
 }
 
-/**
- * Population stability index of what a feature or score is now against what it was: Σ (now − then) · ln(now ÷ then) over bins that held equal shares then,
- * and one for missing values. Below 0.10 stable, to 0.25 watch, above act.
- */
-export function psi(then: ArrayLike<number>, now: ArrayLike<number>, bins = 10): number {
-  const known = Float64Array.from(Array.from(then).filter((value) => !Number.isNaN(value))).sort();
-  const edges = [
-    ...new Set(
-      Array.from({ length: bins - 1 }, (_, index) => known[Math.floor(((index + 1) * known.length) / bins)]).filter(
-        (edge) => edge !== undefined,
-      ),
-    ),
-  ];
-  const shares = (values: ArrayLike<number>) => {
-    const counts = new Float64Array(edges.length + 2);
-    for (let index = 0; index < values.length; index++) {
-      const value = values[index] as number;
-      const place = Number.isNaN(value) ? edges.length + 1 : edges.filter((edge) => edge <= value).length;
-      counts[place] = (counts[place] as number) + 1;
-    }
-    // Half a row in an empty bin: a share of zero has no logarithm.
-    return counts.map((count) => Math.max(count, 0.5) / values.length);
-  };
-  const [before, after] = [shares(then), shares(now)];
-  let sum = 0;
-  for (const [bin, share] of after.entries()) sum += (share - (before[bin] as number)) * Math.log(share / (before[bin] as number));
-  return sum;
-}
-
 export interface Interval {
   readonly mean: number;
   readonly low: number;

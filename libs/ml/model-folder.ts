@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/
 import { join } from "node:path";
 import { readBooster } from "#libs/ml/booster.ts";
 import { modelCard, plots } from "#libs/ml/card.ts";
+import { DISTRIBUTION_FILE, modelDistribution } from "#libs/ml/distribution.ts";
 import { type Ensemble, HEADS, type Head, largestDistance, type Mix, TOLERANCE } from "#libs/ml/ensemble.ts";
 import { toOnnx } from "#libs/ml/export.ts";
 import { FEATURE_COUNT, featuresJson, SCHEMA_HASH } from "#libs/ml/features.ts";
@@ -10,7 +11,7 @@ import { buildKernel, type Kernel } from "#libs/ml/kernel.ts";
 import type { Net } from "#libs/ml/net.ts";
 import { adversarialRows, holds, measureParity, type Parity, resampledRows, scoreInBatches } from "#libs/ml/parity.ts";
 import { openReference, type Reference } from "#libs/ml/reference.ts";
-import type { Dataset, TestMetrics, TrainedModel } from "#libs/ml/train.ts";
+import type { Dataset, TestMetrics, TrainedModel, TrainingProgress } from "#libs/ml/train.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import { fail, ok, type Result } from "#libs/units/result.ts";
 
@@ -20,7 +21,8 @@ import { fail, ok, type Result } from "#libs/units/result.ts";
  * - `model.onnx`: the whole ensemble, for onnxruntime, which is the reference;
  * - `<head>.xgb.json`: its trees, as XGBoost reads them; `net.json`: the net and the mixes. The kernel is made of these;
  * - `golden.json`: rows, hard ones among them, with the scores that onnxruntime gave;
- * - `features.json`: the schema; `manifest.json`; `card.md` with its plots.
+ * - `features.json`: the schema; `manifest.json`; `card.md` with its plots;
+ * - `distribution.json`: how features and probabilities were spread, which drift is measured against.
  */
 export interface Manifest {
   readonly format: 1;
@@ -136,12 +138,33 @@ function goldenMismatch({ scores }: Golden, evaluator: Evaluator, answers: Float
   return distance <= TOLERANCE ? null : { code: "golden-mismatch", evaluator, distance };
 }
 
+export interface Published {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  /** What a row takes in the kernel here and now: of the machine, so not part of the folder. */
+  readonly microsPerRow: number;
+}
+
+/** Microseconds a row in batches of a block's size, the best of some rounds: what others do to the machine meanwhile only adds. */
+function timeKernel(kernel: Kernel, rows: Float32Array, featureCount: number): number {
+  const batch = Math.min(64, rows.length / featureCount);
+  const batches = Math.max(1, Math.min(64, Math.floor(rows.length / featureCount / batch)));
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 20; round++) {
+    const startMs = performance.now();
+    for (let at = 0; at < batches; at++) kernel.score(rows.subarray(at * batch * featureCount, (at + 1) * batch * featureCount), batch);
+    best = Math.min(best, ((performance.now() - startMs) * 1_000) / (batches * batch));
+  }
+  return best;
+}
+
 /** Proves the model, writes its folder in one step, and says where it is. A model whose evaluators part is not written. */
 export async function publishModel(
   trained: TrainedModel,
   dataset: Dataset,
   about: { readonly root: string; readonly name: string; readonly parent: string | null; readonly origin: string },
-): Promise<Result<{ readonly folder: string; readonly manifest: Manifest }, PublishFailure>> {
+  onProgress: TrainingProgress = () => {},
+): Promise<Result<Published, PublishFailure>> {
   const { ensemble, options } = trained;
   const { featureCount } = ensemble;
   invariant(featureCount === FEATURE_COUNT, "a model of today's features");
@@ -156,11 +179,18 @@ export async function publishModel(
   const written = readEnsemble(trained.boosterJson, files.get("net.json") as string);
   const reference = await openReference(onnx, featureCount);
   let parity: Parity;
+  let microsPerRow: number;
   try {
     const kernel = buildKernel(written, { capacity: 4_096 });
+    microsPerRow = timeKernel(kernel, dataset.rows, featureCount);
+    onProgress("proof", 0, 1);
     parity = await measureParity(ensemble, { reference, kernel }, dataset.rows, options.seed);
+    onProgress("proof", 1, 1);
     if (!holds(parity)) return fail({ code: "no-parity", parity });
     const test = trained.windows.test.begin * featureCount;
+    const tested = dataset.rows.subarray(test, trained.windows.test.end * featureCount);
+    const distribution = modelDistribution(tested, featureCount, scoreInBatches(kernel, tested, featureCount));
+    files.set(DISTRIBUTION_FILE, `${JSON.stringify(distribution)}\n`);
     const hard = adversarialRows(ensemble, options.seed);
     const rows = new Float32Array(2 * GOLDEN_ROWS * featureCount);
     rows.set(resampledRows(dataset.rows.subarray(test), featureCount, GOLDEN_ROWS, options.seed));
@@ -215,7 +245,7 @@ export async function publishModel(
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
-  return ok({ folder, manifest });
+  return ok({ folder, manifest, microsPerRow });
 }
 
 interface ModelFiles {

@@ -106,7 +106,13 @@ export interface TrainedNet {
   readonly validationLosses: readonly number[];
 }
 
-export async function trainNet(fit: NetRows, validation: NetRows, kinds: readonly HeadKind[], options: NetOptions): Promise<TrainedNet> {
+export async function trainNet(
+  fit: NetRows,
+  validation: NetRows,
+  kinds: readonly HeadKind[],
+  options: NetOptions,
+  onEpoch: (done: number) => void = () => {},
+): Promise<TrainedNet> {
   const { featureCount, rows, targets } = fit;
   const heads = kinds.length;
   const count = rows.length / featureCount;
@@ -180,6 +186,7 @@ export async function trainNet(fit: NetRows, validation: NetRows, kinds: readonl
       const loss = losses({ sizes, layers }, kinds, validationInputs, validation.targets).reduce((sum, each) => sum + each, 0);
       if (loss < Math.min(Number.POSITIVE_INFINITY, ...validationLosses)) best = parameters.map((values) => values.slice());
       validationLosses.push(loss);
+      onEpoch(validationLosses.length);
     }
   } finally {
     await session.release();

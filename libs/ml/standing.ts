@@ -1,5 +1,5 @@
 import type { DriftLevel } from "#proto/model/v1/events.ts";
-import type { AnyBody, SubjectKey } from "#proto/subjects.ts";
+import type { AnyBody, BodyOf, SubjectKey } from "#proto/subjects.ts";
 
 /** What the standing of models is folded from. */
 export const MODEL_KEYS = [
@@ -35,12 +35,15 @@ export const NO_STANDING: ModelStanding = {
   caredAtMs: null,
 };
 
-/** The standing after one more message. */
+/**
+ * The standing after one more message. What the gates said in ignorance does not count: they wrote before they had read what an operator had said of the same models.
+ */
 export function standingAfter(standing: ModelStanding, body: AnyBody): ModelStanding {
   switch (body.kind) {
     case "model-trained":
       return { ...standing, challenger: body.version, canaryShare: 0, challengerIsFormer: false };
     case "model-promoted":
+      if (body.by === "gates" && isOutdated(standing, body)) return standing;
       if (body.share < 1) return { ...standing, challenger: body.version, canaryShare: body.share, challengerIsFormer: false };
       return {
         champion: body.version,
@@ -53,11 +56,13 @@ export function standingAfter(standing: ModelStanding, body: AnyBody): ModelStan
     case "model-rejected":
       return standing.challenger === body.version ? { ...standing, challenger: null, canaryShare: 0, challengerIsFormer: false } : standing;
     case "model-rolled-back": {
+      if (body.by === "gates" && body.version !== standing.champion && body.version !== standing.challenger) return standing;
       const without = { ...standing, challenger: null, canaryShare: 0, challengerIsFormer: false };
       // A canary gives its blocks back; the champion its place.
       return standing.champion === body.version ? { ...without, champion: body.to, drift: null, caredAtMs: body.observedAtMs } : without;
     }
     case "model-checked":
+      // Of a champion that has none before it the standing does not know the version.
       return standing.champion === body.version || standing.champion === null
         ? { ...standing, drift: body.level, caredAtMs: body.observedAtMs }
         : standing;
@@ -65,3 +70,6 @@ export function standingAfter(standing: ModelStanding, body: AnyBody): ModelStan
       return standing;
   }
 }
+
+const isOutdated = ({ champion, challenger }: ModelStanding, { version, previous }: BodyOf<"modelPromoted">): boolean =>
+  version !== challenger || (champion !== null && champion !== previous);

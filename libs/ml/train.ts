@@ -142,7 +142,14 @@ function shareOf(trees: Float64Array, nets: Float64Array, lossOf: (margins: Floa
   return best.share;
 }
 
-export async function trainEnsemble(dataset: Dataset, options: TrainingOptions): Promise<Result<TrainedModel, TrainingFailure>> {
+/** How far a training has got, part by part: rounds of trees, epochs of the net, evaluators that have been compared. */
+export type TrainingProgress = (part: "trees" | "net" | "proof", done: number, of: number) => void;
+
+export async function trainEnsemble(
+  dataset: Dataset,
+  options: TrainingOptions,
+  onProgress: TrainingProgress = () => {},
+): Promise<Result<TrainedModel, TrainingFailure>> {
   const { featureCount, rows, blocks, landed, profitWei } = dataset;
   const { xgboost, seed } = options;
   const count = blocks.length;
@@ -164,6 +171,11 @@ export async function trainEnsemble(dataset: Dataset, options: TrainingOptions):
   if (fitRows.length < options.net.batch)
     return fail({ code: "too-few-rows", window: "fit", rows: fitRows.length, needed: options.net.batch });
 
+  const { landing: landingRounds, profit: profitRounds, spread: spreadRounds } = options.rounds;
+  // Profit is fitted twice: once on a half, for the spread.
+  const allRounds = landingRounds + 2 * profitRounds + spreadRounds;
+  let rounds = 0;
+  const onRound = () => onProgress("trees", ++rounds, allRounds);
   const boosterJson: Partial<Record<Head, string>> = {};
   const boost = (head: Head | null, chosen: readonly number[], targets: Float32Array, baseScore: number): Booster => {
     const own: BoosterOptions = {
@@ -175,8 +187,8 @@ export async function trainEnsemble(dataset: Dataset, options: TrainingOptions):
     const ownRows = gather(rows, featureCount, chosen);
     const rough =
       xgboost === null
-        ? trainBooster(bin({ featureCount, rows: ownRows }), targets, own)
-        : xgboost.train({ featureCount, rows: ownRows, targets }, own).booster;
+        ? trainBooster(bin({ featureCount, rows: ownRows }), targets, own, onRound)
+        : xgboost.train({ featureCount, rows: ownRows, targets }, own, onRound).booster;
     const booster = onGrid(rough);
     if (head !== null) boosterJson[head] = writeBooster(booster);
     return booster;
@@ -230,10 +242,16 @@ export async function trainEnsemble(dataset: Dataset, options: TrainingOptions):
     return { featureCount, rows: rows.slice(window.begin * featureCount, window.end * featureCount), targets };
   };
   const validation = netRows(windows.validate, settled(windowRows.validate));
-  const { net, validationLosses } = await trainNet(netRows(windows.fit, spreadRows), validation, ["logistic", "number", "number"], {
-    ...options.net,
-    seed,
-  });
+  const { net, validationLosses } = await trainNet(
+    netRows(windows.fit, spreadRows),
+    validation,
+    ["logistic", "number", "number"],
+    {
+      ...options.net,
+      seed,
+    },
+    (epoch) => onProgress("net", epoch, options.net.epochs),
+  );
   const boosters = { landing, profit, spread };
 
   /** Margins of some rows by the trees and by the net. */

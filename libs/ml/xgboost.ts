@@ -17,7 +17,7 @@ export interface Xgboost {
   /** major.minor.patch */
   readonly version: string;
   /** On one thread: two that spin for each other on a busy machine took 5 to 20 times as long. */
-  train(rows: TrainingRows, options: BoosterOptions): { readonly booster: Booster; readonly json: string };
+  train(rows: TrainingRows, options: BoosterOptions, onRound?: () => void): { readonly booster: Booster; readonly json: string };
   /** Margins of rows by the model in `json`. */
   margins(json: string, rows: Float32Array, featureCount: number): Float32Array;
 }
@@ -85,7 +85,7 @@ export function findXgboost(paths: readonly string[] = PATHS): Xgboost | null {
 
   return {
     version: version.flat().join("."),
-    train({ featureCount, rows, targets }, options) {
+    train({ featureCount, rows, targets }, options, onRound = () => {}) {
       return withMatrix(rows, featureCount, (matrix) => {
         checked("info", matrix, "label", targets, targets.length);
         return withBooster([matrix], (booster) => {
@@ -100,7 +100,10 @@ export function findXgboost(paths: readonly string[] = PATHS): Xgboost | null {
             seed: 0,
           };
           for (const [name, value] of Object.entries(parameters)) checked("set", booster, name, String(value));
-          for (let round = 0; round < options.rounds; round++) checked("update", booster, round, matrix);
+          for (let round = 0; round < options.rounds; round++) {
+            checked("update", booster, round, matrix);
+            onRound();
+          }
           const length = [0];
           const bytes: unknown[] = [null];
           checked("save", booster, '{"format":"json"}', length, bytes);

@@ -107,6 +107,33 @@ export const metrics = {
     "chain",
     "reason",
   ]),
+  phantomPools: gauge("hs_phantom_pools", "Pools whose simulations never paid what was quoted of late: searches go without them", [
+    "chain",
+  ]),
+  modelInfo: gauge(
+    "hs_model_info",
+    "1 for a model that scores now, by its part (champion, challenger, canary, former); 0 for one that no longer does",
+    ["chain", "version", "role"],
+  ),
+  modelAuc: gauge("hs_model_auc", "Area under the ROC curve of landing, champion, over the labels of the last check", ["chain"]),
+  modelLogLoss: gauge("hs_model_log_loss", "Logarithmic loss of landing, champion, over the labels of the last check", ["chain"]),
+  modelEce: gauge("hs_model_ece", "Expected calibration error of landing, champion, over the labels of the last check", ["chain"]),
+  modelPsiMax: gauge(
+    "hs_model_psi_max",
+    "Largest population stability index against the rows of training, of the features or of the probability of landing",
+    ["chain", "of"],
+  ),
+  modelDrift: gauge("hs_model_drift", "What the last check of the champion says: 0 stable, 1 watch, 2 act", ["chain"]),
+  modelTrialProgress: gauge(
+    "hs_model_trial_progress",
+    "Blocks compared ÷ the most that the stage takes (shadow, canary, probation); 0 where there is none",
+    ["chain", "stage"],
+  ),
+  modelTrainings: counter("hs_model_trainings_total", "Trainings, by how they ended (trained, failed)", ["chain", "result"]),
+  modelDecisions: counter("hs_model_decisions_total", "What the gates decided about models: canary, promoted, rejected, rolled-back", [
+    "chain",
+    "event",
+  ]),
   candidatesRejected: counter("hs_candidates_rejected_total", "Candidates a scorer stopped", ["chain", "reason"]),
   labels: counter("hs_labels_total", "Candidates of which it was said what became of them", ["chain", "outcome"]),
   executions: counter("hs_executions_total", "Events of executions; code only for failed ones", ["chain", "event", "code"]),
@@ -133,6 +160,16 @@ export type CountedMetric =
   | "candidates"
   | "opportunities"
   | "modelUnfit"
+  | "phantomPools"
+  | "modelInfo"
+  | "modelAuc"
+  | "modelLogLoss"
+  | "modelEce"
+  | "modelPsiMax"
+  | "modelDrift"
+  | "modelTrialProgress"
+  | "modelTrainings"
+  | "modelDecisions"
   | "candidatesRejected"
   | "labels"
   | "executions"

@@ -64,7 +64,6 @@ export function analystSpec(settings: AnalystWiring): ActorSpec<State, Config, K
         state: initialState(config, market, { prices: later(all, moved), arbitrages }),
         inputs: [
           {
-            mode: "follow",
             stream: "MARKET",
             chain: config.chain,
             keys: ["blockObserved", "blockReorged", "poolChanged", "poolDiscovered", "poolSnapshotted"],

@@ -84,7 +84,7 @@ export async function hostActors(options: HostOptions): Promise<HostedActors> {
         }),
       );
   }
-  for (const { chain } of perChain) if (wants("trainer")) specs.push(trainerSpec({ chain }));
+  for (const { chain, section } of perChain) if (wants("trainer")) specs.push(trainerSpec({ chain, section }));
   let gateway: GatewaySpec | null = null;
   if (wants("gateway")) {
     const all = Object.keys(options.config.chains).map((key) => sectionOf(options.config, key));

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Bus } from "#libs/actor/bus.ts";
 import { type LocalBroker, startLocalBroker } from "#libs/actor/local-broker.ts";
+import { cycle, World } from "#libs/history/testing.ts";
 import { chainOfStream, exportLabels } from "#services/cli/labels.ts";
-import { cycle, feed, World } from "#services/trainer/testing.ts";
+import { feed } from "#services/trainer/testing.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "hs-labels-"));
 let broker: LocalBroker;

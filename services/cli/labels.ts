@@ -31,8 +31,19 @@ export async function exportLabels({ from, natsUrl, out }: LabelsOptions): Promi
     for (const chain of chains) {
       for await (const message of bus.read("DECISIONS", chain, 1, ["outcomeLabelled"])) {
         if (message?.body.kind !== "outcome-labelled") continue;
-        const { blockNumber, blockHash, epoch, observedAtMs, featureSchema, champion, challenger, explored, labelledAtBlock, labels } =
-          message.body;
+        const {
+          blockNumber,
+          blockHash,
+          epoch,
+          observedAtMs,
+          featureSchema,
+          champion,
+          challenger,
+          ranking,
+          explored,
+          labelledAtBlock,
+          labels,
+        } = message.body;
         for (const label of labels) {
           lines++;
           const line = {
@@ -44,6 +55,7 @@ export async function exportLabels({ from, natsUrl, out }: LabelsOptions): Promi
             featureSchema,
             champion,
             challenger,
+            ranking,
             explored,
             labelledAtBlock,
             ...label,

@@ -24,6 +24,17 @@ function duration(text: string): number {
   return value;
 }
 
+function shareOf(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError("a share above 0 and not above 1 is wanted");
+  return value;
+}
+
+function nameOfModel(text: string): string {
+  if (!/^[a-z0-9][a-z0-9_-]*$/.test(text)) throw new InvalidArgumentError("lower-case letters, digits, - and _ are wanted");
+  return text;
+}
+
 const program = new Command("hyperspeed")
   .description("Finds, ranks and executes atomic arbitrage across decentralised exchanges on EVM chains")
   .version(VERSION)
@@ -132,6 +143,128 @@ program
     const { exportLabels } = await import("#services/cli/labels.ts");
     const lines = await exportLabels({ from: given.from, natsUrl: given.nats, out: given.out ?? null });
     process.stderr.write(`${lines} labels\n`);
+  });
+
+program
+  .command("train")
+  .description("Train a model on labels: what became of candidates, and what had been seen of them")
+  .requiredOption("--from <source...>", "streams with labels (HS_BASE_DECISIONS), files of lines from `hyperspeed labels`, or both")
+  .option("--nats <url>", "NATS server that holds the streams")
+  .option("--out <dir>", "folder of models; the model goes to <dir>/<name>/<version>", "models")
+  .option("--name <name>", "what the model is called", nameOfModel, "trained")
+  .option("--seed <n>", "decides the net's first weights: the same labels and seed give the same model", wholeNumber(0, 2 ** 31 - 1), 1)
+  .option("--parent <version>", "model that this one is to improve on, for the card")
+  .option("--json", "print the manifest and the folder as JSON, and nothing else", false)
+  .addHelpText(
+    "after",
+    `
+Labels are split by time: fitted, validated, calibrated and tested on blocks that follow each other, with a gap between. What is printed was measured on the last,
+which the model has not seen. Trees are XGBoost's where libxgboost0 is installed (Debian, Ubuntu), the built-in trainer's otherwise; the manifest says which. A model
+is written only if its definition, its ONNX file and its kernel agree on 100,000 rows. 50 candidates of either outcome are needed in each of the four parts.
+
+A trainer that runs beside the system does all this by itself (docs/configuration.md, trainer). To let a model decide: hyperspeed model promote.
+
+Examples:
+  hyperspeed train --from HS_BASE_DECISIONS --nats nats://127.0.0.1:4222
+  hyperspeed train --from monday.jsonl tuesday.jsonl --out models --name base --seed 7`,
+  )
+  .action(async (given) => {
+    const { train } = await import("#services/cli/train.ts");
+    await train({
+      from: given.from,
+      natsUrl: given.nats ?? null,
+      out: given.out,
+      name: given.name,
+      seed: given.seed,
+      parent: given.parent ?? null,
+      json: given.json,
+    });
+  });
+
+const model = program
+  .command("model")
+  .description("See which models rank a chain's candidates, compare two, and choose who decides")
+  .addHelpText(
+    "after",
+    `
+Of each chain one model decides, the champion; another may score beside it: a challenger, which decides nothing or, as a canary, a share of the blocks, or the champion
+before. The trainer trains, compares and promotes by itself, and goes back when the new one turns out worse. promote and rollback are for a person who knows better:
+both are stored beside what the trainer says, take effect with the next block that is ranked, and hold until the trainer's gates find otherwise.`,
+  );
+const STORE = ["--chain <key>", "--nats <url>"] as const;
+const whereOf = (given: { readonly chain?: string; readonly nats?: string }) => {
+  if ((given.chain === undefined) !== (given.nats === undefined))
+    throw new UserError("--chain and --nats belong together", "name both the chain and the server that holds its models");
+  return given.chain === undefined || given.nats === undefined ? null : { chain: given.chain, natsUrl: given.nats };
+};
+model
+  .command("show")
+  .description(
+    "What stands on a chain: who decides, who scores beside it, how the champion does, what became of each model; or one model's card",
+  )
+  .argument("[model]", "a model's folder or version: show this one instead")
+  .option(STORE[0], "chain")
+  .option(STORE[1], "NATS server that holds its models")
+  .option("--json", "print as JSON", false)
+  .addHelpText(
+    "after",
+    "\nExamples:\n  hyperspeed model show --chain base --nats nats://127.0.0.1:4222\n  hyperspeed model show models/trained/0123456789abcdef",
+  )
+  .action(async (name: string | undefined, given) => {
+    const where = whereOf(given);
+    const { showModel, showModels } = await import("#services/cli/model.ts");
+    if (name !== undefined) await showModel(name, where, given.json);
+    else if (where !== null) await showModels(where, given.json);
+    else throw new UserError("neither a model nor a chain is named", "give a model's folder, or --chain and --nats");
+  });
+model
+  .command("compare")
+  .description("Score the same labelled candidates with two models, and say which foretells better and which brings more")
+  .argument("<first>", "a model's folder or version")
+  .argument("<second>", "another one")
+  .requiredOption("--from <source...>", "streams with labels, files of lines from `hyperspeed labels`, or both")
+  .option(STORE[0], "chain whose store has a model that is given by its version")
+  .option(STORE[1], "NATS server that holds it, and the streams")
+  .option("--seed <n>", "of the bootstrap", wholeNumber(0, 2 ** 31 - 1), 1)
+  .option("--json", "print as JSON", false)
+  .addHelpText(
+    "after",
+    `
+Intervals hold 95 %, by paired bootstrap over blocks. gwei a block: what the candidate that either would have sent first came to, or would have. Compare on labels that neither
+was trained on: how many blocks are within the numbers that a model learnt from is shown beside it.
+
+Example:
+  hyperspeed model compare models/first/0123456789abcdef models/trained/fedcba9876543210 --from today.jsonl`,
+  )
+  .action(async (first: string, second: string, given) => {
+    const { compareModels } = await import("#services/cli/model.ts");
+    await compareModels([first, second], given.from, { where: whereOf(given), seed: given.seed, json: given.json });
+  });
+model
+  .command("promote")
+  .description("Let a model decide: a folder (proven and stored first), or a version that the store has")
+  .argument("<model>", "a model's folder or version")
+  .requiredOption(STORE[0], "chain")
+  .requiredOption(STORE[1], "NATS server that holds its models")
+  .option("--share <share>", "of the blocks; below 1 it is a canary, and the trainer's gates say how it goes on", shareOf, 1)
+  .option("--json", "print what was said as JSON", false)
+  .addHelpText(
+    "after",
+    "\nExample:\n  hyperspeed model promote models/trained/0123456789abcdef --chain base --nats nats://127.0.0.1:4222 --share 0.2",
+  )
+  .action(async (name: string, given) => {
+    const { promoteModel } = await import("#services/cli/model.ts");
+    await promoteModel(name, { chain: given.chain, natsUrl: given.nats }, { share: given.share, json: given.json });
+  });
+model
+  .command("rollback")
+  .description("Take a canary's blocks back, or the champion's place: the one before decides again")
+  .requiredOption(STORE[0], "chain")
+  .requiredOption(STORE[1], "NATS server that holds its models")
+  .option("--json", "print what was said as JSON", false)
+  .action(async (given) => {
+    const { rollBackModel } = await import("#services/cli/model.ts");
+    await rollBackModel({ chain: given.chain, natsUrl: given.nats }, { json: given.json });
   });
 
 program

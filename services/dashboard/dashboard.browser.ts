@@ -11,14 +11,16 @@ import type { Mode } from "#proto/execution/v1/events.ts";
 import { PRICE_COLUMNS, type PriceRow } from "#proto/price/v1/changed.ts";
 import { gatewayConfig } from "#services/gateway/config.ts";
 import { createGatewayServer } from "#services/gateway/http.ts";
+import { modelsView } from "#services/gateway/learning.ts";
 import { arbitragesView, pricesView, tvlView } from "#services/gateway/market.ts";
 import { applyMessage, initialReadModel } from "#services/gateway/read-model.ts";
 import { createScenario, TEST_CHAIN } from "#services/gateway/testing.ts";
-import { selected, statsView, tradesView } from "#services/gateway/views.ts";
+import { opportunitiesView, rejectionsView, selected, statsView, tradesView } from "#services/gateway/views.ts";
 import { ensureDashboardBuilt } from "./build.ts";
 import { createDashboardServer } from "./server.ts";
 import { compactUnits, count, shareOfOne, shortDecimal, shortUnits, signedPercent, WEI_DECIMALS } from "./src/format.ts";
 import { dexRows } from "./src/market.ts";
+import { calibrationPoints, columnsOf, decider, shortVersion } from "./src/models.ts";
 
 const CHROMIUM = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 const CHROMIUM_FLAGS = [
@@ -148,9 +150,92 @@ async function checkMarket(page: Page, model: Model): Promise<void> {
   );
 }
 
+const MODELS_SHOWN = 50;
+
+/** The panel and the history, word by word where a word could be wrong. */
+async function showsModels(page: Page, model: Model): Promise<boolean> {
+  const view = modelsView(chainOf(model), MODELS_SHOWN);
+  const { name } = decider(view);
+  const { trial, check, rankings, labels } = view;
+  const shown = await text(page, "models");
+  const states = (await cells(page, "model-history")).map(([version, state]) => [version, state]);
+  return (
+    (await text(page, "decider")).startsWith(name) &&
+    (await text(page, "challenger")).includes(trial === null ? "none on trial" : shortVersion(trial.version)) &&
+    (await text(page, "drift")).startsWith(check === null ? "not checked yet" : check.level) &&
+    (check?.reasons ?? []).every((reason) => shown.includes(reason)) &&
+    Object.entries(rankings.byRanking).every(([ranking, blocks]) => shown.includes(`${ranking} ${count(blocks)}`)) &&
+    Object.entries(labels.byOutcome).every(([outcome, candidates]) => shown.includes(`${outcome}${count(candidates)}`)) &&
+    Number(await page.getByTestId("calibration-plot").getAttribute("data-points")) === calibrationPoints(view).length &&
+    (await page.locator("[data-testid=labels] .columns > div").count()) === columnsOf(labels).length &&
+    same(
+      states,
+      view.models.map(({ version, state, detail }) => [shortVersion(version), `${state}${detail}`]),
+    )
+  );
+}
+
+/** Block, probability of landing, value and gate of the rejected ones. */
+const expectedRejections = (model: Model): string[][] =>
+  rejectionsView(model, { limit: 100 }).map(({ blockNumber, netProfit, confidence, expectedValue, unfit, reason, label }) => [
+    count(blockNumber),
+    `${BigInt(netProfit) > 0n ? "+" : ""}${shortUnits(netProfit, WEI_DECIMALS, 5)}`,
+    confidence === null ? "–" : shareOfOne(confidence),
+    expectedValue === null ? "–" : shortUnits(expectedValue, WEI_DECIMALS, 5),
+    `${unfit ?? reason}${label ?? ""}`,
+  ]);
+
+async function checkModels(page: Page, model: Model): Promise<void> {
+  await until("who decides, drift, calibration, labels and every model's end are those of the model", () => showsModels(page, model));
+  const { models } = modelsView(chainOf(model), MODELS_SHOWN);
+  check(
+    "models of every end are there",
+    ["champion", "former", "rejected", "rolled-back"].every((state) => models.some((each) => each.state === state)),
+  );
+  const drawn = await page.locator("[data-testid=calibration-plot] canvas").evaluate((canvas) => {
+    const { width, height } = canvas as HTMLCanvasElement;
+    const pixels = (canvas as HTMLCanvasElement).getContext("2d")?.getImageData(0, 0, width, height).data ?? [];
+    let blue = 0;
+    for (let at = 0; at < pixels.length; at += 4)
+      if ((pixels[at] ?? 0) === 94 && pixels[at + 1] === 168 && pixels[at + 2] === 255) blue += 1;
+    return blue;
+  });
+  check("calibration is drawn", drawn > 200);
+  await page.getByTestId("calibration-plot").scrollIntoViewIfNeeded();
+  const box = await page.getByTestId("calibration-plot").boundingBox();
+  if (box === null) throw new Error("the plot has a place");
+  await page.mouse.move(box.x + box.width * 0.55, box.y + box.height / 2);
+  await until("and tells its points", async () => / foretold 0\.\d\d, seen [01]\.\d\d, /.test(await text(page, "calibration-readout")));
+  await page.mouse.move(0, 0);
+
+  const passed = (await cells(page, "opportunities")).map((row) => [row[1], row[6], row[7], row[8]]);
+  const expected = opportunitiesView(model, { limit: passed.length }).map(({ blockNumber, confidence, expectedValue, status, label }) => [
+    count(blockNumber),
+    confidence === null ? "–" : shareOfOne(confidence),
+    expectedValue === null ? "–" : shortUnits(expectedValue, WEI_DECIMALS, 5),
+    `${status}${label ?? ""}`,
+  ]);
+  check("opportunities say how likely they land, what they are worth, and what became of them", same(passed, expected));
+  await page.getByRole("button", { name: "rejected" }).click();
+  await until("rejected candidates say by which gate", async () =>
+    same(
+      (await cells(page, "opportunities")).map((row) => [row[0], row[4], row[5], row[6], row[7]]),
+      expectedRejections(model),
+    ),
+  );
+  const gates = new Set(
+    expectedRejections(model).map((row) => row[4]?.replace(/(landed|still-there|outbid|vanished|unknown|expired|failed)$/, "")),
+  );
+  check(
+    "every gate is among them",
+    ["below-minimum", "not-worth-the-risk", "refused"].every((gate) => gates.has(gate)),
+  );
+  await page.getByRole("button", { name: "passed" }).click();
+}
+
 /** Every table can be reached and scrolled without a mouse. */
 async function checkKeyboard(page: Page): Promise<void> {
-  for (const testId of ["arbitrages", "prices", "dexes"]) {
+  for (const testId of ["opportunities", "model-history", "arbitrages", "prices", "dexes"]) {
     const region = page.locator(`[data-testid=${testId}] .scroll`);
     await region.focus();
     check(
@@ -168,7 +253,7 @@ async function checkKeyboard(page: Page): Promise<void> {
 /** A market whose last block is now. */
 function market(options: { blocks: number; mode: Mode }) {
   const startMs = Date.now() - options.blocks * 2_010;
-  const scenario = createScenario({ seed: 20_261, startMs, mode: options.mode, reorgShare: 0.06 });
+  const scenario = createScenario({ seed: 20_266, startMs, mode: options.mode, reorgShare: 0.06 });
   const config = gatewayConfig({ port: 0, statsIntervalMs: 200 });
   const model = initialReadModel({ chains: [{ config: scenario.chain, mode: options.mode }], bounds: config });
   const apply = (blocks: number) => {
@@ -216,6 +301,7 @@ async function run(page: Page, problems: string[]): Promise<void> {
     );
     check("every actor is alive", (await page.locator(".actor.alive").count()) === 9);
     await checkMarket(page, model);
+    await checkModels(page, model);
     await checkKeyboard(page);
     const pointsBefore = Number(await page.getByTestId("profit-plot").getAttribute("data-points"));
     check("the curve is drawn", pointsBefore > 20 && (await page.locator(".plot canvas").count()) === 1);
@@ -230,6 +316,7 @@ async function run(page: Page, problems: string[]): Promise<void> {
     await until("new trades change the net profit", async () => (await text(page, "kpi-profit")) !== before.profit);
     await until("key figures follow the model", showsTotals);
     await until("the market follows the model", () => showsMarket(page, model));
+    await until("and so do the models", () => showsModels(page, model));
     check("the newest trade is on top", (await page.locator("[data-testid=trades] tbody tr").first().textContent()) !== before.trade);
     const pointsAfter = Number(await page.getByTestId("profit-plot").getAttribute("data-points"));
     check("the curve grew", pointsAfter > pointsBefore);
@@ -272,7 +359,7 @@ async function run(page: Page, problems: string[]): Promise<void> {
     check("and so in the header", (await text(page, "connection")) === "Disconnected");
     await until("and beside the market, whose last figures stay", async () => {
       const notes = await page.locator("main .panel-note .warning", { hasText: "the gateway does not answer: as of" }).count();
-      return notes === 3 && (await showsMarket(page, model));
+      return notes === 5 && (await showsMarket(page, model));
     });
     gateway = createGatewayServer({ model, config: { ...config, port }, version: "0.1.0" });
     gateway.allowOrigin(url);
@@ -309,7 +396,7 @@ async function runEmpty(page: Page): Promise<void> {
       "the market says that no analyst has spoken",
       async () => (await page.getByText("No analyst has spoken here yet").count()) === 2,
     );
-    check("every empty panel says so", (await page.locator(".empty").count()) === 6);
+    check("every empty panel says so", (await page.locator(".empty").count()) === 9);
 
     const place = {
       chainId: TEST_CHAIN.chainId,
@@ -434,7 +521,7 @@ async function runRefused(page: Page): Promise<void> {
     await page.goto(url);
     await until(
       "until the gateway answers, the page says that it asks",
-      async () => (await page.getByText("Asking the gateway…").count()) === 2,
+      async () => (await page.getByText("Asking the gateway…").count()) === 4,
     );
     answer();
     await until(

@@ -134,7 +134,6 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
         state,
         inputs: [
           {
-            mode: "follow",
             stream: "MARKET",
             chain: chain.key,
             keys: ["blockObserved", "blockReorged"],
@@ -143,7 +142,6 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
           },
           // Opportunities of blocks that have passed are worth nothing: only what comes from now on.
           {
-            mode: "follow",
             stream: "DECISIONS",
             chain: chain.key,
             keys: ["opportunityScored"],

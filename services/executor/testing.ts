@@ -213,7 +213,8 @@ export class Bench {
       unfit: null,
       explored: false,
       featureSchema: "0".repeat(64),
-      seen: { market: 0, money: 0 },
+      seen: { market: 0, money: 0, models: 0 },
+      phantoms: [],
       maxNextBaseFeePerGas: "10",
       priorityFeePerGas: "2",
       opportunities: candidates.map((candidate, rank) => ({

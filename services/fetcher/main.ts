@@ -224,7 +224,6 @@ export function fetcherSpec(settings: FetcherSettings): ActorSpec<State, Config,
         state,
         inputs: [
           {
-            mode: "follow",
             stream: "MARKET",
             chain: config.chain,
             keys: ["blockObserved", "blockReorged"],

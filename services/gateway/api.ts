@@ -1,4 +1,7 @@
 import Type, { type Static } from "typebox";
+import { Comparison, DRIFT_LEVELS, ModelVersion } from "#proto/model/v1/events.ts";
+import { ModelScore, REJECTIONS, UNFIT } from "#proto/opportunity/v1/scored.ts";
+import { OUTCOMES } from "#proto/outcome/v1/labelled.ts";
 import { AddressText, Count, Decimal, HashText, Int, Token, Uint } from "#proto/scalars.ts";
 
 /**
@@ -45,6 +48,26 @@ export const OPPORTUNITY_STATUSES = [
 ] as const;
 export type OpportunityStatus = (typeof OPPORTUNITY_STATUSES)[number];
 
+/** What models said of a candidate, and what has been said since of what became of it. */
+const ModelSays = {
+  ranking: Type.String({
+    description:
+      "Who made the order: `champion`, `challenger`: by the value that this model gives; `net-profit`: net profit after gas; " +
+      "`none`: a model was to and could not",
+  }),
+  confidence: Nullable(
+    Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: "Probability of landing, by the model that made the order, or by the champion where none did; null without a score",
+    }),
+  ),
+  expectedValue: Nullable(described(Int, "By the same model, what executing it is worth: landing or not, profit and risk weighed, wei")),
+  champion: Nullable(ModelScore),
+  challenger: Nullable(ModelScore),
+  label: Nullable(Type.Enum([...OUTCOMES], { description: "What became of it, by the trainer; null until it has been said" })),
+};
+
 export const OpportunityView = Type.Object({
   id: Type.String({ description: "cycleId@blockHash" }),
   timestamp: Count,
@@ -53,7 +76,7 @@ export const OpportunityView = Type.Object({
   blockHash: HashText,
   cycleId: Type.String(),
   rank: Count,
-  ranking: Type.String({ description: "How the order was made. `net-profit`: by net profit after gas; no model takes part yet." }),
+  explored: Type.Boolean({ description: "First of its block by a draw among those that passed, not by its worth" }),
   pool1: AddressText,
   pool2: AddressText,
   pools: Type.Array(AddressText),
@@ -67,7 +90,7 @@ export const OpportunityView = Type.Object({
   estimatedGas: Count,
   flashloanAmount: Uint,
   flashloanFee: described(Uint, 'Balancer V2 lends without a fee: "0"'),
-  confidence: NotComputed("No model is there yet that would give a probability"),
+  ...ModelSays,
   slippage: NotComputed("Amounts are exact for the state of `blockHash`, so none is expected"),
   marketImpact: NotComputed("Already inside the exact amounts of the hops"),
   status: Type.Enum([...OPPORTUNITY_STATUSES]),
@@ -75,6 +98,29 @@ export const OpportunityView = Type.Object({
   outcome: Nullable(Type.String({ description: "Failure code and detail, where the execution failed" })),
 });
 export type OpportunityView = Static<typeof OpportunityView>;
+
+/** A candidate that a gate of the ranking stopped. */
+export const RejectionView = Type.Object({
+  id: Type.String({ description: "cycleId@blockHash" }),
+  timestamp: Count,
+  chain: Token,
+  blockNumber: Count,
+  blockHash: HashText,
+  cycleId: Type.String(),
+  reason: Type.Enum([...REJECTIONS], {
+    description:
+      "`below-minimum`: net profit below the least that is wanted; `not-worth-the-risk`: by the model failing costs more than landing brings; " +
+      "`no-model`: no model could decide",
+  }),
+  unfit: Nullable(Type.Enum([...UNFIT], { description: "Where no model could decide: why" })),
+  netProfit: described(Int, "Net of gas, wei"),
+  hops: Type.Array(HopView, { description: "Empty where the candidate itself is no longer known" }),
+  token: Nullable(TokenView),
+  amountIn: Nullable(Uint),
+  grossProfit: Nullable(described(Uint, "Before gas, smallest units of `token`")),
+  ...ModelSays,
+});
+export type RejectionView = Static<typeof RejectionView>;
 
 export const TradeView = Type.Object({
   id: Type.String({ description: "executionId" }),
@@ -300,6 +346,170 @@ export const ArbitrageView = Type.Object({
 });
 export type ArbitrageView = Static<typeof ArbitrageView>;
 
+export const MODEL_STATES = ["installed", "trial", "canary", "champion", "former", "rejected", "rolled-back", "superseded"] as const;
+export type ModelState = (typeof MODEL_STATES)[number];
+
+export const KnownModelView = Type.Object({
+  version: ModelVersion,
+  state: Type.Enum([...MODEL_STATES], {
+    description:
+      "`installed`: champion until another is promoted; `trial`: scores and decides nothing; `canary`: decides a share of the blocks; " +
+      "`former`: champion before; `superseded`: a later one took its trial",
+  }),
+  detail: Type.String({ description: "Why it was rejected or rolled back; may be empty" }),
+  changedAtMs: Nullable(Type.Integer({ minimum: 0, description: "When it came to its state; null where nothing has been said of it" })),
+  training: Nullable(
+    Type.Object({
+      name: Type.String(),
+      parent: Nullable(ModelVersion),
+      engine: Type.String(),
+      trainedAtMs: Count,
+      rows: Count,
+      landed: Count,
+      firstBlock: Count,
+      lastBlock: Count,
+      auc: Type.Number(),
+      logLoss: Type.Number(),
+      ece: Type.Number(),
+    }),
+  ),
+  measured: Nullable(
+    Type.Object(
+      {
+        candidates: Type.Integer({ minimum: 0, description: "Labelled candidates that it had scored before anything was known of them" }),
+        landed: Type.Integer({ minimum: 0, description: "Of them: landed, or would have" }),
+        logLoss: Type.Number(),
+        meanPrediction: Type.Number({ description: "Mean probability of landing that it gave" }),
+      },
+      { description: "By the labels that this gateway has read; null without any" },
+    ),
+  ),
+  evidence: Nullable(described(Comparison, "The comparison that its last change rests on")),
+});
+export type KnownModelView = Static<typeof KnownModelView>;
+
+export const ModelStandingView = Type.Object({
+  champion: Nullable(described(ModelVersion, "Null: the model that the installation brought")),
+  challenger: Nullable(ModelVersion),
+  canaryShare: Type.Number({ description: "Share of the blocks that the challenger decides" }),
+  challengerIsFormer: Type.Boolean({ description: "The challenger is the champion before" }),
+  drift: Nullable(Type.Enum([...DRIFT_LEVELS])),
+});
+export type ModelStandingView = Static<typeof ModelStandingView>;
+
+const CountsByName = Type.Record(Type.String(), Count);
+
+export const ModelsView = Type.Object({
+  chain: Token,
+  nativeSymbol: Type.String(),
+  standing: ModelStandingView,
+  own: Nullable(Type.String({ description: "The model that the installation brought, once a ranking has named it" })),
+  lastRanking: Nullable(
+    Type.Object(
+      {
+        blockNumber: Count,
+        ranking: Type.String(),
+        unfit: Nullable(Type.Enum([...UNFIT])),
+        champion: Nullable(Type.String()),
+        challenger: Nullable(Type.String()),
+      },
+      { description: "Who made the order of the newest ranked block, with the models that were loaded there" },
+    ),
+  ),
+  check: Nullable(
+    Type.Object(
+      {
+        version: ModelVersion,
+        level: Type.Enum([...DRIFT_LEVELS]),
+        atMs: Count,
+        blockNumber: Count,
+        blocks: Count,
+        candidates: Count,
+        landed: Count,
+        logLoss: Type.Number(),
+        ece: Type.Number(),
+        scorePsi: Type.Number(),
+        featurePsi: Type.Array(Type.Object({ feature: Type.String(), psi: Type.Number() }), { description: "Largest first" }),
+        reasons: Type.Array(Type.String()),
+      },
+      { description: "The newest check of the champion" },
+    ),
+  ),
+  trial: Nullable(
+    Type.Object({
+      version: ModelVersion,
+      sinceMs: Nullable(Count),
+      canaryShare: Type.Number(),
+      isFormer: Type.Boolean(),
+      paired: Nullable(
+        Type.Object(
+          { candidates: Count, landed: Count, championLogLoss: Type.Number(), challengerLogLoss: Type.Number() },
+          { description: "Labelled candidates that both had scored, as this gateway has read them; a mean, without an interval" },
+        ),
+      ),
+      evidence: Nullable(described(Comparison, "The newest comparison of the two that the trainer has published")),
+    }),
+  ),
+  calibration: Nullable(
+    Type.Object(
+      {
+        version: Type.String(),
+        bins: Type.Array(
+          Type.Object({
+            from: Type.Number(),
+            to: Type.Number(),
+            count: Count,
+            predicted: Nullable(Type.Number({ description: "Mean probability that was given; null in an empty bin" })),
+            observed: Nullable(Type.Number({ description: "Share that landed, or would have" })),
+          }),
+        ),
+      },
+      { description: "Of the champion, on labelled candidates: ten bins of the probability of landing" },
+    ),
+  ),
+  labels: Type.Object({
+    byOutcome: CountsByName,
+    overTime: Type.Array(Type.Object({ firstBlock: Count, blocks: Count, byOutcome: CountsByName }), {
+      description: "Oldest first; a stretch gets longer as blocks go on, so that their number stays bounded",
+    }),
+  }),
+  rankings: Type.Object({
+    blocks: Count,
+    byRanking: CountsByName,
+    byUnfit: described(CountsByName, "Blocks that no model could order, by the reason"),
+    explored: Type.Integer({ minimum: 0, description: "Blocks whose first place was drawn" }),
+  }),
+  realised: Type.Object(
+    {
+      sent: Type.Integer({ minimum: 0, description: "Labelled candidates that were sent in live mode" }),
+      landed: Count,
+      settled: Type.Integer({ minimum: 0, description: "Of the landed: those whose profit is known; the amounts are of these" }),
+      promised: described(Int, "Net profit as ranked, wei"),
+      realised: described(Int, "Net profit as settled, wei"),
+      scored: Type.Integer({
+        minimum: 0,
+        description: "Of the settled: those that the model which made the order had scored, or the champion where none did",
+      }),
+      foretold: described(Int, "Net profit given landing as that model foretold it, of the scored ones, wei"),
+      realisedOfScored: described(Int, "Net profit as settled, of the scored ones, wei"),
+    },
+    { description: "Expected and realised profit of what was executed" },
+  ),
+  trainingFailures: Type.Array(Type.Object({ atMs: Count, detail: Type.String() }), { description: "Oldest first" }),
+  models: Type.Array(KnownModelView, { description: "Newest first" }),
+});
+export type ModelsView = Static<typeof ModelsView>;
+
+/** A message about a model came. */
+export interface ModelChangeView {
+  readonly chain: string;
+  readonly kind: string;
+  /** Null for a training that came to no model. */
+  readonly version: string | null;
+  readonly atMs: number;
+  readonly standing: ModelStandingView;
+}
+
 export interface InitialView {
   readonly health: HealthView;
   readonly stats: StatsView;
@@ -313,6 +523,7 @@ export type ModelEvent =
   | { readonly type: "block"; readonly data: BlockView }
   | { readonly type: "opportunity"; readonly data: OpportunityView }
   | { readonly type: "trade"; readonly data: TradeView }
+  | { readonly type: "model"; readonly data: ModelChangeView }
   | { readonly type: "profit"; readonly data: { readonly chain: string; readonly point: ProfitPoint } };
 /** Everything that a WebSocket client may receive. */
 export type GatewayEvent =
@@ -339,6 +550,8 @@ export function endpointsOf(limits: {
   pricesKept: number;
   poolValuesKept: number;
   arbitragesKept: number;
+  rejectionsKept: number;
+  modelEventsKept: number;
 }) {
   const strict = { additionalProperties: false };
   return {
@@ -389,6 +602,18 @@ export function endpointsOf(limits: {
       summary: "Atomic arbitrages that anybody landed, newest block first",
       query: Type.Object({ limit: limitQuery(limits.arbitragesKept), chain: chainQuery }, strict),
       response: Type.Array(ArbitrageView),
+    },
+    rejections: {
+      path: "/api/rejections",
+      summary: "Candidates that a gate of the ranking stopped, newest block first, best net profit first within a block",
+      query: Type.Object({ limit: limitQuery(limits.rejectionsKept), chain: chainQuery }, strict),
+      response: Type.Array(RejectionView),
+    },
+    models: {
+      path: "/api/models",
+      summary: "Which models score and decide, how they do on what was labelled, and what became of each; `limit` is of `models`",
+      query: Type.Object({ limit: limitQuery(limits.modelEventsKept), chain: chainQuery }, strict),
+      response: Type.Array(ModelsView),
     },
   } as const satisfies Record<string, Endpoint>;
 }

@@ -78,10 +78,24 @@ test("opportunities and trades come newest first, with a limit and a chain", asy
   const { body: opportunities } = await get("/api/opportunities?limit=5&chain=local");
   expect(opportunities).toHaveLength(5);
   expect(opportunities[0].blockNumber).toBeGreaterThanOrEqual(opportunities[4].blockNumber);
-  expect(opportunities[0]).toMatchObject({ flashloanFee: "0", confidence: null, slippage: null });
+  expect(opportunities[0]).toMatchObject({ flashloanFee: "0", slippage: null, ranking: "champion" });
   const { body: trades } = await get("/api/trades?limit=2");
   expect(trades).toHaveLength(2);
   expect(trades[0].timestamp).toBeGreaterThanOrEqual(trades[1].timestamp);
+});
+
+test("rejected candidates come with their gate and way, models with a limit of their own", async () => {
+  const { get } = await start();
+  const { body: rejections } = await get("/api/rejections?limit=3&chain=local");
+  expect(rejections).toHaveLength(3);
+  for (const each of rejections) {
+    expect(each.reason).toMatch(/^(below-minimum|not-worth-the-risk|no-model)$/);
+    expect(each.hops.length).toBeGreaterThan(1);
+    expect(BigInt(each.grossProfit)).toBeGreaterThan(BigInt(each.netProfit));
+  }
+  const { body: models } = await get("/api/models?limit=1");
+  expect(models).toMatchObject([{ chain: "local", models: [{ state: "rejected" }], own: "c0ffee0000000000" }]);
+  expect((await get("/api/models?limit=0")).status).toBe(400);
 });
 
 test("health says ok, with the head and each actor", async () => {
@@ -189,6 +203,20 @@ test("a WebSocket client gets everything at first, then what changes", async () 
   const latestBlocks = () => client.events.findLast((event) => event.type === "stats")?.data.blocks;
   await expect.poll(latestBlocks).toBeGreaterThan(data.stats.blocks);
   expect((await client.next("health")).data.status).toBe("ok");
+});
+
+test("a message about a model is sent on at once, with who stands", async () => {
+  const { url, advance } = await start({}, 3);
+  const client = connect(url);
+  await client.next("initial");
+  advance();
+  expect(await client.next("model")).toMatchObject({
+    data: {
+      chain: "local",
+      kind: "model-trained",
+      standing: { champion: null, challenger: expect.stringMatching(/^5eed/), canaryShare: 0 },
+    },
+  });
 });
 
 test("stats are sent no more often than their interval", async () => {

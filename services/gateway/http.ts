@@ -9,6 +9,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { listen } from "#libs/actor/listen.ts";
 import { endpointsOf, type GatewayEvent, type HealthView } from "#services/gateway/api.ts";
 import type { GatewayConfig } from "#services/gateway/config.ts";
+import { modelsView } from "#services/gateway/learning.ts";
 import { arbitragesView, pricesView, tvlView } from "#services/gateway/market.ts";
 import type { ReadModel } from "#services/gateway/model.ts";
 import { openApiOf } from "#services/gateway/openapi.ts";
@@ -18,6 +19,7 @@ import {
   type ListQuery,
   opportunitiesView,
   profitView,
+  rejectionsView,
   selected,
   statsView,
   tradesView,
@@ -134,6 +136,8 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     prices: (query) => selected(model, chainOf(query)).flatMap((chain) => pricesView(chain, listQuery(query).limit) ?? []),
     tvl: (query) => selected(model, chainOf(query)).flatMap((chain) => tvlView(chain, listQuery(query).limit) ?? []),
     arbitrages: (query) => arbitragesView(selected(model, chainOf(query)), listQuery(query).limit),
+    rejections: (query) => rejectionsView(model, listQuery(query)),
+    models: (query) => selected(model, chainOf(query)).map((chain) => modelsView(chain, listQuery(query).limit)),
   };
   for (const name of Object.keys(endpoints) as (keyof typeof endpoints)[]) {
     const { path, query: schema } = endpoints[name];

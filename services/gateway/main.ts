@@ -2,6 +2,7 @@ import type { Actor, Effect } from "#libs/actor/actor.ts";
 import { REPLICA } from "#libs/actor/instance.ts";
 import type { ActorSpec, Follow } from "#libs/actor/run.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
+import { MODEL_KEYS } from "#libs/ml/standing.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
 import type { SubjectKey } from "#proto/subjects.ts";
 import type { ModelEvent } from "#services/gateway/api.ts";
@@ -29,7 +30,7 @@ const MARKET_KEYS = [
   "tvlChanged",
   "arbitrageObserved",
 ] as const;
-const DECISION_KEYS = ["cycleFound", "opportunityScored"] as const;
+const DECISION_KEYS = ["cycleFound", "opportunityScored", "outcomeLabelled"] as const;
 const MONEY_KEYS = [
   "executionPlanned",
   "executionSimulated",
@@ -79,8 +80,8 @@ export function gatewaySpec(settings: GatewaySettings): GatewaySpec {
       instance: `gateway-${REPLICA}`,
       async boot({ bus }) {
         const inputs: Follow[] = [
-          { mode: "follow", stream: "CONTROL", chain: null, keys: ["actorHeartbeat"], tokens: {}, startSequence: 1 },
-          { mode: "follow", stream: "DEAD_LETTERS", chain: null, keys: ["messageBuried"], tokens: {}, startSequence: 1 },
+          { stream: "CONTROL", chain: null, keys: ["actorHeartbeat"], tokens: {}, startSequence: 1 },
+          { stream: "DEAD_LETTERS", chain: null, keys: ["messageBuried"], tokens: {}, startSequence: 1 },
         ];
         for (const { config: chain } of settings.chains) {
           const tokens = { chain: chain.key };
@@ -91,9 +92,10 @@ export function gatewaySpec(settings: GatewaySettings): GatewaySpec {
           ].flatMap((set) => (set === null ? [] : [set.meta.sequence]));
           const market = Math.max(1, Math.min((await bus.lastSequence("MARKET", chain.key)) - MARKET_LOOK_BACK, ...sets));
           inputs.push(
-            { mode: "follow", stream: "MARKET", chain: chain.key, keys: MARKET_KEYS, tokens, startSequence: market },
-            { mode: "follow", stream: "DECISIONS", chain: chain.key, keys: DECISION_KEYS, tokens, startSequence: 1 },
-            { mode: "follow", stream: "MONEY", chain: chain.key, keys: MONEY_KEYS, tokens, startSequence: 1 },
+            { stream: "MARKET", chain: chain.key, keys: MARKET_KEYS, tokens, startSequence: market },
+            { stream: "DECISIONS", chain: chain.key, keys: DECISION_KEYS, tokens, startSequence: 1 },
+            { stream: "MONEY", chain: chain.key, keys: MONEY_KEYS, tokens, startSequence: 1 },
+            { stream: "MODELS", chain: chain.key, keys: MODEL_KEYS, tokens, startSequence: 1 },
           );
         }
         return { state: model, inputs };

@@ -1,10 +1,12 @@
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import type { ActorHeartbeat } from "#proto/actor/v1/heartbeat.ts";
+import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
 import type { OpportunityScored, Scored } from "#proto/opportunity/v1/scored.ts";
 import type { AnyBody, SubjectKey } from "#proto/subjects.ts";
 import type { BlockView, BuriedView, ProfitPoint, TokenView } from "#services/gateway/api.ts";
 import type { GatewayConfig } from "#services/gateway/config.ts";
+import type { LearningModel } from "#services/gateway/learning.ts";
 import type { Ledger } from "#services/gateway/ledger.ts";
 import type { MarketModel } from "#services/gateway/market.ts";
 
@@ -36,6 +38,11 @@ export type ReadModelBounds = Pick<
   | "pricesKept"
   | "poolValuesKept"
   | "arbitragesKept"
+  | "rejectionsKept"
+  | "outcomesKept"
+  | "modelEventsKept"
+  | "modelsMeasured"
+  | "labelStretchesKept"
 >;
 
 export interface ReadModelOptions {
@@ -62,7 +69,17 @@ export interface KnownBlock {
 export interface KnownOpportunity {
   readonly id: string;
   readonly scored: Scored;
-  readonly body: Pick<OpportunityScored, "blockNumber" | "blockHash" | "observedAtMs" | "ranking">;
+  readonly body: Pick<OpportunityScored, "blockNumber" | "blockHash" | "observedAtMs" | "ranking" | "explored">;
+}
+
+export interface KnownRejection {
+  readonly id: string;
+  readonly rejected: OpportunityScored["rejected"][number];
+  /** Place in its message. */
+  readonly place: number;
+  readonly body: Pick<OpportunityScored, "blockNumber" | "blockHash" | "observedAtMs" | "ranking" | "unfit">;
+  /** The ranking names a rejected candidate only: the rest is what the search said of it. Null where that has not been read. */
+  candidate: Candidate | null;
 }
 
 export interface DexPools {
@@ -95,7 +112,12 @@ export interface ChainModel {
   readonly rejected: Map<string, number>;
   /** By id, oldest first. */
   readonly opportunities: Map<string, KnownOpportunity>;
+  /** By id, oldest first. */
+  readonly rejections: Map<string, KnownRejection>;
+  /** Latest candidates of the search by cycleId@blockHash, oldest first: what rejections are completed with. */
+  readonly candidatesFound: Map<string, Candidate>;
   readonly market: MarketModel;
+  readonly learning: LearningModel;
   readonly ledger: Ledger;
   profitPoints: ProfitPoint[];
   readonly blockToCycleMs: number[];

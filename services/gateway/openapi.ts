@@ -37,7 +37,7 @@ export function openApiOf(endpoints: Readonly<Record<string, Endpoint>>, version
       version,
       description:
         "Read-only. Amounts are decimal strings in smallest units, times Unix milliseconds. WebSocket at /ws on the same port: messages " +
-        "{type, data}, first `initial`, then `block`, `opportunity`, `trade`, `profit`, and at most once a second `stats` and `health`.",
+        "{type, data}, first `initial`, then `block`, `opportunity`, `trade`, `profit`, `model`, and at most once a second `stats` and `health`.",
     },
     paths: Object.fromEntries(paths),
   };

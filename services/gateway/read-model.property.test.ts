@@ -1,11 +1,12 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
 import { gatewayConfig } from "#services/gateway/config.ts";
+import { modelsView } from "#services/gateway/learning.ts";
 import { contribute, emptyTotals } from "#services/gateway/ledger.ts";
 import type { ReadMessage, ReadModel } from "#services/gateway/model.ts";
 import { applyMessage, initialReadModel } from "#services/gateway/read-model.ts";
 import { createScenario, TEST_CHAIN } from "#services/gateway/testing.ts";
-import { healthView, opportunitiesView, profitView, statsView, tradesView } from "#services/gateway/views.ts";
+import { healthView, opportunitiesView, profitView, rejectionsView, statsView, tradesView } from "#services/gateway/views.ts";
 
 const START_MS = 1_790_000_000_000;
 const NOW_MS = START_MS + 3_600_000;
@@ -24,6 +25,8 @@ const readingOf = (model: ReadModel) => {
     stats,
     total: messages.total,
     opportunities: opportunitiesView(model, { limit: 500 }),
+    rejections: rejectionsView(model, { limit: 500 }),
+    models: [...model.chains.values()].map((chain) => modelsView(chain, 500)),
     trades: tradesView(model, { limit: 1_000 }),
     health: healthView(model, { nowMs: NOW_MS, startedAtMs: START_MS, headLateAfterMs: 30_000, caughtUp: true }),
   };
@@ -74,10 +77,25 @@ test.prop([seeds], { numRuns: 15 })("totals are the sum over the executions, and
 test.prop([seeds], { numRuns: 10 })("with small bounds the totals stay exact and the lists stay small", (seed) => {
   const scenario = createScenario({ seed, startMs: START_MS, reorgShare: 0 });
   const messages = Array.from({ length: 80 }, () => scenario.nextBlock()).flat();
-  const bounds = { ...gatewayConfig(), opportunitiesKept: 20, tradesKept: 10, executionsKept: 20, profitPointsKept: 8 };
+  const bounds = {
+    ...gatewayConfig(),
+    opportunitiesKept: 20,
+    rejectionsKept: 15,
+    outcomesKept: 30,
+    labelStretchesKept: 7,
+    tradesKept: 10,
+    executionsKept: 20,
+    profitPointsKept: 8,
+  };
   const small = modelOf(messages, bounds);
   expect(statsView(small, NOW_MS)).toEqual(statsView(modelOf(messages), NOW_MS));
   expect(opportunitiesView(small, { limit: 500 }).length).toBeLessThanOrEqual(20);
   expect(tradesView(small, { limit: 500 }).length).toBeLessThanOrEqual(10);
+  expect(rejectionsView(small, { limit: 500 })).toHaveLength(15);
+  const [models] = [...small.chains.values()].map((chain) => modelsView(chain, 500));
+  expect(models?.labels.overTime.length).toBeLessThanOrEqual(7);
+  const labelled = messages.flatMap(({ body }) => (body.kind === "outcome-labelled" ? body.labels : []));
+  const counted = models?.labels.overTime.flatMap(({ byOutcome }) => Object.values(byOutcome)).reduce((sum, count) => sum + count, 0);
+  expect(counted).toBe(labelled.length);
   expect(profitView(small)[0]?.points.length).toBeLessThanOrEqual(8);
 });

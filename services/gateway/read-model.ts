@@ -2,10 +2,12 @@ import type { ChainConfig } from "#libs/chains/chain.ts";
 import type { ActorHeartbeat } from "#proto/actor/v1/heartbeat.ts";
 import type { BlockObserved } from "#proto/block/v1/observed.ts";
 import type { BlockReorged } from "#proto/block/v1/reorged.ts";
+import type { CycleFound } from "#proto/cycle/v1/found.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
 import type { OpportunityScored } from "#proto/opportunity/v1/scored.ts";
 import type { SubjectKey } from "#proto/subjects.ts";
 import type { ModelEvent } from "#services/gateway/api.ts";
+import { applyLabels, applyModelEvent, applyRanking, emptyLearning, standingView } from "#services/gateway/learning.ts";
 import { applyExecution, type ExecutionEvent, emptyLedger, opportunityIdOf } from "#services/gateway/ledger.ts";
 import { applyArbitrages, applyPrices, applyTvl, emptyMarket } from "#services/gateway/market.ts";
 import type {
@@ -33,6 +35,8 @@ const BLOCKS_KEPT = 256;
 /** Several per actor, chain and DEX, with those of earlier processes; the stream itself keeps an hour of them. */
 const ACTORS_KEPT = 512;
 const DEAD_LETTERS_SHOWN = 20;
+/** The ranking follows its search at once: some 64 blocks of 16 candidates. */
+const CANDIDATES_KEPT = 1_024;
 
 export function initialReadModel(options: ReadModelOptions): ReadModel {
   return {
@@ -67,7 +71,10 @@ function initialChain(config: ChainConfig, mode: Mode): ChainModel {
     opportunitiesScored: 0,
     rejected: new Map(),
     opportunities: new Map(),
+    rejections: new Map(),
+    candidatesFound: new Map(),
     market: emptyMarket(),
+    learning: emptyLearning(),
     ledger: emptyLedger(config.wrappedNative),
     profitPoints: [],
     blockToCycleMs: [],
@@ -144,19 +151,28 @@ export function applyMessage(model: ReadModel, { key, body, meta }: ReadMessage)
       applyArbitrages(chain.market, body, bounds);
       return [];
     case "cycle-found":
-      chain.cycles += body.cyclesFound;
-      chain.candidates += body.candidates.length;
+      applyFound(chain, body);
       pushBounded(chain.blockToCycleMs, Math.max(0, meta.storedAtMs - body.observedAtMs), bounds.latencyWindow);
       return [];
     case "opportunity-scored":
+      applyRanking(chain.learning, body, meta.sequence, bounds);
       return applyScored(chain, body, bounds);
     case "outcome-labelled":
+      applyLabels(chain.learning, body, bounds);
+      return body.labels.flatMap(({ cycleId }): ModelEvent[] => {
+        const opportunity = chain.opportunities.get(opportunityIdOf(cycleId, body.blockHash));
+        return opportunity === undefined ? [] : [{ type: "opportunity", data: opportunityView(chain, opportunity) }];
+      });
     case "model-trained":
     case "model-promoted":
     case "model-rejected":
     case "model-rolled-back":
-    case "model-checked":
-      return [];
+    case "model-checked": {
+      applyModelEvent(chain.learning, body, meta, bounds);
+      const { kind, version } = body;
+      const standing = standingView(chain.learning);
+      return [{ type: "model", data: { chain: chain.config.key, kind, version, atMs: meta.storedAtMs, standing } }];
+    }
     default:
       return applyExecutionEvent(chain, body, meta, bounds);
   }
@@ -252,18 +268,40 @@ function dexPools(chain: ChainModel, dex: string): DexPools {
   return pools;
 }
 
+function applyFound(chain: ChainModel, body: CycleFound): void {
+  chain.cycles += body.cyclesFound;
+  chain.candidates += body.candidates.length;
+  for (const candidate of body.candidates) {
+    const id = opportunityIdOf(candidate.cycleId, body.blockHash);
+    const rejection = chain.rejections.get(id);
+    if (rejection !== undefined) rejection.candidate = candidate;
+    chain.candidatesFound.set(id, candidate);
+  }
+  dropOldest(chain.candidatesFound, CANDIDATES_KEPT);
+}
+
+function dropOldest(map: Map<string, unknown>, kept: number): void {
+  while (map.size > kept) map.delete(map.keys().next().value ?? "");
+}
+
 function applyScored(chain: ChainModel, body: OpportunityScored, bounds: ReadModelBounds): ModelEvent[] {
   chain.opportunitiesScored += body.opportunities.length;
   for (const { reason } of body.rejected) increment(chain.rejected, reason);
-  const { blockNumber, blockHash, observedAtMs, ranking } = body;
+  const { blockNumber, blockHash, observedAtMs, ranking, unfit } = body;
   const events: ModelEvent[] = [];
   for (const scored of body.opportunities) {
     const id = opportunityIdOf(scored.candidate.cycleId, blockHash);
-    const opportunity = { id, scored, body: { blockNumber, blockHash, observedAtMs, ranking } };
+    const opportunity = { id, scored, body: { blockNumber, blockHash, observedAtMs, ranking, explored: body.explored } };
     chain.opportunities.set(id, opportunity);
     events.push({ type: "opportunity", data: opportunityView(chain, opportunity) });
   }
-  while (chain.opportunities.size > bounds.opportunitiesKept) chain.opportunities.delete(chain.opportunities.keys().next().value ?? "");
+  dropOldest(chain.opportunities, bounds.opportunitiesKept);
+  for (const [place, rejected] of body.rejected.entries()) {
+    const id = opportunityIdOf(rejected.cycleId, blockHash);
+    const candidate = chain.candidatesFound.get(id) ?? null;
+    chain.rejections.set(id, { id, rejected, place, candidate, body: { blockNumber, blockHash, observedAtMs, ranking, unfit } });
+  }
+  dropOldest(chain.rejections, bounds.rejectionsKept);
   return events;
 }
 

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ChainConfig } from "#libs/chains/chain.ts";
+import { FEATURE_COUNT, SCHEMA_HASH } from "#libs/ml/features.ts";
+import { type ModelStanding, NO_STANDING, standingAfter } from "#libs/ml/standing.ts";
 import { decimalOf } from "#libs/prices/decimal.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
@@ -8,7 +10,9 @@ import { LOG_COLUMNS } from "#proto/block/v1/observed.ts";
 import { decode, encode } from "#proto/codec.ts";
 import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
-import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
+import type { Comparison } from "#proto/model/v1/events.ts";
+import type { Evaluation, ModelScore, OpportunityScored } from "#proto/opportunity/v1/scored.ts";
+import type { Label, LabelledExecution } from "#proto/outcome/v1/labelled.ts";
 import type { FoundPools } from "#proto/pool/v1/state.ts";
 import { PRICE_COLUMNS, type PriceRow } from "#proto/price/v1/changed.ts";
 import { type BodyOf, SUBJECTS, type SubjectKey, streamName, subjectOf } from "#proto/subjects.ts";
@@ -83,6 +87,23 @@ export const TEST_CHAIN: ChainConfig = {
   relays: [],
 };
 
+/** What the installation brings. */
+export const OWN_MODEL = "c0ffee0000000000";
+const modelVersion = (generation: number): string =>
+  `5eed${hashOf(`model ${generation}`).slice(2, 12)}${generation.toString(16).padStart(2, "0")}`;
+const MODEL_SUBJECTS = ["modelTrained", "modelPromoted", "modelRejected", "modelRolledBack", "modelChecked"] as const;
+/** As the trainer: an execution has come to its end by then. */
+const LABELLED_AFTER_BLOCKS = 6;
+
+interface Ranked {
+  readonly place: { chainId: number; blockNumber: number; blockHash: string; observedAtMs: number; causeId: string | null };
+  readonly epoch: number;
+  readonly models: { champion: string; challenger: string | null };
+  readonly ranking: OpportunityScored["ranking"];
+  readonly explored: boolean;
+  readonly candidates: readonly { readonly executionId: string; readonly label: Omit<Label, "executions" | "next" | "outcome"> }[];
+}
+
 export interface ScenarioOptions {
   readonly seed: number;
   readonly startMs: number;
@@ -132,6 +153,8 @@ export function createScenario(options: ScenarioOptions): Scenario {
   const { random, between, pick } = draws;
   /** The analyst's own: what it says changes nothing of what the others do. */
   const ofAnalyst = drawsOf(~options.seed);
+  /** The models' and the trainer's own. */
+  const ofLearner = drawsOf(options.seed ^ 0x5bd1e995);
 
   const wallet = addressOf("wallet");
   const contract = addressOf("executor");
@@ -141,22 +164,168 @@ export function createScenario(options: ScenarioOptions): Scenario {
   let observedAtMs = options.startMs;
   let epoch = 0;
   let nonce = 0;
+  let standing: ModelStanding = NO_STANDING;
+  const ends = new Map<string, LabelledExecution>();
+  const toBeLabelled: Ranked[] = [];
   let blocks = 0;
   let consumed = 0;
   let inFlight: Execution[] = [];
+
+  const scoreOf = (version: string, chance: number, netProfit: bigint, gasCost: bigint): ModelScore => {
+    // The younger a model, the nearer it comes to the chance that the outcome is drawn from.
+    const off = 0.22 / (1 + Number.parseInt(version.slice(-2), 16));
+    const landing = Math.min(0.999, Math.max(0.001, chance + (ofLearner.random() - 0.35) * off));
+    const profit = netProfit > 0n ? (netProfit * 9n) / 10n : netProfit;
+    const value = BigInt(Math.round(landing * Number(profit) - (1 - landing) * Number(gasCost)));
+    return { landing, profit: `${profit}`, spread: 0.5, value: `${value}` };
+  };
+  const chances = new WeakMap<Evaluation, number>();
+  const evaluationOf = (netProfit: bigint, gasCost: bigint): Evaluation => {
+    const chance = ofLearner.random() ** 1.5;
+    const evaluation = {
+      features: Array.from({ length: FEATURE_COUNT }, () => 0),
+      champion: scoreOf(standing.champion ?? OWN_MODEL, chance, netProfit, gasCost),
+      challenger: standing.challenger === null ? null : scoreOf(standing.challenger, chance, netProfit, gasCost),
+    };
+    chances.set(evaluation, chance);
+    return evaluation;
+  };
+
+  /** What became of a ranking's candidates: what our executions came to, and by a draw for the others. */
+  const label = ({ place, epoch, models, ranking, explored, candidates }: Ranked, atMs: number): ReadMessage => {
+    const nothing = { because: null, grossProfit: null, netProfit: null, rivals: 0, rival: null };
+    const labels = candidates.map(({ executionId, label: known }): Label => {
+      const end = ends.get(executionId);
+      const isThere = ofLearner.random() < (chances.get(known.evaluation) ?? 0);
+      const executions = end === undefined ? [] : [end];
+      const next = isThere ? { ...nothing, state: "there" as const, netProfit: known.netProfit } : { ...nothing, state: "gone" as const };
+      if (end !== undefined && end.end !== "open") return { ...known, executions, next, outcome: end.end };
+      if (ofLearner.random() < 0.04) {
+        return { ...known, executions, next: { ...nothing, state: "unknown", because: "dex-late" }, outcome: "unknown" };
+      }
+      return { ...known, executions, next, outcome: isThere ? "still-there" : ofLearner.random() < 0.3 ? "outbid" : "vanished" };
+    });
+    const body = {
+      kind: "outcome-labelled",
+      v: 1,
+      ...place,
+      epoch,
+      featureSchema: SCHEMA_HASH,
+      ...models,
+      ranking,
+      explored,
+      labelledAtBlock: blockNumber,
+    } as const;
+    return message("outcomeLabelled", { ...body, labels }, { id: `labels:${place.blockHash}:${epoch}`, atMs });
+  };
+
+  /** Every forty blocks a model is trained; it is rejected, promoted over a canary, or rolled back from one. */
+  const learn = (atMs: number): ReadMessage[] => {
+    const generation = Math.floor(blocks / 40) + 1;
+    const version = modelVersion(generation);
+    const champion = standing.champion ?? OWN_MODEL;
+    const evidence = (isBetter: boolean): Comparison => ({
+      champion,
+      challenger: version,
+      firstBlock: blockNumber - 20,
+      lastBlock: blockNumber,
+      blocks: 20,
+      candidates: 52,
+      landed: 21,
+      logLoss: isBetter ? { mean: -0.021, low: -0.034, high: -0.008 } : { mean: 0.004, low: -0.01, high: 0.018 },
+      profit: { mean: 2.1e15, low: isBetter ? 4e14 : -1e15, high: 5e15 },
+      eceChampion: 0.041,
+      eceChallenger: isBetter ? 0.028 : 0.044,
+    });
+    const say = <Key extends (typeof MODEL_SUBJECTS)[number]>(key: Key, body: BodyOf<Key>): ReadMessage => {
+      standing = standingAfter(standing, body);
+      return message(key, body, { id: `${key}:${version}:${blockHash}`, atMs });
+    };
+    const of = { v: 1, ...envelope(), version } as const;
+    switch (blocks % 40) {
+      case 4: {
+        const window = { rows: 48_210, landed: 9_120, firstBlock: Math.max(0, blockNumber - 7_000), lastBlock: blockNumber - 7 };
+        const training = { name: "ensemble", parent: standing.champion, featureSchema: SCHEMA_HASH, engine: "built-in", bytes: 300_000 };
+        return [
+          say("modelTrained", {
+            kind: "model-trained",
+            ...of,
+            ...training,
+            ...window,
+            auc: 0.87,
+            logLoss: 0.312,
+            ece: 0.021,
+            microsPerRow: 1.4,
+          }),
+        ];
+      }
+      case 24: {
+        if (generation % 3 === 1) {
+          const why = { reason: "no-gain-in-profit", detail: "the interval of the gain reaches below zero" } as const;
+          return [say("modelRejected", { kind: "model-rejected", ...of, ...why, evidence: evidence(false) })];
+        }
+        return [
+          say("modelPromoted", {
+            kind: "model-promoted",
+            ...of,
+            previous: standing.champion,
+            share: 0.1,
+            by: "gates",
+            evidence: evidence(true),
+          }),
+        ];
+      }
+      case 36: {
+        if (generation % 3 === 1) return [];
+        if (generation % 3 === 0) {
+          const detail = "its canary earned less than the champion";
+          return [
+            say("modelRolledBack", {
+              kind: "model-rolled-back",
+              ...of,
+              to: standing.champion,
+              by: "gates",
+              detail,
+              evidence: evidence(false),
+            }),
+          ];
+        }
+        return [
+          say("modelPromoted", {
+            kind: "model-promoted",
+            ...of,
+            previous: standing.champion,
+            share: 1,
+            by: "gates",
+            evidence: evidence(true),
+          }),
+        ];
+      }
+      default: {
+        if (blocks % 8 !== 1 || blocks < 8) return [];
+        const isOff = blocks % 80 > 60;
+        const checked = { level: isOff ? "watch" : "stable", blocks: 64, candidates: 160, landed: 61, logLoss: 0.402, ece: 0.034 } as const;
+        const featurePsi = Array.from({ length: FEATURE_COUNT }, (_, place) => (isOff && place === 3 ? 0.183 : 0.01 + place / 1_000));
+        const reasons = isOff ? ["feature 3 has moved: PSI 0.18"] : [];
+        const body = { kind: "model-checked", ...of, version: champion, ...checked, featurePsi, scorePsi: 0.032, reasons } as const;
+        return [say("modelChecked", { ...body, featurePsi, reasons })];
+      }
+    }
+  };
 
   const message: Scenario["message"] = (key, body, { id, atMs }) => {
     const row = SUBJECTS[key];
     const stream = streamName(row.stream, row.subject.includes("<chain>") ? chain.key : null);
     const sequence = (sequences.get(stream) ?? 0) + 1;
     sequences.set(stream, sequence);
-    const fields = body as { dex?: string; instance?: string; actor?: string; scope?: string };
+    const fields = body as { dex?: string; instance?: string; actor?: string; scope?: string; by?: string };
     const subject = subjectOf(key, {
       chain: chain.key,
       wallet,
       dex: fields.dex ?? "",
       scope: fields.scope ?? "",
       instance: fields.instance ?? "",
+      by: fields.by ?? "",
       actor: fields.actor ?? "",
     });
     const decoded = decode(subject, encode(key, body));
@@ -226,6 +395,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
       if (mode === "paper" || random() > chance) {
         const body = { kind: "execution-expired", v: 1, ...envelope(), ...of(execution), targetBlock: blockNumber } as const;
         messages.push(message("executionExpired", body, { id: `expired:${place}`, atMs }));
+        ends.set(executionId, { executionId, mode, end: "expired", code: null, landing: null });
         continue;
       }
       const reverted = random() < 0.02;
@@ -234,6 +404,23 @@ export function createScenario(options: ScenarioOptions): Scenario {
       const builderPayment = reverted ? 0n : (BigInt(execution.candidate.grossProfit) * BigInt(between(5, 30))) / 100n;
       const lost = random() < 0.2 ? BigInt(execution.candidate.grossProfit) / BigInt(between(20, 200)) : 0n;
       const profit = reverted ? 0n : BigInt(execution.candidate.grossProfit) - builderPayment - lost;
+      ends.set(executionId, {
+        executionId,
+        mode,
+        end: reverted ? "reverted" : "landed",
+        code: null,
+        landing: {
+          blockNumber,
+          transactionHash,
+          succeeded: !reverted,
+          gasUsed,
+          gasCost: `${gasCost}`,
+          tip: null,
+          profit: `${profit}`,
+          netProfit: `${profit - gasCost}`,
+          builderPayment: `${builderPayment}`,
+        },
+      });
       const landed = { transactionHash, transactionIndex: between(0, 12), gasUsed, effectiveGasPrice: `${effectiveGasPrice}` };
       messages.push(
         message(
@@ -607,10 +794,29 @@ export function createScenario(options: ScenarioOptions): Scenario {
     );
     const scored = unique.map((each) => {
       const gasCost = (nextBaseFee + GWEI / 10n) * BigInt(each.gasEstimate);
-      return { candidate: each, gasCost, netProfit: BigInt(each.grossProfit) - gasCost };
+      const netProfit = BigInt(each.grossProfit) - gasCost;
+      return { candidate: each, gasCost, netProfit, evaluation: evaluationOf(netProfit, gasCost) };
     });
+    const by = ofLearner.random() < 0.02 ? "none" : ofLearner.random() < standing.canaryShare ? "challenger" : "champion";
+    const worthOf = ({ evaluation }: (typeof scored)[number]) => BigInt(evaluation[by === "none" ? "champion" : by]?.value ?? 0);
     scored.sort((a, b) => (b.netProfit > a.netProfit ? 1 : -1));
-    const worth = scored.filter(({ netProfit }) => netProfit > COIN / 2_000n);
+    const judged = scored.map((each) => ({
+      ...each,
+      reason:
+        by === "none"
+          ? ("no-model" as const)
+          : each.netProfit <= COIN / 2_000n
+            ? ("below-minimum" as const)
+            : worthOf(each) <= 0n
+              ? ("not-worth-the-risk" as const)
+              : null,
+    }));
+    const worth = judged.filter(({ reason }) => reason === null).sort((a, b) => (worthOf(b) > worthOf(a) ? 1 : -1));
+    const rejected = judged.flatMap(({ candidate: { cycleId }, netProfit, evaluation, reason }) =>
+      reason === null ? [] : [{ cycleId, reason, netProfit: `${netProfit}`, evaluation }],
+    );
+    const models = { champion: standing.champion ?? OWN_MODEL, challenger: standing.challenger };
+    const explored = worth.length > 1 && ofLearner.random() < 0.05;
     messages.push(
       message(
         "opportunityScored",
@@ -620,34 +826,42 @@ export function createScenario(options: ScenarioOptions): Scenario {
           ...envelope(cycleId),
           epoch,
           causeSequence: 1,
-          ranking: "net-profit",
-          champion: null,
-          challenger: null,
-          unfit: null,
-          explored: false,
-          featureSchema: "0".repeat(64),
-          seen: { market: 0, money: 0 },
+          ranking: by,
+          ...models,
+          unfit: by === "none" ? "refused" : null,
+          explored,
+          featureSchema: SCHEMA_HASH,
+          seen: { market: 0, money: 0, models: 0 },
+          phantoms: [],
           maxNextBaseFeePerGas: `${nextBaseFee}`,
           priorityFeePerGas: `${GWEI / 10n}`,
-          opportunities: worth.map(({ candidate: each, gasCost, netProfit }, rank) => ({
+          opportunities: worth.map(({ candidate: each, gasCost, netProfit, evaluation }, rank) => ({
             candidate: each,
             gasCost: `${gasCost}`,
             netProfit: `${netProfit}`,
             rank,
-            evaluation: NOT_EVALUATED,
+            evaluation,
           })),
-          rejected: scored
-            .filter((each) => !worth.includes(each))
-            .map(({ candidate: each, netProfit }) => ({
-              cycleId: each.cycleId,
-              reason: "below-minimum",
-              netProfit: `${netProfit}`,
-              evaluation: NOT_EVALUATED,
-            })),
+          rejected,
         },
         { id: `scored:${blockHash}`, atMs: cycleAtMs + 2 },
       ),
     );
+    toBeLabelled.push({
+      place: envelope(`scored:${blockHash}`),
+      epoch,
+      models,
+      ranking: by,
+      explored,
+      candidates: [...worth, ...judged.filter(({ reason }) => reason !== null)].map(
+        ({ candidate: { cycleId, grossProfit }, netProfit, evaluation, reason }, rank) => ({
+          executionId: hashOf(`${cycleId} ${blockHash} execution`),
+          label: { cycleId, cycles: 1, rank, rejected: reason, grossProfit, netProfit: `${netProfit}`, evaluation },
+        }),
+      ),
+    });
+    if (toBeLabelled.length > LABELLED_AFTER_BLOCKS) messages.push(label(toBeLabelled.shift() as Ranked, cycleAtMs + 300));
+    messages.push(...learn(cycleAtMs + 310));
 
     let atMs = cycleAtMs + 3;
     for (const { candidate: each, netProfit } of worth.slice(0, 2)) {
@@ -690,6 +904,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
         const code = pick(["simulation-reverted", "unprofitable-after-simulation", "stale"] as const);
         const body = { kind: "execution-failed", v: 1, ...envelope(), ...of(execution), code, detail: "" } as const;
         messages.push(message("executionFailed", body, { id: `failed:${executionId}`, atMs: atMs + 2 }));
+        ends.set(executionId, { executionId, mode, end: "failed", code, landing: null });
         continue;
       }
       const simulated = { gasUsed: execution.gasUsed, nonce, transactionHash: mode === "paper" ? null : transactionHash };

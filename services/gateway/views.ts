@@ -1,6 +1,7 @@
 import type { ActorHeartbeat } from "#proto/actor/v1/heartbeat.ts";
 import type { BlockObserved } from "#proto/block/v1/observed.ts";
 import type { Hop } from "#proto/cycle/v1/found.ts";
+import type { Evaluation, OpportunityScored } from "#proto/opportunity/v1/scored.ts";
 import type {
   ActorView,
   BlockView,
@@ -14,11 +15,13 @@ import type {
   OpportunityStatus,
   OpportunityView,
   ProfitCurve,
+  RejectionView,
   StatsView,
   TradeView,
 } from "#services/gateway/api.ts";
+import { decidersScore } from "#services/gateway/learning.ts";
 import { type Execution, executionOf, latestSettlement, slippageE12, slippageFraction, statusOf } from "#services/gateway/ledger.ts";
-import type { ChainModel, KnownActor, KnownOpportunity, ReadModel } from "#services/gateway/model.ts";
+import type { ChainModel, KnownActor, KnownOpportunity, KnownRejection, ReadModel } from "#services/gateway/model.ts";
 import { tokenView } from "#services/gateway/token-view.ts";
 
 /** Reads the model and never changes it. What depends on time takes it as `nowMs`. */
@@ -71,7 +74,7 @@ export function opportunityView(chain: ChainModel, opportunity: KnownOpportunity
     blockHash: body.blockHash,
     cycleId: candidate.cycleId,
     rank: scored.rank,
-    ranking: body.ranking,
+    explored: body.explored && scored.rank === 0,
     pool1: pools[0] ?? "",
     pool2: pools[1] ?? "",
     pools,
@@ -85,12 +88,43 @@ export function opportunityView(chain: ChainModel, opportunity: KnownOpportunity
     estimatedGas: candidate.gasEstimate,
     flashloanAmount: candidate.amountIn,
     flashloanFee: "0",
-    confidence: null,
+    ...modelSays(chain, opportunity.id, body.ranking, scored.evaluation),
     slippage: null,
     marketImpact: null,
     status,
     executionId: executionId ?? null,
     outcome: failure === undefined ? null : failure.detail === "" ? failure.code : `${failure.code}: ${failure.detail}`,
+  };
+}
+
+function modelSays(chain: ChainModel, id: string, ranking: OpportunityScored["ranking"], evaluation: Evaluation) {
+  const score = decidersScore(ranking, evaluation);
+  return {
+    ranking,
+    confidence: score?.landing ?? null,
+    expectedValue: score?.value ?? null,
+    champion: evaluation.champion,
+    challenger: evaluation.challenger,
+    label: chain.learning.outcomes.get(id) ?? null,
+  };
+}
+
+function rejectionView(chain: ChainModel, { id, rejected, body, candidate }: KnownRejection): RejectionView {
+  return {
+    id,
+    timestamp: body.observedAtMs,
+    chain: chain.config.key,
+    blockNumber: body.blockNumber,
+    blockHash: body.blockHash,
+    cycleId: rejected.cycleId,
+    reason: rejected.reason,
+    unfit: body.unfit,
+    netProfit: rejected.netProfit,
+    hops: candidate?.hops.map((hop) => hopView(chain, hop)) ?? [],
+    token: candidate === null ? null : tokenView(chain, candidate.token),
+    amountIn: candidate?.amountIn ?? null,
+    grossProfit: candidate?.grossProfit ?? null,
+    ...modelSays(chain, id, body.ranking, rejected.evaluation),
   };
 }
 
@@ -148,6 +182,17 @@ export function opportunitiesView(model: ReadModel, { limit, chain }: ListQuery)
       b.body.observedAtMs - a.body.observedAtMs || a.scored.rank - b.scored.rank || (b.id < a.id ? -1 : 1),
   );
   return all.slice(0, limit).map(({ each, opportunity }) => opportunityView(each, opportunity));
+}
+
+export function rejectionsView(model: ReadModel, { limit, chain }: ListQuery): RejectionView[] {
+  const all = selected(model, chain).flatMap((each) => [...each.rejections.values()].map((rejection) => ({ each, rejection })));
+  return all
+    .sort(
+      ({ rejection: a }, { rejection: b }) =>
+        b.body.observedAtMs - a.body.observedAtMs || b.body.blockNumber - a.body.blockNumber || a.place - b.place || (b.id < a.id ? -1 : 1),
+    )
+    .slice(0, limit)
+    .map(({ each, rejection }) => rejectionView(each, rejection));
 }
 
 export function tradesView(model: ReadModel, { limit, chain }: ListQuery): TradeView[] {

@@ -1,9 +1,10 @@
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
 import { branchOf } from "#libs/history/blocks.ts";
-import { HISTORY_KEYS, History } from "#libs/history/history.ts";
+import { type About, HISTORY_KEYS, History } from "#libs/history/history.ts";
 import { SCHEMA_HASH } from "#libs/ml/features.ts";
 import type { Kernel } from "#libs/ml/kernel.ts";
-import { MODEL_KEYS, type ModelStanding, NO_STANDING, standingAfter } from "#libs/ml/standing.ts";
+import { MODEL_KEYS, type ModelStanding, standingAfter } from "#libs/ml/standing.ts";
+import { invariant } from "#libs/units/invariant.ts";
 import type { Unfit } from "#proto/opportunity/v1/scored.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 import {
@@ -47,27 +48,53 @@ export type Reply = { readonly kind: "model-loaded"; readonly version: string; r
 export interface State {
   readonly history: History;
   /** Sequences through which these streams have been read. */
-  readonly seen: { market: number; money: number };
+  readonly seen: { market: number; money: number; models: number };
   /** Answers of the search up to this sequence have their ranking. */
   readonly scoredThrough: number;
   /** What is about a block whose own message has not come yet, in order: each stream comes at its own pace, a replay's above all. */
   readonly waiting: { readonly DECISIONS: Found[]; readonly MONEY: Received<(typeof HISTORY_KEYS)["MONEY"][number]>[] };
   standing: ModelStanding;
-  /** Models that have been asked for: null while they are on their way, or refused (`isRefused`). */
-  readonly models: Map<string, { kernel: Kernel | null; isRefused: boolean }>;
+  /** Version of the model that decides: the champion that stands, or the one before it until that has been loaded or refused. */
+  champion: string;
+  readonly models: Map<string, Model>;
 }
 
-/** `models`: what is loaded already. */
-export function initialState(through: { readonly scored: number }, models: ReadonlyMap<string, Kernel | null> = new Map()): State {
-  return {
-    history: new History(),
-    seen: { market: 0, money: 0 },
-    scoredThrough: through.scored,
-    waiting: { DECISIONS: [], MONEY: [] },
-    standing: NO_STANDING,
-    models: new Map([...models].map(([version, kernel]) => [version, { kernel, isRefused: kernel === null }])),
-  };
+/** A model that has been asked for. */
+type Model = Kernel | "on-its-way" | "refused";
+const kernelOf = ({ models }: State, version: string | null): Kernel | null => {
+  const model = version === null ? undefined : models.get(version);
+  return typeof model === "object" ? model : null;
+};
+
+export interface Beginning {
+  /** Sequence of the last answer of the search that has its ranking. */
+  readonly scored: number;
+  /** Of models, and the sequence through which it has been read. */
+  readonly standing: ModelStanding;
+  readonly modelsThrough: number;
+  /** All models that stand, null for those that were refused. */
+  readonly models: ReadonlyMap<string, Kernel | null>;
 }
+
+export function initialState({ ownModel }: Config, { scored, standing, modelsThrough, models }: Beginning): State {
+  const state: State = {
+    history: new History(),
+    seen: { market: 0, money: 0, models: modelsThrough },
+    scoredThrough: scored,
+    waiting: { DECISIONS: [], MONEY: [] },
+    standing,
+    champion: standing.champion ?? ownModel,
+    models: new Map([...models].map(([version, kernel]) => [version, kernel ?? "refused"])),
+  };
+  for (const version of wanted(state, ownModel)) invariant(state.models.has(version), `model ${version} stands`);
+  return state;
+}
+
+/** Versions of the models that score, and of those that may have to. */
+export function standingVersions({ champion, challenger }: ModelStanding, ownModel: string): Set<string> {
+  return new Set([ownModel, ...(champion === null ? [] : [champion]), ...(challenger === null ? [] : [challenger])]);
+}
+const wanted = ({ standing, champion }: State, ownModel: string): Set<string> => standingVersions(standing, ownModel).add(champion);
 
 /**
  * Ranks a block's candidates: by what models expect of them, or by net profit. With each goes what had been seen of it, as a row of features, so that what is learnt
@@ -78,7 +105,10 @@ export const scorer: Actor<State, Config, Keys, Request, Reply> = {
   decide(state, input, config) {
     const effects: Effect<Request>[] = [];
     if (input.type === "reply") {
-      state.models.set(input.reply.version, { kernel: input.reply.kernel, isRefused: input.reply.kernel === null });
+      const { version, kernel } = input.reply;
+      // One that has lost its place meanwhile is let go of.
+      if (state.models.has(version)) state.models.set(version, kernel ?? "refused");
+      arrange(state, config, effects);
     } else if (input.type === "message") {
       const { meta } = input;
       switch (input.key) {
@@ -88,7 +118,8 @@ export const scorer: Actor<State, Config, Keys, Request, Reply> = {
         case "modelRolledBack":
         case "modelChecked":
           state.standing = standingAfter(state.standing, input.body);
-          load(state, config, effects);
+          state.seen.models = meta.sequence;
+          arrange(state, config, effects);
           break;
         case "cycleFound":
           state.waiting.DECISIONS.push(input);
@@ -109,22 +140,23 @@ export const scorer: Actor<State, Config, Keys, Request, Reply> = {
   },
 };
 
-/** Asks for the models that stand, and lets go of the others. */
-function load({ standing, models }: State, { ownModel }: Config, effects: Effect<Request>[]): void {
-  const wanted = new Set([standing.champion ?? ownModel, ...(standing.challenger === null ? [] : [standing.challenger]), ownModel]);
-  for (const version of models.keys()) if (!wanted.has(version)) models.delete(version);
-  for (const version of wanted) {
+/** Hands over to the champion that stands once it is there, or refused; asks for models that stand, and lets go of those that do not. */
+function arrange(state: State, { ownModel }: Config, effects: Effect<Request>[]): void {
+  const { standing, models } = state;
+  const champion = standing.champion ?? ownModel;
+  if (models.has(champion) && models.get(champion) !== "on-its-way") state.champion = champion;
+  const all = wanted(state, ownModel);
+  for (const version of models.keys()) if (!all.has(version)) models.delete(version);
+  for (const version of all) {
     if (models.has(version)) continue;
-    models.set(version, { kernel: null, isRefused: false });
+    models.set(version, "on-its-way");
     effects.push({ type: "call", request: { call: "load-model", version } });
   }
 }
 
 function work(state: State, config: Config, effects: Effect<Request>[]): void {
   const { waiting, history, seen } = state;
-  const headNumber = history.blocks.head?.number ?? -1;
-  const isDue = (message: { readonly body: { readonly blockNumber: number } } | undefined) =>
-    message !== undefined && message.body.blockNumber <= headNumber;
+  const isDue = (message: { readonly body: About } | undefined) => message !== undefined && history.hasRead(message.body);
   while (isDue(waiting.MONEY[0])) {
     const { body, meta } = waiting.MONEY.shift() as (typeof waiting.MONEY)[number];
     history.apply(body);
@@ -144,21 +176,22 @@ function take(state: State, found: Found, config: Config, effects: Effect<Reques
   history.blocks.setGasPrice(body, gasPrice);
 }
 
+/** Null also where it decides for the time being. */
+const challengerOf = ({ standing, champion }: State): string | null => (standing.challenger === champion ? null : standing.challenger);
+
 /** Who makes the order of this block, and what keeps the champion from it. */
 function deciderOf(
-  { standing, models }: State,
+  state: State,
   { body }: Found,
   hasRows: boolean,
   config: Config,
 ): { readonly by: By | null; readonly unfit: Unfit | null } {
   if (config.ranking === "net-profit") return { by: "net-profit", unfit: null };
   if (!hasRows) return { by: null, unfit: "no-features" };
-  const champion = models.get(standing.champion ?? config.ownModel);
-  if (champion?.isRefused === true) return { by: null, unfit: "refused" };
-  if (champion === undefined || champion.kernel === null) return { by: null, unfit: "not-loaded" };
+  if (kernelOf(state, state.champion) === null) return { by: null, unfit: "refused" };
+  const { standing } = state;
   if (standing.caredAtMs !== null && body.observedAtMs - standing.caredAtMs > config.maxModelAgeMs) return { by: null, unfit: "stale" };
-  const isCanary =
-    standing.challenger !== null && models.get(standing.challenger)?.kernel != null && drawOf("canary", body) < standing.canaryShare;
+  const isCanary = kernelOf(state, challengerOf(state)) !== null && drawOf("canary", body) < standing.canaryShare;
   return { by: isCanary ? "challenger" : "champion", unfit: null };
 }
 
@@ -169,18 +202,16 @@ function score(
   { maxNextBaseFeePerGas, gasPrice }: { readonly maxNextBaseFeePerGas: bigint; readonly gasPrice: bigint },
   config: Config,
 ): Effect<Request>[] {
-  const { standing, models, seen } = state;
+  const { standing, seen, champion } = state;
   const { body, meta } = found;
-  const championVersion = standing.champion ?? config.ownModel;
-  const kernels = {
-    champion: models.get(championVersion)?.kernel ?? null,
-    challenger: standing.challenger === null ? null : (models.get(standing.challenger)?.kernel ?? null),
-  };
+  const challenger = challengerOf(state);
+  const kernels = { champion: kernelOf(state, champion), challenger: kernelOf(state, challenger) };
   const context = state.history.contextOf(body, { gasPrice, loanFeePips: config.loanFeePips, storedAtMs: meta.storedAtMs });
   const evaluations = evaluate(candidates, body.cyclesFound, context, kernels, config);
   const all = candidates.map((each, place): Evaluated => ({ ...each, evaluation: evaluations[place] as Evaluated["evaluation"] }));
   const { by, unfit } = deciderOf(state, found, context !== null, config);
-  const limits = { minNetProfit: config.minNetProfit, cautious: standing.drift === "act" };
+  const phantoms = state.history.blocks.phantoms();
+  const limits = { minNetProfit: config.minNetProfit, phantoms: new Set(phantoms), cautious: standing.drift === "act" };
   const judged = all.map((each) => ({ ...each, reason: by === null ? ("no-model" as const) : gateOf(each, by, limits) }));
   const passed = inOrder(
     judged.filter(({ reason }) => reason === null),
@@ -202,14 +233,15 @@ function score(
     epoch: body.epoch,
     causeSequence: meta.sequence,
     ranking: by ?? "none",
-    champion: kernels.champion === null ? null : championVersion,
-    challenger: kernels.challenger === null ? null : standing.challenger,
+    champion: kernels.champion === null ? null : champion,
+    challenger: kernels.challenger === null ? null : challenger,
     unfit,
     explored,
     featureSchema: SCHEMA_HASH,
     seen: { ...seen },
     maxNextBaseFeePerGas: maxNextBaseFeePerGas.toString(),
     priorityFeePerGas: config.priorityFeePerGas.toString(),
+    phantoms,
     opportunities: passed.map(({ candidate, gasCost, netProfit, evaluation }, rank) => ({
       candidate,
       gasCost: gasCost.toString(),
@@ -224,6 +256,7 @@ function score(
     publish("opportunityScored", { chain: config.chain }, `opportunities:${config.chain}:${branchOf(body)}`, scored),
     count("opportunities", {}, passed.length),
     ...[...reasons].map(([reason, those]) => count("candidatesRejected", { reason }, those.length)),
+    count("phantomPools", {}, phantoms.length),
     count("modelUnfit", { reason: unfit ?? "none" }, 1),
     { type: "finished-block", blockNumber: body.blockNumber },
   ];

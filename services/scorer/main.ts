@@ -9,8 +9,20 @@ import { ownModel } from "#libs/ml/installed.ts";
 import type { Kernel } from "#libs/ml/kernel.ts";
 import { describeFailure, openKernel } from "#libs/ml/model-folder.ts";
 import { proveModel } from "#libs/ml/prove.ts";
+import { NO_STANDING, standingAfter } from "#libs/ml/standing.ts";
 import type { Logger } from "#libs/telemetry/log.ts";
-import { type Config, initialState, KEYS, type Keys, type Reply, type Request, type State, scorer } from "#services/scorer/actor.ts";
+import { InvariantError } from "#libs/units/invariant.ts";
+import {
+  type Config,
+  initialState,
+  KEYS,
+  type Keys,
+  type Reply,
+  type Request,
+  type State,
+  scorer,
+  standingVersions,
+} from "#services/scorer/actor.ts";
 import { type ScorerSettings, scorerConfig } from "#services/scorer/config.ts";
 
 /** Candidates of a block at most, far above what a search returns: the kernel's memory is laid out for them. */
@@ -37,8 +49,13 @@ export function scorerSpec(settings: ScorerSettings): ActorSpec<State, Config, K
       if (failure !== null) return refuse(describeFailure(failure));
       const opened = await openKernel(folder, { capacity: KERNEL_ROWS });
       if (!opened.ok) return refuse(describeFailure(opened.error));
+      if (opened.value.manifest.version !== version) return refuse(`it is ${opened.value.manifest.version}`);
       log?.info({ version, name: opened.value.manifest.name }, "model loaded");
       return opened.value.kernel;
+    } catch (cause) {
+      // Whatever lies in the store under a model's name: it is no reason to stop watching.
+      if (!(cause instanceof InvariantError)) throw cause;
+      return refuse(cause.message);
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
@@ -52,10 +69,15 @@ export function scorerSpec(settings: ScorerSettings): ActorSpec<State, Config, K
     lease: `scorer.${chain}`,
     async boot(context) {
       ({ bus, log } = context);
-      const [last, head, own] = await Promise.all([
+      const modelsThrough = await bus.lastSequence("MODELS", chain);
+      let standing = NO_STANDING;
+      for await (const message of bus.read("MODELS", chain))
+        if (message !== null && message.meta.sequence <= modelsThrough) standing = standingAfter(standing, message.body);
+      const [last, head, ...models] = await Promise.all([
         bus.lastOf("opportunityScored", { chain }),
         bus.lastOf("blockObserved", { chain }),
-        loadModel(installed.version),
+        // Of all that ever were only those that stand.
+        ...[...standingVersions(standing, installed.version)].map(async (version) => [version, await loadModel(version)] as const),
       ]);
       const start = await historyStart(
         bus,
@@ -63,7 +85,6 @@ export function scorerSpec(settings: ScorerSettings): ActorSpec<State, Config, K
         Math.min(last?.body.blockNumber ?? Number.POSITIVE_INFINITY, head?.body.blockNumber ?? 0),
       );
       const follow = (stream: keyof typeof KEYS, startSequence: number): Follow => ({
-        mode: "follow",
         stream,
         chain,
         keys: KEYS[stream],
@@ -71,9 +92,9 @@ export function scorerSpec(settings: ScorerSettings): ActorSpec<State, Config, K
         startSequence,
       });
       return {
-        state: initialState({ scored: last?.body.causeSequence ?? 0 }, new Map([[installed.version, own]])),
+        state: initialState(config, { scored: last?.body.causeSequence ?? 0, standing, modelsThrough, models: new Map(models) }),
         inputs: [
-          follow("MODELS", 1),
+          follow("MODELS", modelsThrough + 1),
           follow("MARKET", start.MARKET),
           follow("DECISIONS", Math.min(start.DECISIONS, (last?.body.causeSequence ?? start.DECISIONS - 1) + 1)),
           follow("MONEY", start.MONEY),

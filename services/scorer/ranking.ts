@@ -93,11 +93,16 @@ export interface Evaluated extends Priced {
 
 /** Why a candidate is not passed on; null where it is. `cautious`: the champion is off, so that a value has to be worth its gas once more. */
 export function gateOf(
-  { netProfit, gasCost, evaluation }: Evaluated,
+  { candidate, netProfit, gasCost, evaluation }: Evaluated,
   by: By,
-  { minNetProfit, cautious }: { readonly minNetProfit: bigint; readonly cautious: boolean },
+  {
+    minNetProfit,
+    phantoms,
+    cautious,
+  }: { readonly minNetProfit: bigint; readonly phantoms: ReadonlySet<string>; readonly cautious: boolean },
 ): Rejection | null {
   if (netProfit < minNetProfit) return "below-minimum";
+  if (phantoms.size > 0 && candidate.hops.some(({ pool }) => phantoms.has(pool))) return "phantom";
   if (by === "net-profit") return null;
   const value = BigInt(evaluation[by]?.value ?? 0);
   return value <= (cautious ? gasCost : 0n) ? "not-worth-the-risk" : null;

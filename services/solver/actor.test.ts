@@ -145,6 +145,36 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
     load(dex: string, snapshot: PoolSnapshot | null): Effects {
       return core.give({ type: "reply", reply: { kind: "snapshot-loaded", dex, snapshot } });
     },
+    ranked: (phantoms: string[]): Effects =>
+      core.give(
+        received(
+          "opportunityScored",
+          {
+            kind: "opportunity-scored",
+            v: 1,
+            chainId: 31337,
+            blockNumber: 1,
+            blockHash: hashOf("ranked"),
+            observedAtMs: 0,
+            causeId: null,
+            epoch: 0,
+            causeSequence: 1,
+            ranking: "net-profit",
+            champion: null,
+            challenger: null,
+            unfit: null,
+            explored: false,
+            featureSchema: "0".repeat(64),
+            seen: { market: 0, money: 0, models: 0 },
+            maxNextBaseFeePerGas: "1",
+            priorityFeePerGas: "1",
+            phantoms,
+            opportunities: [],
+            rejected: [],
+          },
+          { sequence: 1, stream: "DECISIONS" },
+        ),
+      ),
     deadline: (): Effects => core.give({ type: "timer", name: "late-dex" }),
     answer: (result: SearchResult = NOTHING): Effects => core.give({ type: "reply", reply: { kind: "searched", result } satisfies Reply }),
   };
@@ -157,6 +187,22 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
 }
 
 describe("a block", () => {
+  test("is searched without the pools that the last ranking calls phantoms, and its answer names them", () => {
+    const stream = start({ loaded: ["one", "two"] });
+    stream.ranked([poolOf(7)]);
+    stream.block("a", 10);
+    stream.report("two", "a");
+    const [search] = searches(stream.report("one", "a"));
+    expect(search).toMatchObject({ gatedPools: [poolOf(7)] });
+    // What comes while it is under way counts from the next block on.
+    stream.ranked([]);
+    expect(found(stream.answer())[0]).toMatchObject({ gatedPools: [poolOf(7)] });
+    stream.block("b", 11);
+    stream.report("two", "b");
+    expect(searches(stream.report("one", "b"))).toMatchObject([{ gatedPools: [] }]);
+    expect(found(stream.answer())[0]).not.toHaveProperty("gatedPools");
+  });
+
   test("is searched once every DEX has reported it, with what they reported, and answered with one message", () => {
     const stream = start({ loaded: ["one", "two"] });
     expect(timersSet(stream.block("a", 10))).toEqual([{ type: "set-timer", name: "late-dex", delayMs: 250 }]);

@@ -34,7 +34,14 @@ export interface State {
   /** What the kernel has not been told yet. */
   updates: Update[];
   /** Blocks whose search is under way, oldest first, with the DEXes they had. */
-  readonly searching: { readonly block: Block; readonly dexes: string[]; readonly lateDexes: string[] }[];
+  readonly searching: {
+    readonly block: Block;
+    readonly dexes: string[];
+    readonly lateDexes: string[];
+    readonly gatedPools: readonly string[];
+  }[];
+  /** Pools that searches go without, as the last ranking has them. */
+  gatedPools: readonly string[];
   /** The last block that the stream shows as answered before a restart. */
   readonly answered: { readonly epoch: number; readonly blockNumber: number } | null;
 }
@@ -53,7 +60,7 @@ export interface Config {
   readonly lateDexMs: number;
 }
 
-export type Keys = "blockObserved" | "blockReorged" | "poolChanged" | "poolDiscovered" | "poolSnapshotted";
+export type Keys = "opportunityScored" | "blockObserved" | "blockReorged" | "poolChanged" | "poolDiscovered" | "poolSnapshotted";
 export type Request =
   /** Takes a whole DEX in and runs the search once for practice, so that no block pays for either. */
   | { readonly call: "prepare"; readonly updates: readonly Update[]; readonly search: SearchOptions; readonly plan: PlanOptions | null }
@@ -63,6 +70,7 @@ export type Request =
       readonly updates: readonly Update[];
       readonly search: SearchOptions;
       readonly lateDexes: readonly string[];
+      readonly gatedPools: readonly string[];
       readonly plan: PlanOptions | null;
     };
 export type Reply =
@@ -74,12 +82,12 @@ export type Reply =
 const CONDITION = { fresh: 0, late: 1, stale: 2, loading: 3 } as const;
 const STALE_AFTER_BLOCKS = 10;
 
-export function initialState(config: Config, answered: State["answered"]): State {
+export function initialState(config: Config, answered: State["answered"], gatedPools: readonly string[] = []): State {
   const dexes = config.dexes.map((dex): [string, Dex] => [
     dex,
     { loaded: false, loading: false, through: 0, reported: "", late: false, blocksWithout: 0, condition: CONDITION.loading, buffered: [] },
   ]);
-  return { dexes: new Map(dexes), pending: null, inTime: null, updates: [], searching: [], answered };
+  return { dexes: new Map(dexes), pending: null, inTime: null, updates: [], searching: [], gatedPools, answered };
 }
 
 const DEADLINE = "late-dex";
@@ -108,6 +116,9 @@ function receive(state: State, message: Received<Keys>, config: Config, effects:
       release(state, config, effects);
       state.pending = message;
       effects.push({ type: "set-timer", name: DEADLINE, delayMs: config.lateDexMs });
+      return;
+    case "opportunityScored":
+      state.gatedPools = message.body.phantoms;
       return;
     case "blockReorged":
       release(state, config, effects);
@@ -216,13 +227,14 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
     if (condition !== dex.condition) effects.push(count("dexCondition", { dex: id }, condition));
     dex.condition = condition;
   }
-  state.searching.push({ block, dexes, lateDexes });
+  const { gatedPools } = state;
+  state.searching.push({ block, dexes, lateDexes, gatedPools });
   const updates = state.updates;
   state.updates = [];
   // What the gas of a further cycle costs at most in the next block (EIP-1559).
   const gasPrice = (BigInt(block.body.baseFeePerGas) * 9n) / 8n + 1n;
   const plan = planOptions(config, gasPrice);
-  effects.push({ type: "call", request: { call: "search", updates, search: config.search, lateDexes, plan } });
+  effects.push({ type: "call", request: { call: "search", updates, search: config.search, lateDexes, gatedPools, plan } });
 }
 
 const planOptions = ({ maxCycles, maxTokens, maxGas }: Config, gasPrice: bigint): PlanOptions | null =>
@@ -245,6 +257,7 @@ function finish(state: State, result: SearchResult, config: Config, effects: Eff
     baseFeePerGas: body.baseFeePerGas,
     dexes: search.dexes,
     lateDexes: search.lateDexes,
+    ...(search.gatedPools.length > 0 ? { gatedPools: [...search.gatedPools] } : {}),
     cyclesFound: result.cyclesFound,
     ...(result.isCutShort ? { isCutShort: true } : {}),
     candidates: result.candidates,

@@ -67,10 +67,21 @@ describe("an opportunity", () => {
   test("in a DEX that was late comes back with it, though nothing has changed since", () => {
     const kernel = new Kernel();
     kernel.update([two]);
-    expect(kernel.search(options, ["v2"]).candidates).toEqual([]);
+    expect(kernel.search(options, { lateDexes: ["v2"] }).candidates).toEqual([]);
     expect(poolsOf(kernel)).toEqual(["ba"]);
-    expect(kernel.search(options, ["v2"]).candidates).toEqual([]);
-    expect(kernel.search(options, ["v2"]).candidates).toEqual([]);
+    expect(kernel.search(options, { lateDexes: ["v2"] }).candidates).toEqual([]);
+    expect(kernel.search(options, { lateDexes: ["v2"] }).candidates).toEqual([]);
+    expect(poolsOf(kernel)).toEqual(["ba"]);
+  });
+
+  test("through a pool that is gated comes back with it, and no search goes through it meanwhile", () => {
+    const kernel = new Kernel();
+    kernel.update([two]);
+    const gatedPools = [`0x${"b".repeat(40)}`, "0xunknown"];
+    const gated = () => kernel.search(options, { gatedPools }).candidates.map(({ hops }) => hops[0]?.pool.slice(2, 3));
+    expect(gated()).toEqual(["d"]);
+    kernel.rest(options);
+    expect(gated()).toEqual(["d"]);
     expect(poolsOf(kernel)).toEqual(["ba"]);
   });
 
@@ -97,6 +108,8 @@ const blocks = fc.array(
   fc.record({
     changes: fc.array(fc.tuple(fc.nat(), fc.double({ min: 0.99, max: 1.01, noNaN: true })), { maxLength: 3 }),
     late: fc.constantFrom([], [], ["v2"], ["v3"]),
+    /** Places of pools. */
+    gated: fc.array(fc.nat({ max: 8 }), { maxLength: 2 }),
   }),
   { maxLength: 8 },
 );
@@ -122,11 +135,12 @@ test.prop([fc.integer(), blocks], { numRuns: 150 })(
     kernel.update(updateOf(pools, true));
     kernel.search(search);
     const current = [...pools];
-    for (const { changes, late } of story) {
+    for (const { changes, late, gated } of story) {
       kernel.update(updateOf(move(current, changes), false));
       const fresh = new Kernel();
       fresh.update(updateOf(current, true));
-      expect(kernel.search(search, late).candidates).toEqual(fresh.search(search, late).candidates);
+      const leftOut = { lateDexes: late, gatedPools: gated.map((place) => (current[place] as PoolSpec).row[0]) };
+      expect(kernel.search(search, leftOut).candidates).toEqual(fresh.search(search, leftOut).candidates);
     }
   },
 );
@@ -135,6 +149,8 @@ const storms = fc.array(
   fc.record({
     changes: fc.array(fc.tuple(fc.nat(), fc.double({ min: 0.97, max: 1.03, noNaN: true })), { maxLength: 25 }),
     late: fc.constantFrom([], [], ["v2"], ["v3"]),
+    /** Places of pools. */
+    gated: fc.array(fc.nat({ max: 8 }), { maxLength: 2 }),
     rests: fc.boolean(),
   }),
   { minLength: 4, maxLength: 8 },
@@ -149,12 +165,13 @@ test.prop([fc.integer(), storms], { numRuns: 30 })(
     kernel.update(updateOf(pools, true));
     kernel.search(search);
     const current = [...pools];
-    for (const { changes, late, rests } of story) {
+    for (const { changes, late, gated, rests } of story) {
       if (rests) kernel.rest(search);
       kernel.update(updateOf(move(current, changes), false));
       const fresh = new Kernel();
       fresh.update(updateOf(current, true));
-      expect(kernel.search(search, late).candidates).toEqual(fresh.search(search, late).candidates);
+      const leftOut = { lateDexes: late, gatedPools: gated.map((place) => (current[place] as PoolSpec).row[0]) };
+      expect(kernel.search(search, leftOut).candidates).toEqual(fresh.search(search, leftOut).candidates);
     }
   },
 );

@@ -1,6 +1,6 @@
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
 import { withPriceImpact } from "#libs/graph/impact.ts";
-import { Market } from "#libs/graph/market.ts";
+import { Market, type MarketPool } from "#libs/graph/market.ts";
 import { joinCycles, type PlanOptions, planCycles } from "#libs/graph/plan.ts";
 import {
   NOTHING_STANDING,
@@ -12,6 +12,7 @@ import {
   type SearchResult,
   type Standing,
   searchCycles,
+  settle,
 } from "#libs/graph/search.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
@@ -39,8 +40,8 @@ export class Kernel {
   readonly #market = new Market();
   readonly #changed = new Set<string>();
   #standing: Standing = NOTHING_STANDING;
-  /** DEXes that the last search went without: what lay in their pools was not looked at, so all of them count as changed once they are back. */
-  #leftOut: readonly string[] = [];
+  /** Pools that the last search went without: what lay in them was not looked at, so they count as changed once they are back. */
+  #leftOut: ReadonlySet<MarketPool> = new Set();
   #restsToSkip = 0;
 
   update(updates: readonly Update[]): void {
@@ -70,26 +71,39 @@ export class Kernel {
     this.#changed.clear();
   }
 
-  /** Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. */
-  search(options: SearchOptions, lateDexes: readonly string[] = [], plan: PlanOptions | null = null): SearchResult {
-    for (const { dex, info } of this.#leftOut.length > 0 ? this.#market.pools() : [])
-      if (this.#leftOut.includes(dex) && !lateDexes.includes(dex)) this.#changed.add(info.pool);
-    const without = poolsOfDexes(this.#market, lateDexes);
+  /** Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. So are those whose quotes were never kept. */
+  search(
+    options: SearchOptions,
+    {
+      lateDexes = [],
+      gatedPools = [],
+    }: { readonly lateDexes?: readonly string[] | undefined; readonly gatedPools?: readonly string[] | undefined } = {},
+    plan: PlanOptions | null = null,
+  ): SearchResult {
+    const gated = gatedPools.flatMap((address) => this.#market.pool(address) ?? []);
+    const without = new Set([...poolsOfDexes(this.#market, lateDexes), ...gated]);
+    for (const pool of this.#leftOut)
+      if (!without.has(pool) && this.#market.pool(pool.info.pool) === pool) this.#changed.add(pool.info.pool);
     const search = searchCycles(this.#market, this.#changed, options, this.#standing, without);
     this.#changed.clear();
     this.#standing = search.standing;
-    this.#leftOut = lateDexes;
+    this.#leftOut = without;
     const { cyclesFound, isCutShort, candidates } = search;
     const cycles = plan === null ? [] : planCycles(this.#market, search, options, plan, without);
     const all = cycles.length > 1 ? [joinCycles(cycles), ...candidates] : candidates;
     return { cyclesFound, isCutShort, candidates: all.map((candidate) => withPriceImpact(this.#market, candidate)) };
   }
 
-  /** For the time between blocks: what has changed is sorted in, and what stands is replenished, so that the next search finds both in place. */
+  /**
+   * For the time between blocks: what has changed is sorted in, what the last block's answer did not need is looked for, and what stands is replenished, so that the
+   * next search finds all in place.
+   */
   rest(options: SearchOptions): void {
     rest(this.#market);
-    if (this.#changed.size > 0 || --this.#restsToSkip > 0) return;
-    this.#standing = replenish(this.#market, options, this.#standing, poolsOfDexes(this.#market, this.#leftOut));
+    if (this.#changed.size > 0) return;
+    this.#standing = settle(this.#market, options, this.#standing, this.#leftOut);
+    if (--this.#restsToSkip > 0) return;
+    this.#standing = replenish(this.#market, options, this.#standing, this.#leftOut);
     this.#restsToSkip = this.#standing.isCutShort ? SKIPPED_RESTS : 0;
   }
 }

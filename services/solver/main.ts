@@ -32,18 +32,25 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
         end + 1,
         ...snapshots.flatMap((snapshot) => (snapshot === null ? [] : [Math.min(snapshot.meta.sequence, snapshot.body.causeSequence + 1)])),
       );
-      const last = await bus.lastOf("cycleFound", tokens);
+      const [last, ranked] = await Promise.all([bus.lastOf("cycleFound", tokens), bus.lastOf("opportunityScored", tokens)]);
       const answered = last === null ? null : { epoch: last.body.epoch, blockNumber: last.body.blockNumber };
       return {
-        state: initialState(config, answered),
+        state: initialState(config, answered, ranked?.body.phantoms),
         inputs: [
           {
-            mode: "follow",
             stream: "MARKET",
             chain: config.chain,
             keys: ["blockObserved", "blockReorged", "poolChanged", "poolDiscovered", "poolSnapshotted"],
             tokens,
             startSequence,
+          },
+          {
+            mode: "follow",
+            stream: "DECISIONS",
+            chain: config.chain,
+            keys: ["opportunityScored"],
+            tokens,
+            startSequence: (ranked?.meta.sequence ?? (await bus.lastSequence("DECISIONS", config.chain))) + 1,
           },
         ],
       };

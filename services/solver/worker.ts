@@ -13,16 +13,18 @@ export default function solve({
   updates,
   search,
   lateDexes,
+  gatedPools,
   plan,
 }: {
   readonly call: "prepare" | "search";
   readonly updates: readonly Update[];
   readonly search: SearchOptions;
   readonly lateDexes?: readonly string[];
+  readonly gatedPools?: readonly string[];
   readonly plan?: PlanOptions | null;
 }): SearchResult | null {
   kernel.update(updates);
-  if (call === "search") return kernel.search(search, lateDexes, plan);
+  if (call === "search") return kernel.search(search, { lateDexes, gatedPools }, plan);
   kernel.practise(search, plan);
   return null;
 }

@@ -1,25 +1,58 @@
 import { describe, expect, test } from "vitest";
-import { FEATURES, type FeatureName, SCHEMA_HASH } from "#libs/ml/features.ts";
+import {
+  BASE_FEE,
+  between,
+  blockHashOf,
+  broughtBack,
+  GWEI,
+  hop,
+  PRIORITY_FEE,
+  plan,
+  type Reserves,
+  TKN,
+  USD,
+  WETH,
+  World,
+} from "#libs/history/testing.ts";
+import { FEATURE_COUNT } from "#libs/ml/features.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
+import type { Evaluation } from "#proto/opportunity/v1/scored.ts";
 import type { Label } from "#proto/outcome/v1/labelled.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import { BASE_FEE, blockHashOf, cycle, feed, GWEI, hop, type Labelled, plan, TKN, USD, WETH, World } from "#services/trainer/testing.ts";
+import { feed, type Labelled } from "#services/trainer/testing.ts";
 
-/** Earns ten times its gas: 200,000 at 8.1 gwei are 1.62e15. */
-const GOOD = cycle(1, [0x10, 0x11], 16n * 10n ** 15n);
-const OTHER = cycle(2, [0x12, 0x13], 12n * 10n ** 15n);
+const ETHER = 10n ** 18n;
+const pool = (id: number, usd: bigint): Reserves => [id, 1_000n * ETHER, usd * ETHER];
+/** Pools at block 10. */
+const [A, B] = [pool(0x10, 2_040_000n), pool(0x11, 1_960_000n)];
+const [C, D] = [pool(0x12, 2_030_000n), pool(0x13, 1_960_000n)];
+const [E, F] = [pool(0x14, 2_000_000n), pool(0x15, 1_982_600n)];
+const GAS_PRICE = BASE_FEE + PRIORITY_FEE;
+const GAS_COST = 200_000n * GAS_PRICE;
+/** Earns its gas many times. */
+const GOOD = between(1, A, B);
+const OTHER = between(2, C, D);
 /** Does not pay its gas. */
-const POOR = cycle(3, [0x14, 0x15], 10n ** 15n);
+const POOR = between(3, E, F);
+/** As they were; with nothing left between A and B; with nothing left anywhere. */
+const STAYS: readonly Reserves[] = [];
+const GONE = [pool(0x10, 1_960_000n)];
+const ALL_GONE = [...GONE, pool(0x12, 1_960_000n)];
 
 /** Candidates of block 10, what happens then, and blocks enough for their labels. */
 function story(
   candidates: readonly Candidate[],
   tell: (world: World, ranking: string) => void,
-  options: { readonly lastBlock?: number } = {},
+  options: { readonly lastBlock?: number; readonly evaluations?: ReadonlyMap<string, Evaluation> } = {},
 ) {
   const world = new World();
+  world.block({ number: 9 });
+  world.snapshot({ number: 9 }, [A, B, C, D, E, F]);
+  world.prices({ number: 9 }, {});
   world.block({ number: 10 });
-  const ranking = world.decided({ number: 10 }, candidates);
+  world.changed({ number: 10 }, []);
+  const evaluations = options.evaluations ?? new Map();
+  const ranking = world.decided({ number: 10 }, candidates, { ranked: { evaluations } });
   world.prices({ number: 10 }, {});
   tell(world, ranking);
   const head = world.messages.findLast(({ key }) => key === "blockObserved")?.body as BodyOf<"blockObserved">;
@@ -34,40 +67,49 @@ const of = (labelled: readonly Labelled[], blockNumber = 10): Labelled => {
 };
 const labelOf = (labelled: readonly Labelled[], { cycleId }: Candidate, blockNumber = 10): Label =>
   of(labelled, blockNumber).labels.find((label) => label.cycleId === cycleId) as Label;
-/** Block 11 with this answer of the search. */
-const answer = (world: World, ...rest: Parameters<World["decided"]> extends [unknown, ...infer Rest] ? Rest : never) => {
-  world.block({ number: 11 });
-  world.decided({ number: 11 }, ...rest);
-  world.prices({ number: 11 }, {});
+/** Block 11, in which this became of the pools. */
+const follow = (world: World, reserves: readonly Reserves[], epoch = 0) => {
+  world.block({ number: 11, epoch });
+  world.changed({ number: 11, epoch }, reserves);
+  world.prices({ number: 11, epoch }, {});
 };
 
+test("the pools of these tests pay what they are said to", () => {
+  expect(BigInt(GOOD.grossProfit)).toBeGreaterThan(10n * GAS_COST);
+  expect(BigInt(OTHER.grossProfit)).toBeGreaterThan(10n * GAS_COST);
+  expect(BigInt(POOR.grossProfit)).toBeGreaterThan(0n);
+  expect(BigInt(POOR.grossProfit)).toBeLessThan(GAS_COST);
+  expect(broughtBack(ETHER, GONE[0] as Reserves, B)).toBeLessThan(ETHER);
+});
+
 test("every candidate of a ranking gets one label, ranked or rejected, in the order of the ranking, six blocks later", () => {
-  const { labelled, effects } = story([POOR, OTHER, GOOD], (world) => answer(world, []));
+  const { labelled, effects } = story([POOR, OTHER, GOOD], (world) => follow(world, ALL_GONE));
   const message = of(labelled);
   expect(message).toMatchObject({
     messageId: `labels:local:${blockHashOf({ number: 10 })}@0`,
     blockHash: blockHashOf({ number: 10 }),
     epoch: 0,
     causeId: `opportunities:${blockHashOf({ number: 10 })}:0`,
-    featureSchema: SCHEMA_HASH,
-    model: null,
+    champion: null,
+    challenger: null,
+    explored: false,
     labelledAtBlock: 16,
   });
-  expect(message.labels.map(({ cycleId, rank, rejected, score, cycles }) => [cycleId, rank, rejected, score, cycles])).toEqual([
-    [GOOD.cycleId, 0, null, null, 1],
-    [OTHER.cycleId, 1, null, null, 1],
-    [POOR.cycleId, 2, "below-minimum", null, 1],
+  expect(message.labels.map(({ cycleId, rank, rejected, cycles }) => [cycleId, rank, rejected, cycles])).toEqual([
+    [GOOD.cycleId, 0, null, 1],
+    [OTHER.cycleId, 1, null, 1],
+    [POOR.cycleId, 2, "below-minimum", 1],
   ]);
   expect(effects).toContainEqual({ type: "count", metric: "labels", labels: { outcome: "vanished" }, value: 3 });
   expect(effects).toContainEqual({ type: "finished-block", blockNumber: 16 });
 });
 
 test("a ranking without candidates gets its message too, so that the place can be found again", () => {
-  expect(of(story([], (world) => answer(world, [])).labelled).labels).toEqual([]);
+  expect(of(story([], (world) => follow(world, ALL_GONE)).labelled).labels).toEqual([]);
 });
 
 test("no label before the sixth block after", () => {
-  expect(story([GOOD], (world) => answer(world, []), { lastBlock: 15 }).labelled).toEqual([]);
+  expect(story([GOOD], (world) => follow(world, ALL_GONE), { lastBlock: 15 }).labelled).toEqual([]);
 });
 
 describe("what became of an execution", () => {
@@ -75,7 +117,7 @@ describe("what became of an execution", () => {
     const { labelled } = story([GOOD, OTHER], (world, ranking) => {
       const id = world.planned({ number: 10 }, GOOD, ranking);
       world.simulated({ number: 10 }, GOOD, id);
-      answer(world, [OTHER]);
+      follow(world, GONE);
       world.landed({ number: 11 }, GOOD, id, 1, 123_456n);
     });
     const gasCost = 150_000n * (BASE_FEE + 3n);
@@ -104,7 +146,7 @@ describe("what became of an execution", () => {
   test("landed, but not settled: its profit is not known", () => {
     const { labelled } = story([GOOD], (world, ranking) => {
       const id = world.planned({ number: 10 }, GOOD, ranking);
-      answer(world, []);
+      follow(world, GONE);
       world.landed({ number: 11 }, GOOD, id, 1, null);
     });
     expect(labelOf(labelled, GOOD).executions[0]?.landing).toMatchObject({ succeeded: true, profit: null, netProfit: null });
@@ -113,7 +155,7 @@ describe("what became of an execution", () => {
   test("reverted: what it cost", () => {
     const { labelled } = story([GOOD], (world, ranking) => {
       const id = world.planned({ number: 10 }, GOOD, ranking);
-      answer(world, [GOOD]);
+      follow(world, STAYS);
       world.landed({ number: 11 }, GOOD, id, 0, 0n);
     });
     expect(labelOf(labelled, GOOD)).toMatchObject({
@@ -126,7 +168,7 @@ describe("what became of an execution", () => {
   test("failed: the simulation did not pay what was quoted", () => {
     const { labelled } = story([GOOD], (world, ranking) => {
       world.failed({ number: 10 }, GOOD, world.planned({ number: 10 }, GOOD, ranking), "simulation-reverted");
-      answer(world, [GOOD]);
+      follow(world, STAYS);
     });
     expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "failed", executions: [{ end: "failed", code: "simulation-reverted" }] });
   });
@@ -134,7 +176,7 @@ describe("what became of an execution", () => {
   test("what stopped on our side says nothing of the candidate", () => {
     const { labelled } = story([GOOD], (world, ranking) => {
       world.failed({ number: 10 }, GOOD, world.planned({ number: 10 }, GOOD, ranking), "relay-rejected");
-      answer(world, [GOOD]);
+      follow(world, STAYS);
     });
     expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "still-there", executions: [{ end: "failed", code: "relay-rejected" }] });
   });
@@ -143,7 +185,7 @@ describe("what became of an execution", () => {
     const sent = (world: World, ranking: string) => {
       const id = world.planned({ number: 10 }, GOOD, ranking);
       world.simulated({ number: 10 }, GOOD, id);
-      answer(world, []);
+      follow(world, GONE);
       world.expired({ number: 11 }, GOOD, id);
     };
     expect(labelOf(story([GOOD], sent).labelled, GOOD)).toMatchObject({ outcome: "expired", executions: [{ end: "expired" }] });
@@ -158,7 +200,7 @@ describe("what became of an execution", () => {
     const { labelled } = story([GOOD], (world, ranking) => {
       const id = world.planned({ number: 10 }, GOOD, ranking, "paper");
       world.simulated({ number: 10 }, GOOD, id);
-      answer(world, [GOOD]);
+      follow(world, STAYS);
       world.expired({ number: 11 }, GOOD, id);
     });
     expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "still-there", executions: [{ mode: "paper", end: "expired" }] });
@@ -167,7 +209,7 @@ describe("what became of an execution", () => {
   test("an end that has not come by then is open", () => {
     const { labelled } = story([GOOD], (world, ranking) => {
       world.planned({ number: 10 }, GOOD, ranking);
-      answer(world, []);
+      follow(world, GONE);
     });
     expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "vanished", executions: [{ end: "open" }] });
   });
@@ -175,12 +217,11 @@ describe("what became of an execution", () => {
   test("landed in a block that was dropped, and again in another: the last word counts, once", () => {
     const { labelled } = story([GOOD], (world, ranking) => {
       const id = world.planned({ number: 10 }, GOOD, ranking);
-      answer(world, []);
+      follow(world, GONE);
       world.landed({ number: 11 }, GOOD, id, 1, 5n);
       world.reorg({ number: 10 }, 1, [{ number: 11 }]);
       world.reorgedOut({ number: 11 }, GOOD, id, 1);
-      world.block({ number: 11, epoch: 1 });
-      world.decided({ number: 11, epoch: 1 }, []);
+      follow(world, GONE, 1);
       world.block({ number: 12, epoch: 1 });
       world.landed({ number: 12, epoch: 1 }, GOOD, id, 1, 7n);
     });
@@ -190,7 +231,7 @@ describe("what became of an execution", () => {
   test("landed in a block that was dropped, and not again: expired", () => {
     const { labelled } = story([GOOD], (world, ranking) => {
       const id = world.planned({ number: 10 }, GOOD, ranking);
-      answer(world, []);
+      follow(world, GONE);
       world.landed({ number: 11 }, GOOD, id);
       world.reorg({ number: 10 }, 1, [{ number: 11 }]);
       world.reorgedOut({ number: 11 }, GOOD, id, 1);
@@ -203,6 +244,7 @@ describe("what became of an execution", () => {
   test("executions of the same cycle on another block are not its own", () => {
     const { labelled } = story([GOOD], (world) => {
       world.block({ number: 11 });
+      world.changed({ number: 11 }, STAYS);
       const ranking = world.decided({ number: 11 }, [GOOD]);
       world.planned({ number: 11 }, GOOD, ranking);
     });
@@ -212,61 +254,99 @@ describe("what became of an execution", () => {
 });
 
 describe("what became of the cycle by itself", () => {
-  test("still there: what it would have earned a block later", () => {
-    const later = cycle(1, [0x10, 0x11], 9n * 10n ** 15n);
-    const { labelled } = story([GOOD], (world) => answer(world, [OTHER, later]));
+  test("still there: what its swaps would have earned a block later, to the unit, at that block's price of gas", () => {
+    const [a, b] = [pool(0x10, 2_030_000n), pool(0x11, 1_965_000n)];
+    const { labelled } = story([GOOD], (world) => {
+      follow(world, [a, b]);
+      world.decided({ number: 11 }, [], { ranked: { maxNextBaseFeePerGas: 3n * GWEI } });
+    });
+    const grossProfit = broughtBack(ETHER, a, b) - ETHER;
+    expect(grossProfit).not.toBe(BigInt(GOOD.grossProfit));
     expect(labelOf(labelled, GOOD)).toMatchObject({
       outcome: "still-there",
       next: {
         state: "there",
         because: null,
-        grossProfit: `${9n * 10n ** 15n}`,
-        netProfit: `${9n * 10n ** 15n - 200_000n * (BASE_FEE + GWEI / 10n)}`,
-        leastListed: null,
+        grossProfit: `${grossProfit}`,
+        netProfit: `${grossProfit - 200_000n * (3n * GWEI + PRIORITY_FEE)}`,
       },
     });
   });
 
-  test("still there, but not ranked: the net profit is not known", () => {
-    const { labelled } = story([GOOD], (world) => {
+  test("a block that has no ranking has the price of gas of the one before", () => {
+    const { labelled } = story([GOOD], (world) => follow(world, STAYS));
+    expect(labelOf(labelled, GOOD).next).toMatchObject({
+      state: "there",
+      grossProfit: GOOD.grossProfit,
+      netProfit: `${BigInt(GOOD.grossProfit) - GAS_COST}`,
+    });
+  });
+
+  test("vanished: what it still earns, or loses, is below its gas", () => {
+    const { labelled } = story([GOOD, POOR], (world) => follow(world, GONE));
+    const grossProfit = broughtBack(ETHER, GONE[0] as Reserves, B) - ETHER;
+    expect(grossProfit).toBeLessThan(0n);
+    expect(labelOf(labelled, GOOD)).toMatchObject({
+      outcome: "vanished",
+      next: { state: "gone", because: null, grossProfit: `${grossProfit}`, netProfit: `${grossProfit - GAS_COST}` },
+    });
+    expect(labelOf(labelled, POOR)).toMatchObject({ outcome: "vanished", next: { state: "gone", grossProfit: POOR.grossProfit } });
+  });
+
+  test("a wei more than its gas is still there, its gas exactly is not", () => {
+    const outcome = (gasPrice: bigint) => {
+      const exact = { ...GOOD, gasEstimate: 1 };
+      const { labelled } = story([exact], (world) => {
+        follow(world, STAYS);
+        world.decided({ number: 11 }, [], { ranked: { maxNextBaseFeePerGas: gasPrice - PRIORITY_FEE } });
+      });
+      return labelOf(labelled, exact).next;
+    };
+    expect(outcome(BigInt(GOOD.grossProfit))).toMatchObject({ state: "gone", netProfit: "0" });
+    expect(outcome(BigInt(GOOD.grossProfit) - 1n)).toMatchObject({ state: "there", netProfit: "1" });
+  });
+
+  test("a pool that no longer takes the swap: gone, and what it would have earned is not known", () => {
+    const { labelled } = story([GOOD], (world) => follow(world, [[0x11, 0n, 0n]]));
+    expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "vanished", next: { state: "gone", grossProfit: null, netProfit: null } });
+  });
+
+  test("a DEX of it that had not reported the next block when the one after it came: unknown", () => {
+    const { labelled } = story([GOOD, OTHER], (world) => {
       world.block({ number: 11 });
-      world.found({ number: 11 }, [GOOD]);
+      world.prices({ number: 11 }, {});
+      const report = world.nextReport({ number: 11 }, GONE);
+      world.block({ number: 12 });
+      report();
     });
-    expect(labelOf(labelled, GOOD).next).toMatchObject({ state: "there", grossProfit: GOOD.grossProfit, netProfit: null });
-  });
-
-  test("vanished: not in a list that had room", () => {
-    const { labelled } = story([GOOD], (world) => answer(world, [OTHER]));
-    expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "vanished", next: { state: "gone", because: null, grossProfit: null } });
-  });
-
-  test("a full list: unknown while the least of it earns more than this one's gas, vanished when it earns less", () => {
-    const full = story([GOOD], (world) => answer(world, [OTHER], { cyclesFound: 30 })).labelled;
-    expect(labelOf(full, GOOD)).toMatchObject({
+    expect(labelOf(labelled, GOOD)).toMatchObject({
       outcome: "unknown",
-      next: { state: "unknown", because: "list-full", leastListed: OTHER.grossProfit },
+      next: { state: "unknown", because: "dex-late", grossProfit: null, netProfit: null },
     });
-    const deep = story([GOOD], (world) => answer(world, [OTHER, POOR], { cyclesFound: 30 })).labelled;
-    expect(labelOf(deep, GOOD)).toMatchObject({ outcome: "vanished", next: { state: "gone", leastListed: POOR.grossProfit } });
   });
 
-  test("a full list whose cycles all came to nothing tells nothing", () => {
-    const { labelled } = story([GOOD], (world) => answer(world, [], { cyclesFound: 30 }));
-    expect(labelOf(labelled, GOOD).next).toMatchObject({ state: "unknown", because: "list-full", leastListed: null });
+  test("a pool that is not followed: unknown", () => {
+    const stranger = between(5, pool(0x99, 2_040_000n), B);
+    const { labelled } = story([stranger], (world) => follow(world, STAYS));
+    expect(labelOf(labelled, stranger).next).toMatchObject({ state: "unknown", because: "dex-late" });
   });
 
-  test("a search that was cut short, or went without a DEX of the cycle, or did not happen, tells nothing", () => {
-    const because = (tell: (world: World) => void) => labelOf(story([GOOD], tell).labelled, GOOD).next.because;
-    expect(because((world) => answer(world, [], { isCutShort: true }))).toBe("cut-short");
-    expect(because((world) => answer(world, [], { lateDexes: ["dex"] }))).toBe("dex-late");
-    expect(because((world) => answer(world, [], { lateDexes: ["another"] }))).toBe(null);
-    expect(because((world) => world.quiet(11, 1))).toBe("no-answer");
+  test("a pool that was discovered after the snapshot is known", () => {
+    const late = pool(0x20, 2_040_000n);
+    const candidate = between(5, late, B);
+    const { labelled } = story([candidate], (world) => {
+      world.block({ number: 11 });
+      world.discovered({ number: 11 }, [0x20]);
+      world.changed({ number: 11 }, [late]);
+      world.prices({ number: 11 }, {});
+    });
+    expect(labelOf(labelled, candidate).next).toMatchObject({ state: "there", grossProfit: candidate.grossProfit });
   });
 
   test("outbid: others swapped in all of its pools, in its direction, in the next block", () => {
     let transactionHash = "";
     const { labelled } = story([GOOD], (world) => {
-      answer(world, []);
+      follow(world, GONE);
       transactionHash = world.arbitrage({ number: 11 }, [hop(0x99, WETH, TKN, 1n, 1n), ...GOOD.hops]);
     });
     expect(labelOf(labelled, GOOD)).toMatchObject({
@@ -279,54 +359,66 @@ describe("what became of the cycle by itself", () => {
     const outcome = (tell: (world: World) => void) => labelOf(story([GOOD], tell).labelled, GOOD);
     const back = [hop(0x11, WETH, USD, 1n, 1n), hop(0x10, USD, WETH, 1n, 2n)];
     const reverse = outcome((world) => {
-      answer(world, []);
+      follow(world, GONE);
       world.arbitrage({ number: 11 }, back);
     });
     expect(reverse).toMatchObject({ outcome: "vanished", next: { rivals: 0, rival: null } });
     const half = outcome((world) => {
-      answer(world, []);
+      follow(world, GONE);
       world.arbitrage({ number: 11 }, [GOOD.hops[0] as never, hop(0x77, USD, WETH, 1n, 2n)]);
     });
     expect(half).toMatchObject({ outcome: "vanished", next: { rivals: 1, rival: null } });
     const own = outcome((world) => {
-      answer(world, []);
+      follow(world, GONE);
       world.arbitrage({ number: 11 }, GOOD.hops, true);
     });
     expect(own).toMatchObject({ outcome: "vanished", next: { rivals: 0 } });
     const later = outcome((world) => {
-      answer(world, []);
+      follow(world, GONE);
       world.block({ number: 12 });
       world.arbitrage({ number: 12 }, GOOD.hops);
     });
     expect(later.outcome).toBe("vanished");
   });
 
-  test("gone where a trade of ours went through its pools: nobody can tell", () => {
-    const sibling = plan(9, [cycle(4, [0x10, 0x19], 17n * 10n ** 15n)]);
-    const { labelled } = story([sibling, GOOD], (world, ranking) => {
-      const id = world.planned({ number: 10 }, sibling, ranking);
-      answer(world, []);
-      world.landed({ number: 11 }, sibling, id);
-    });
-    expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "unknown", next: { state: "unknown", because: "own-trade" } });
+  test("gone where a trade of ours went through its pools: nobody can tell; still there: that stands", () => {
+    const sibling = between(4, A, D);
+    const outcome = (reserves: readonly Reserves[]) => {
+      const { labelled } = story([sibling, GOOD, OTHER], (world, ranking) => {
+        const id = world.planned({ number: 10 }, sibling, ranking);
+        follow(world, reserves);
+        world.landed({ number: 11 }, sibling, id);
+      });
+      return labelOf(labelled, GOOD);
+    };
+    expect(outcome(GONE)).toMatchObject({ outcome: "unknown", next: { state: "unknown", because: "own-trade" } });
+    expect(outcome(STAYS)).toMatchObject({ outcome: "still-there", next: { state: "there", because: null } });
   });
 
-  test("gone from a block that nobody looked at for arbitrages: it may have been taken", () => {
-    const { labelled } = story([GOOD], (world) => {
-      world.block({ number: 11 });
-      world.decided({ number: 11 }, []);
-    });
-    expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "unknown", next: { because: "not-watched" } });
+  test("gone in a block that nobody looked at for arbitrages: it may have been taken", () => {
+    const unwatched = (reserves: readonly Reserves[], tell: (world: World) => void = () => {}) =>
+      labelOf(
+        story([GOOD], (world) => {
+          world.block({ number: 11 });
+          world.changed({ number: 11 }, reserves);
+          tell(world);
+        }).labelled,
+        GOOD,
+      );
+    expect(unwatched(GONE)).toMatchObject({ outcome: "unknown", next: { state: "unknown", because: "not-watched" } });
+    expect(unwatched(STAYS)).toMatchObject({ outcome: "still-there" });
+    // Somebody did look who says who took it.
+    expect(unwatched(GONE, (world) => world.arbitrage({ number: 11 }, GOOD.hops))).toMatchObject({ outcome: "outbid" });
   });
 
   test("its own block was dropped: nothing can be said of it, and its like on the new branch has its own label", () => {
     const { labelled } = story([GOOD], (world) => {
       world.reorg({ number: 9 }, 1, [{ number: 10 }]);
+      world.changed({ number: 9 }, STAYS);
       world.block({ number: 10, epoch: 1 });
+      world.changed({ number: 10, epoch: 1 }, STAYS);
       world.decided({ number: 10, epoch: 1 }, [OTHER]);
-      world.block({ number: 11, epoch: 1 });
-      world.decided({ number: 11, epoch: 1 }, [OTHER]);
-      world.prices({ number: 11, epoch: 1 }, {});
+      follow(world, STAYS, 1);
     });
     const [dropped, stands] = labelled.filter(({ blockNumber }) => blockNumber === 10);
     expect(dropped).toMatchObject({ epoch: 0, labels: [{ cycleId: GOOD.cycleId, outcome: "unknown", next: { because: "reorged" } }] });
@@ -335,252 +427,144 @@ describe("what became of the cycle by itself", () => {
 
   test("the next block was dropped: the one that stands tells", () => {
     const { labelled } = story([GOOD], (world) => {
-      answer(world, [GOOD]);
+      follow(world, STAYS);
       world.arbitrage({ number: 11 }, GOOD.hops);
       world.reorg({ number: 10 }, 1, [{ number: 11 }]);
-      world.block({ number: 11, epoch: 1 });
-      world.decided({ number: 11, epoch: 1 }, []);
-      world.prices({ number: 11, epoch: 1 }, {});
+      world.changed({ number: 10 }, STAYS);
+      follow(world, GONE, 1);
     });
     expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "vanished", next: { state: "gone", rivals: 0 } });
+  });
+
+  test("the next block was dropped after it had been looked at, and the one that stands says otherwise", () => {
+    const { labelled } = story([GOOD], (world) => {
+      follow(world, GONE);
+      world.block({ number: 12 });
+      world.reorg({ number: 10 }, 1, [{ number: 11 }, { number: 12 }]);
+      world.changed({ number: 10 }, [A, B]);
+      follow(world, STAYS, 1);
+    });
+    expect(labelOf(labelled, GOOD)).toMatchObject({ outcome: "still-there", next: { grossProfit: GOOD.grossProfit } });
   });
 });
 
 describe("several cycles in one candidate", () => {
   const both = plan(8, [GOOD, OTHER]);
-  test("there as a whole, with what it would have earned", () => {
-    const { labelled } = story([both, GOOD], (world) => answer(world, [both, GOOD]));
+  test("there with what all of them would have earned", () => {
+    const { labelled } = story([both, GOOD], (world) => follow(world, STAYS));
     expect(labelOf(labelled, both)).toMatchObject({
       cycles: 2,
       outcome: "still-there",
       next: { state: "there", grossProfit: both.grossProfit },
     });
   });
-  test("there in part: no profit of the whole is known", () => {
-    const { labelled } = story([both, GOOD], (world) => answer(world, [OTHER]));
-    expect(labelOf(labelled, both)).toMatchObject({
-      outcome: "still-there",
-      next: { state: "in-part", grossProfit: null, netProfit: null },
-    });
-    // A cycle within the next block's plan is there as well.
-    const within = story([OTHER], (world) => answer(world, [both])).labelled;
-    expect(labelOf(within, OTHER).next.state).toBe("in-part");
+  test("one of them gone: what is left counts, less what the other loses", () => {
+    const { labelled } = story([both, GOOD], (world) => follow(world, GONE));
+    const lost = broughtBack(ETHER, GONE[0] as Reserves, B) - ETHER;
+    expect(labelOf(labelled, both).next).toMatchObject({ state: "there", grossProfit: `${BigInt(OTHER.grossProfit) + lost}` });
   });
   test("outbid when somebody took one of its cycles", () => {
     const { labelled } = story([both], (world) => {
-      answer(world, []);
-      world.arbitrage({ number: 11 }, OTHER.hops);
+      follow(world, GONE);
+      world.arbitrage({ number: 11 }, GOOD.hops);
     });
     expect(labelOf(labelled, both).outcome).toBe("outbid");
   });
-  test("room in the next list is counted by single cycles: the plan beside them takes none", () => {
-    const { labelled } = story([POOR, GOOD], (world) => answer(world, [both, GOOD, OTHER], { cyclesFound: 2 }));
-    expect(labelOf(labelled, POOR).next.state).toBe("gone");
-  });
 });
 
-/** Quantities of a row, by name: null where missing. */
-function quantities(label: Label): Record<FeatureName, number | null> {
-  return Object.fromEntries(
-    FEATURES.map(({ name, transform }, column) => {
-      const value = label.features?.[column] ?? null;
-      return [name, value === null ? null : transform === "asinh" ? Math.sinh(value) : value];
-    }),
-  ) as Record<FeatureName, number | null>;
-}
+test("a label carries what had been seen of the candidate and what models said, and which; a draw is named", () => {
+  const evaluation: Evaluation = {
+    features: Array.from({ length: FEATURE_COUNT }, (_, column) => (column === 3 ? null : column)),
+    champion: { landing: 0.5, profit: "-7", spread: 1, value: "-3" },
+    challenger: null,
+  };
+  const world = new World();
+  world.block({ number: 10 });
+  const ranked = {
+    evaluations: new Map([
+      [GOOD.cycleId, evaluation],
+      [POOR.cycleId, evaluation],
+    ]),
+    champion: "a".repeat(16),
+    challenger: "b".repeat(16),
+    featureSchema: "c".repeat(64),
+    explored: true,
+  };
+  world.decided({ number: 10 }, [GOOD, OTHER, POOR], { ranked });
+  world.quiet(11, 9);
+  const message = of(feed(world).labelled);
+  expect(message).toMatchObject({ champion: "a".repeat(16), challenger: "b".repeat(16), featureSchema: "c".repeat(64), explored: true });
+  const none = { features: null, champion: null, challenger: null };
+  expect(message.labels.map((label) => label.evaluation)).toEqual([evaluation, none, evaluation]);
+});
 
-describe("the row of a candidate", () => {
-  test("holds what had been said when it was ranked, by hand", () => {
-    const world = new World();
-    // Pools 0x10 and 0x11 as the snapshot has them; 0x10 changes in block 104.
-    world.block({ number: 1 });
-    world.snapshot({ number: 1 }, 1, [
-      [0x10, 100n * 10n ** 18n, 200_000n],
-      [0x11, 50n * 10n ** 18n, 90_000n],
-    ]);
-    world.prices({ number: 1 }, { [WETH]: 1, [USD]: 0.0005, [TKN]: 3 }, "all");
-    world.values({ number: 1 }, { 16: 200, 17: 100 }, "all");
-    let ranking = "";
-    let executionId = "";
-    for (let number = 2; number <= 105; number++) {
-      world.block({ number }, { baseFeePerGas: number <= 97 ? BASE_FEE / 2n : BASE_FEE, gasUsed: number === 105 ? 27_000_000 : 1 });
-      if (number === 104) world.changed({ number }, 104, [[0x10, 100n * 10n ** 18n, 220_000n]]);
-      // Seen twice: the first time gone a block later, the second time still there in block 105.
-      const candidates = number === 100 || number === 104 || number === 105 ? [GOOD] : [];
-      if (number === 105) world.clockMs += 40;
-      const scored = world.decided({ number }, number === 105 ? [OTHER, POOR, GOOD] : candidates, {
-        cyclesFound: number === 105 ? 120 : candidates.length,
-      });
-      if (number === 100) {
-        ranking = scored;
-        executionId = world.planned({ number }, GOOD, ranking, "paper");
-        world.simulated({ number }, GOOD, executionId);
-      }
-      if (number === 104) world.failed({ number }, GOOD, world.planned({ number }, GOOD, scored, "paper"), "simulation-reverted");
-      world.prices({ number }, { [USD]: number % 2 === 0 ? 0.0005 : 0.00055 });
-      if (number % 10 === 0)
-        world.arbitrage(
-          { number },
-          number === 60 || number === 70 ? GOOD.hops : [hop(0x55, WETH, USD, 1n, 1n), hop(0x56, USD, WETH, 1n, 2n)],
-        );
-    }
-    world.quiet(106, 8);
-    const label = labelOf(feed(world).labelled, GOOD, 105);
-    const row = quantities(label);
-    const impact = (amountIn: number, paid: number, rate: number) => paid / amountIn / rate;
-    const share = impact(1e18, 2_000, (220_000 / 1e20) * 0.997) * impact(2_000, 1e18 + 16e15, (5e19 / 90_000) * 0.997);
-    const expected: Partial<Record<FeatureName, number | null>> = {
-      hops: 2,
-      families: 1,
-      grossProfit: 16_000,
-      netProfit: 16_000 - 1_620,
-      gas: 2,
-      gasPrice: 8.1,
-      gasCost: 1_620,
-      loanFee: 0,
-      amountIn: 1e6,
-      amountToDepth: 10,
-      priceImpact: Math.sinh(Math.min(10.5, Math.max(-1, Math.asinh((1 - share) * 1e4)))),
-      thinnestTvl: 100,
-      stateAge: 1,
-      // The rate goes up and down by ln 1.1 in turn: of 100 changes as many up as down.
-      volatility: Math.log(1.1) * 1e4,
-      cycleVanished: 0.5,
-      poolsTaken: 2,
-      // Blocks 5 to 104 have ten of them.
-      rivals: 0.1,
-      baseFeeTrend: Math.LN2,
-      blockFullness: 0.9,
-      tokenConfidence: 0.5,
-      // One right, one wrong.
-      poolAccuracy: 0.5,
-      rank: 0,
-      cyclesInBlock: 120,
-    };
-    for (const [name, value] of Object.entries(expected)) {
-      if (value === 0) expect(row[name as FeatureName], name).toBe(0);
-      else expect((row[name as FeatureName] ?? Number.NaN) / (value as number), name).toBeCloseTo(1, 4);
-    }
-    expect(row.timeInBlock).toBeGreaterThanOrEqual(0.04);
-    expect(row.timeInBlock).toBeLessThan(0.05);
-    expect(quantities(labelOf(feed(world).labelled, POOR, 105)).rank).toBeCloseTo(2, 5);
-  });
+test("a ranking whose answer is not in the streams gets no labels: what its rejected candidates were is not known", () => {
+  const world = new World();
+  world.block({ number: 10 });
+  world.scored({ number: 10 }, [GOOD], "cycles:nowhere");
+  world.quiet(11, 9);
+  expect(feed(world).labelled).toEqual([]);
+});
 
-  test("what has not been seen is missing", () => {
-    const row = quantities(labelOf(story([GOOD], (world) => answer(world, [])).labelled, GOOD));
-    const missing = FEATURES.filter(({ name }) => row[name] === null).map(({ name }) => name);
-    expect(missing).toEqual([
-      "amountToDepth",
-      "priceImpact",
-      "thinnestTvl",
-      "stateAge",
-      "volatility",
-      "cycleVanished",
-      "rivals",
-      "baseFeeTrend",
-      "tokenConfidence",
-    ]);
-  });
-
-  test("a ranking that comes after the next block has no rows: nobody acts on it", () => {
-    const world = new World();
-    world.block({ number: 10 });
-    const found = world.found({ number: 10 }, [GOOD]);
-    world.block({ number: 11 });
-    world.scored({ number: 10 }, [GOOD], found);
-    world.decided({ number: 11 }, [GOOD]);
-    world.quiet(12, 9);
-    const { labelled } = feed(world);
-    expect(labelOf(labelled, GOOD)).toMatchObject({ features: null, outcome: "still-there" });
-    expect(labelOf(labelled, GOOD, 11).features).not.toBeNull();
-  });
-
-  test("prices of a block that was dropped are in no row of the new branch", () => {
-    const confidence = (isDropped: boolean) => {
-      const world = new World();
-      world.block({ number: 9 });
-      world.prices({ number: 9 }, { [WETH]: 1 }, "all");
-      world.block({ number: 10 });
-      world.prices({ number: 10 }, { [USD]: 0.0005 });
-      if (isDropped) world.reorg({ number: 9 }, 1, [{ number: 10 }]);
-      const at = { number: isDropped ? 10 : 11, epoch: isDropped ? 1 : 0 };
-      world.block(at);
-      world.decided(at, [GOOD]);
-      world.quiet(at.number + 1, 9, at.epoch);
-      return quantities(labelOf(feed(world).labelled, GOOD, at.number)).tokenConfidence;
-    };
-    expect(confidence(false)).toBe(0.5);
-    expect(confidence(true)).toBeNull();
-  });
-
-  test("a ranking that comes after its block was dropped has no rows", () => {
-    const world = new World();
-    world.block({ number: 10 });
-    const found = world.found({ number: 10 }, [GOOD]);
-    world.reorg({ number: 9 }, 1, [{ number: 10 }]);
-    world.scored({ number: 10 }, [GOOD], found);
-    world.quiet(10, 10, 1);
-    expect(labelOf(feed(world).labelled, GOOD)).toMatchObject({ features: null, outcome: "unknown", next: { because: "reorged" } });
-  });
-
-  test("a cycle that was gone when a trade of ours had gone through it has not vanished", () => {
-    const share = (isOurs: boolean) => {
-      const world = new World();
-      let executionId = "";
-      for (const number of [7, 8, 9, 10]) {
-        world.block({ number });
-        if (number === 8 && isOurs) world.landed({ number }, GOOD, executionId);
-        const ranking = world.decided({ number }, number === 8 ? [] : [GOOD]);
-        if (number === 7 && isOurs) executionId = world.planned({ number }, GOOD, ranking);
-      }
-      world.quiet(11, 9);
-      return quantities(labelOf(feed(world).labelled, GOOD)).cycleVanished;
-    };
-    // Of blocks 7 and 9: gone after the first, there after the second.
-    expect(share(false)).toBe(0.5);
-    expect(share(true)).toBe(0);
-  });
-
-  test("a pool's state that comes with a snapshot is the state of its time: changes after it are in, those before it are not taken twice", () => {
-    const rate = (tell: (world: World) => void) => {
-      const world = new World();
-      world.block({ number: 8 });
-      world.changed({ number: 8 }, 1, [[0x10, 70n * 10n ** 18n, 200_000n]]);
-      world.block({ number: 9 });
-      world.changed({ number: 9 }, 2, [[0x10, 100n * 10n ** 18n, 150_000n]]);
-      tell(world);
-      world.block({ number: 10 });
-      world.decided({ number: 10 }, [GOOD]);
-      world.quiet(11, 9);
-      return quantities(labelOf(feed(world).labelled, GOOD)).priceImpact;
-    };
-    const pools = (weth: bigint, usd: bigint) => [[0x10, weth, usd] as const, [0x11, 50n * 10n ** 18n, 90_000n] as const];
-    const now = rate((world) => world.snapshot({ number: 9 }, 2, pools(100n * 10n ** 18n, 150_000n)));
-    expect(now).not.toBeNull();
-    expect(rate((world) => world.snapshot({ number: 8 }, 1, pools(70n * 10n ** 18n, 200_000n)))).toBe(now);
-    // A report from before the snapshot does not put the pool back.
+describe("states that come with a snapshot", () => {
+  const [then, now] = [pool(0x10, 2_100_000n), A];
+  /** What GOOD earns on block 11, by states that came as told. */
+  const earned = (tell: (world: World) => void) => {
     const world = new World();
     world.block({ number: 8 });
-    world.changed({ number: 8 }, 1, [[0x10, 70n * 10n ** 18n, 200_000n]]);
+    world.changed({ number: 8 }, [then]);
+    world.block({ number: 9 });
+    world.changed({ number: 9 }, [now]);
+    tell(world);
     world.block({ number: 10 });
-    world.snapshot({ number: 9 }, 2, pools(100n * 10n ** 18n, 150_000n));
+    world.changed({ number: 10 }, []);
     world.decided({ number: 10 }, [GOOD]);
-    world.quiet(11, 9);
-    expect(quantities(labelOf(feed(world).labelled, GOOD)).priceImpact).toBe(now);
-    // An older announcement, of an object that is gone, changes nothing.
-    const gone = rate((world) => {
-      world.snapshot({ number: 8 }, 1, pools(1n, 1n));
+    follow(world, []);
+    world.quiet(12, 8);
+    return labelOf(feed(world).labelled, GOOD).next;
+  };
+  test("changes after it are in", () => {
+    // The messages of blocks 8 and 9 are the first and the third.
+    expect(earned((world) => world.snapshot({ number: 8 }, [then, B], 1)).grossProfit).toBe(GOOD.grossProfit);
+    expect(earned((world) => world.snapshot({ number: 9 }, [now, B], 3)).grossProfit).toBe(GOOD.grossProfit);
+  });
+  test("changes before it are not taken twice", () => {
+    const world = new World();
+    world.block({ number: 8 });
+    world.changed({ number: 8 }, [then]);
+    world.block({ number: 9 });
+    world.snapshot({ number: 9 }, [now, B]);
+    world.changed({ number: 9 }, []);
+    world.block({ number: 10 });
+    world.changed({ number: 10 }, []);
+    world.decided({ number: 10 }, [GOOD]);
+    follow(world, []);
+    world.quiet(12, 8);
+    expect(labelOf(feed(world).labelled, GOOD).next.grossProfit).toBe(GOOD.grossProfit);
+  });
+  test("an announcement of an object that is gone changes nothing: its successor's counts", () => {
+    const next = earned((world) => {
+      world.snapshot({ number: 8 }, [pool(0x10, 1n), pool(0x11, 1n)], 1);
       world.snapshots.clear();
-      world.snapshot({ number: 9 }, 2, pools(100n * 10n ** 18n, 150_000n));
+      world.snapshot({ number: 9 }, [now, B], 3);
     });
-    expect(gone).toBe(now);
-    expect(rate(() => {})).toBeNull();
+    expect(next.grossProfit).toBe(GOOD.grossProfit);
+  });
+  test("only the first is loaded: later ones hold nothing that has not been reported", () => {
+    const next = earned((world) => {
+      world.snapshot({ number: 9 }, [now, B], 3);
+      world.snapshot({ number: 9 }, [pool(0x10, 1n), pool(0x11, 1n)], 4);
+    });
+    expect(next.grossProfit).toBe(GOOD.grossProfit);
+  });
+  test("without any nothing is known", () => {
+    expect(earned(() => {})).toMatchObject({ state: "unknown", because: "dex-late" });
   });
 });
 
 test("nothing is worked on while a block's bundle is under way: a turn is taken some 300 ms after it", () => {
-  const { effects, timers } = story([GOOD], (world) => answer(world, []));
+  const { effects, timers } = story([GOOD], (world) => follow(world, STAYS));
   const settings = effects.filter((effect) => effect.type === "set-timer");
   expect(settings.every((effect) => effect.type === "set-timer" && effect.delayMs === 300)).toBe(true);
-  expect(timers).toBe(11);
+  expect(timers).toBe(12);
 });

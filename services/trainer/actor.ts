@@ -1,14 +1,28 @@
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
 import { branchOf } from "#libs/history/blocks.ts";
 import { HISTORY_KEYS, History } from "#libs/history/history.ts";
+import { MODEL_KEYS } from "#libs/ml/standing.ts";
 import type { Outcome } from "#proto/outcome/v1/labelled.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import type { BodyOf, SubjectKey } from "#proto/subjects.ts";
+import {
+  beginTraining,
+  hear,
+  isLearningReply,
+  type Learning,
+  type LearningConfig,
+  type LearningReply,
+  type LearningRequest,
+  learnFromLabels,
+  learnFromModel,
+  learnFromReply,
+  noLearning,
+} from "#services/trainer/learning.ts";
 import { Merge } from "#services/trainer/merge.ts";
 import { type Attempt, type Awaited, labelOf } from "#services/trainer/outcome.ts";
 import { PoolBook } from "#services/trainer/pools.ts";
 
-/** What is read of each stream. Of DECISIONS and MONEY everything: that all has come is seen by the last sequence. */
+/** What is read of each stream. Of DECISIONS, MONEY and MODELS everything: that all has come is seen by the last sequence. */
 export const KEYS = {
   MARKET: [...HISTORY_KEYS.MARKET, "poolDiscovered", "poolSnapshotted"],
   DECISIONS: ["cycleFound", "opportunityScored", "outcomeLabelled"],
@@ -22,6 +36,7 @@ export const KEYS = {
     "executionReorged",
     "tradeSettled",
   ],
+  MODELS: MODEL_KEYS,
 } as const satisfies Readonly<Record<string, readonly SubjectKey[]>>;
 export type Keys = (typeof KEYS)[keyof typeof KEYS][number];
 type Message = Received<Keys>;
@@ -33,15 +48,24 @@ export interface Config {
   readonly dexes: readonly string[];
   /** Blocks after the ranking's with which its candidates get their labels. */
   readonly labelAfterBlocks: number;
+  readonly learning: LearningConfig;
 }
 
 export type Request =
   | { readonly call: "load-snapshot"; readonly dex: string; readonly object: string }
   /** Last sequences of the streams, as of now. */
-  | { readonly call: "read-ends" };
+  | { readonly call: "read-ends" }
+  | LearningRequest;
 export type Reply =
   | { readonly kind: "snapshot-loaded"; readonly dex: string; readonly snapshot: PoolSnapshot | null }
-  | { readonly kind: "ends-read"; readonly decisions: number; readonly money: number };
+  | ({ readonly kind: "ends-read" } & Ends)
+  | LearningReply;
+
+interface Ends {
+  readonly decisions: number;
+  readonly money: number;
+  readonly models: number;
+}
 
 /** A ranking whose candidates wait for their labels. */
 interface Pending {
@@ -54,14 +78,14 @@ interface Pending {
 /** Up to where the streams are to be worked through: everything that was stored before `beforeMs`, once the other streams have come as far as they were. */
 interface Barrier {
   readonly beforeMs: number;
-  ends: { readonly decisions: number; readonly money: number } | null;
+  ends: Ends | null;
 }
 
 export interface State {
   /** Rankings of earlier blocks are read for what later ones rest on, and get no labels. */
   readonly labelFrom: number;
   readonly merge: Merge<Message>;
-  /** The snapshot that is being loaded: nothing after its announcement is taken up before it is there. */
+  /** What is being loaded, a snapshot of pools or what is known of a model: nothing after its announcement is taken up before it is there. */
   loading: string | null;
   barrier: Barrier | null;
   /** A turn is set, or a block has come that needs one. */
@@ -74,10 +98,16 @@ export interface State {
   readonly attempts: Map<string, Attempt>;
   /** Message ids of the labels that the stream holds, with the block they are of. */
   readonly labelled: Map<string, number>;
+  readonly learning: Learning;
 }
 
-/** `through`: sequences up to which nothing is read. */
-export function initialState(config: Config, through: { readonly DECISIONS: number; readonly MONEY: number }, labelFrom: number): State {
+/** `through`: sequences up to which nothing is read. `learning`: what is known before anything is. */
+export function initialState(
+  config: Config,
+  through: { readonly DECISIONS: number; readonly MONEY: number },
+  labelFrom: number,
+  learning: Learning = noLearning(),
+): State {
   return {
     labelFrom,
     merge: new Merge(through),
@@ -90,6 +120,7 @@ export function initialState(config: Config, through: { readonly DECISIONS: numb
     pending: new Map(),
     attempts: new Map(),
     labelled: new Map(),
+    learning,
   };
 }
 
@@ -117,6 +148,9 @@ export const trainer: Actor<State, Config, Keys, Request, Reply> = {
       }
     } else if (input.reply.kind === "ends-read") {
       if (state.barrier !== null) state.barrier.ends = input.reply;
+    } else if (isLearningReply(input.reply)) {
+      learnFromReply(state.learning, input.reply, config, effects);
+      if (input.reply.kind === "distribution-loaded") state.loading = null;
     } else {
       state.loading = null;
       // A snapshot that is gone already has a successor, whose announcement comes.
@@ -127,7 +161,15 @@ export const trainer: Actor<State, Config, Keys, Request, Reply> = {
   },
 };
 
+/** Labels from before the streams are followed: what learning goes on from. Oldest first. */
+export function remember(state: State, labels: readonly Received<"outcomeLabelled">[]): void {
+  const through = state.merge.through("DECISIONS");
+  for (const message of labels) if (message.meta.sequence <= through) receive(state, message, []);
+  state.merge.skipTo("DECISIONS", through);
+}
+
 function receive(state: State, message: Message, effects: Effect<Request>[]): void {
+  if (isModelMessage(message)) hear(state.learning, message);
   if (message.key === "outcomeLabelled") state.labelled.set(message.meta.id, message.body.blockNumber);
   // Of a block only the header counts here, and its logs are most of what waits.
   state.merge.push(message.key === "blockObserved" ? { ...message, body: { ...message.body, logs: [] } } : message);
@@ -135,6 +177,9 @@ function receive(state: State, message: Message, effects: Effect<Request>[]): vo
   if (state.barrier !== null) state.turn = "due";
   else setTurn(state, effects);
 }
+
+type ModelMessage = Received<(typeof MODEL_KEYS)[number]>;
+const isModelMessage = (message: Message): message is ModelMessage => message.meta.stream === "MODELS";
 
 function setTurn(state: State, effects: Effect<Request>[]): void {
   state.turn = "set";
@@ -144,11 +189,14 @@ function setTurn(state: State, effects: Effect<Request>[]): void {
 /** Takes up what lies before the barrier, once everything that does has come. */
 function workThrough(state: State, config: Config, effects: Effect<Request>[]): void {
   const { barrier, merge } = state;
-  if (barrier?.ends == null || merge.through("DECISIONS") < barrier.ends.decisions || merge.through("MONEY") < barrier.ends.money) return;
+  if (barrier?.ends == null) return;
+  const { decisions, money, models } = barrier.ends;
+  if (merge.through("DECISIONS") < decisions || merge.through("MONEY") < money || merge.through("MODELS") < models) return;
   while (state.loading === null) {
     const message = merge.takeBefore(barrier.beforeMs);
     if (message === null) {
       state.barrier = null;
+      beginTraining(state.learning, effects);
       if (state.turn === "due") setTurn(state, effects);
       return;
     }
@@ -157,6 +205,11 @@ function workThrough(state: State, config: Config, effects: Effect<Request>[]): 
 }
 
 function apply(state: State, message: Message, config: Config, effects: Effect<Request>[]): void {
+  if (isModelMessage(message)) {
+    const version = learnFromModel(state.learning, message, config, effects);
+    if (version !== null) state.loading = `model ${version}`;
+    return;
+  }
   const { pools } = state;
   if (message.key === "blockObserved") {
     requote(state, message.body.blockNumber - 1);
@@ -171,8 +224,10 @@ function apply(state: State, message: Message, config: Config, effects: Effect<R
     case "priceChanged":
     case "tvlChanged":
     case "arbitrageObserved":
-    case "outcomeLabelled":
     case "executionSubmitted":
+      return;
+    case "outcomeLabelled":
+      learnFromLabels(state.learning, message.body, message.meta, config, effects);
       return;
     case "poolDiscovered":
       pools.discover(message.body);
@@ -296,6 +351,7 @@ function label(state: State, blockNumber: number, config: Config, effects: Effec
         featureSchema: ranking.featureSchema,
         champion: ranking.champion,
         challenger: ranking.challenger,
+        ranking: ranking.ranking,
         explored: ranking.explored,
         labelledAtBlock: blockNumber,
         labels,

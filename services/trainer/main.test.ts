@@ -6,11 +6,11 @@ import { Bus } from "#libs/actor/bus.ts";
 import { type LocalBroker, startLocalBroker } from "#libs/actor/local-broker.ts";
 import type { Follow } from "#libs/actor/run.ts";
 import { ethereum } from "#libs/chains/ethereum.ts";
+import { REPLAY_BLOCKS } from "#libs/history/history.ts";
+import { World } from "#libs/history/testing.ts";
 import { createLogger } from "#libs/telemetry/log.ts";
 import { KEPT_BLOCKS } from "#services/trainer/actor.ts";
-import { REPLAY_BLOCKS } from "#services/trainer/config.ts";
 import { trainerSpec } from "#services/trainer/main.ts";
-import { World } from "#services/trainer/testing.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "hs-trainer-"));
 let broker: LocalBroker;
@@ -34,7 +34,7 @@ async function begun(chain: string) {
 
 test("streams that are empty are read from their beginning", async () => {
   await bus.ensureStreams(["empty"]);
-  expect(await begun("empty")).toEqual({ start: { MARKET: 1, DECISIONS: 1, MONEY: 1 }, labelFrom: 0 });
+  expect(await begun("empty")).toEqual({ start: { MARKET: 1, DECISIONS: 1, MONEY: 1, MODELS: 1 }, labelFrom: 0 });
 });
 
 test("a return reads what its rows rest on, and no more: the three streams from one moment on", async () => {
@@ -75,7 +75,10 @@ test("a return reads what its rows rest on, and no more: the three streams from 
     kind: "outcome-labelled",
     ...body,
     featureSchema: "0".repeat(64),
-    model: null,
+    champion: null,
+    challenger: null,
+    ranking: "net-profit",
+    explored: false,
     labelledAtBlock: 1,
     labels: [],
   } as const;

@@ -5,8 +5,8 @@ interface Stored {
   readonly meta: Meta;
 }
 
-/** At the same millisecond the market comes first, then what was decided on it, then what was done about that. */
-const ORDER: readonly StreamKey[] = ["MARKET", "DECISIONS", "MONEY"];
+/** At the same millisecond the market comes first, then what was decided on it, what was done about that, and what was learnt of it. */
+const ORDER: readonly StreamKey[] = ["MARKET", "DECISIONS", "MONEY", "MODELS"];
 
 /**
  * Several streams as one sequence: in the order in which the broker stored them. Streams are delivered each at its own pace, a replay's above all; what is merged
@@ -24,6 +24,11 @@ export class Merge<Message extends Stored> {
     const queue = this.#queueOf(message.meta.stream);
     queue.waiting.push(message);
     queue.through = message.meta.sequence;
+  }
+
+  /** Messages up to this sequence are not awaited any more. */
+  skipTo(stream: StreamKey, sequence: number): void {
+    this.#queueOf(stream).through = sequence;
   }
 
   /** Sequence of the last message that has come from this stream. */

@@ -1,105 +1,9 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
-import { type Random, randomFrom } from "#libs/ml/random.ts";
-import type { Candidate } from "#proto/cycle/v1/found.ts";
+import { REPLAY_BLOCKS } from "#libs/history/history.ts";
+import { RandomMarket, type Stored, World } from "#libs/history/testing.ts";
 import { KEPT_BLOCKS } from "#services/trainer/actor.ts";
-import { REPLAY_BLOCKS } from "#services/trainer/config.ts";
-import { type At, anyPace, cycle, feed, type Labelled, plan, type Stored, TKN, USD, WETH, World } from "#services/trainer/testing.ts";
-
-const E15 = 10n ** 15n;
-const POOLS = [0x10, 0x11, 0x12, 0x13, 0x14] as const;
-
-/** A market in which everything happens that the streams can tell, some of it late. */
-class RandomMarket {
-  readonly world = new World();
-  readonly random: Random;
-  #epoch = 0;
-  #head: At = { number: 0 };
-  /** Said after the next block: receipts take their time. */
-  #late: ((next: At) => void)[] = [];
-
-  constructor(seed: number) {
-    this.random = randomFrom(seed);
-  }
-
-  chance = (share: number): boolean => this.random.unit() < share;
-  #reserves = () =>
-    POOLS.filter(() => this.chance(0.5)).map((pool) => [pool, BigInt(50 + this.random.below(50)) * 10n ** 18n, 150_000n] as const);
-
-  #candidates(): Candidate[] {
-    const { random } = this;
-    const all = POOLS.flatMap((left) => POOLS.filter((right) => right !== left).map((right) => [left, right] as const));
-    const singles = all
-      .filter(() => this.chance(0.3))
-      .map(([left, right]) => cycle(left * 256 + right, [left, right], BigInt(1 + random.below(40)) * E15));
-    return singles.length > 1 && this.chance(0.5) ? [plan(1, singles.slice(0, 2)), ...singles] : singles;
-  }
-
-  step(): void {
-    const { world, random } = this;
-    if (this.#head.number > 3 && this.chance(0.05)) {
-      const depth = 1 + random.below(2);
-      const dropped = Array.from({ length: depth }, (_, index) => ({ ...this.#head, number: this.#head.number - depth + 1 + index }));
-      const ancestor = { ...this.#head, number: this.#head.number - depth };
-      world.reorg(ancestor, ++this.#epoch, dropped);
-      this.#head = { number: ancestor.number, epoch: this.#epoch };
-    }
-    const at = { number: this.#head.number + 1, epoch: this.#epoch };
-    const isFirst = this.#head.number === 0;
-    this.#head = at;
-    world.clockMs += 700;
-    world.block(at, { baseFeePerGas: BigInt(1 + random.below(20)) * 10n ** 9n, gasUsed: random.below(30_000_000) });
-    for (const say of this.#late.splice(0)) say(at);
-    const sequence = world.messages.filter(({ meta }) => meta.stream === "MARKET").length;
-    world.changed(at, sequence, this.#reserves());
-    if (isFirst || at.number % 64 === 0)
-      world.snapshot(
-        at,
-        sequence,
-        POOLS.map((pool) => [pool, 60n * 10n ** 18n, 150_000n] as const),
-      );
-    if (this.chance(0.95)) this.#decide(at);
-    const scope = isFirst || at.number % 256 === 0 ? "all" : "moved";
-    if (this.chance(0.95) || scope === "all") {
-      world.prices(at, { ...(scope === "all" ? { [WETH]: 1, [TKN]: 2 } : {}), [USD]: 0.0005 * (1 + random.unit()) }, scope);
-      world.values(at, { [POOLS[random.below(POOLS.length)] as number]: 1 + random.below(500) }, scope);
-    }
-    if (this.chance(0.4)) {
-      const [one, two] = [POOLS[random.below(5)] as number, POOLS[random.below(5)] as number];
-      this.#late.push(() => world.arbitrage(at, cycle(0, [one, two], 1n).hops, this.chance(0.2)));
-    }
-  }
-
-  #decide(at: At): void {
-    const { world, random } = this;
-    const candidates = this.#candidates();
-    const found = world.found(at, candidates, {
-      cyclesFound: candidates.length + (this.chance(0.3) ? 20 : 0),
-      isCutShort: this.chance(0.05),
-      lateDexes: this.chance(0.05) ? ["dex"] : [],
-    });
-    const score = () => {
-      const ranking = world.scored(at, candidates, found, E15);
-      const [best] = candidates;
-      if (best === undefined) return;
-      const executionId = world.planned(at, best, ranking, this.chance(0.8) ? "live" : "paper");
-      if (this.chance(0.2)) return world.failed(at, best, executionId, "simulation-reverted");
-      world.simulated(at, best, executionId);
-      const lands = this.chance(0.5);
-      this.#late.push((next) =>
-        lands ? world.landed(next, best, executionId, this.chance(0.9) ? 1 : 0) : world.expired(next, best, executionId),
-      );
-    };
-    if (this.chance(0.95)) score();
-    else this.#late.push(score);
-    random.unit();
-  }
-
-  steps(count: number): this {
-    for (let step = 0; step < count; step++) this.step();
-    return this;
-  }
-}
+import { anyPace, feed, type Labelled } from "#services/trainer/testing.ts";
 
 const byId = (labelled: readonly Labelled[]): Map<string, Labelled> => new Map(labelled.map((each) => [each.messageId, each]));
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
@@ -119,51 +23,44 @@ test.prop([seeds, seeds], { numRuns: 30 })(
 );
 
 test.prop([seeds, fc.integer({ min: 2, max: 20 })], { numRuns: 30 })(
-  "a row reads nothing that came after it: it is the same when everything after its ranking is cut off, and when something else happens instead",
-  (seed, number) => {
-    const market = new RandomMarket(seed).steps(48);
+  "a label rests on what was said before the block it was made with: nothing that comes later changes it",
+  (seed, cut) => {
+    const market = new RandomMarket(seed).steps(40);
     const whole = feed(market.world).labelled;
-    const ranked = market.world.messages.findIndex(({ key, body }) => key === "opportunityScored" && body.blockNumber === number);
-    fc.pre(ranked >= 0);
-    const ranking = (market.world.messages[ranked] as Stored).body as { blockHash: string; epoch: number };
-    const id = `labels:local:${ranking.blockHash}@${ranking.epoch}`;
-    const rows = byId(whole)
-      .get(id)
-      ?.labels.map(({ cycleId, features }) => [cycleId, features]);
-    expect(rows).toBeDefined();
-    const before = market.world.messages.slice(0, ranked + 1);
-    const head = before.findLast(({ key }) => key === "blockObserved" || key === "blockReorged") as Stored;
-    for (const isQuiet of [true, false]) {
-      const other = new World();
-      other.messages.push(...before);
-      for (const [object, snapshot] of market.world.snapshots) other.snapshots.set(object, snapshot);
-      const rest = new World();
-      rest.clockMs = market.world.clockMs;
-      const { blockNumber, epoch } = head.body as { blockNumber: number; epoch: number };
-      for (let next = blockNumber + 1; next < blockNumber + 10; next++) {
-        const at = { number: next, epoch };
-        rest.block(at);
-        if (isQuiet) continue;
-        rest.changed(
-          at,
-          1_000 + next,
-          POOLS.map((pool) => [pool, 5n * 10n ** 18n, 900_000n] as const),
-        );
-        rest.decided(at, [cycle(7, [0x10, 0x11], 50n * E15)]);
-        rest.prices(at, { [USD]: 5 }, "all");
-        rest.values(at, { 16: 1 }, "all");
-        rest.arbitrage(at, cycle(0, [0x10, 0x11], 1n).hops);
-      }
-      // Sequences go on where the others ended.
-      for (const message of rest.messages) {
-        const last = before.filter(({ meta }) => meta.stream === message.meta.stream).length;
-        other.messages.push({ ...message, meta: { ...message.meta, sequence: message.meta.sequence + last } } as Stored);
-      }
-      const again = byId(feed(other).labelled).get(id);
-      expect(again?.labels.map(({ cycleId, features }) => [cycleId, features])).toEqual(rows);
-    }
+    const [one] = whole.slice(cut);
+    fc.pre(one !== undefined);
+    const last = market.world.messages.findIndex(({ key, body }) => key === "blockObserved" && body.blockNumber === one.labelledAtBlock);
+    // Where the block came twice, the label was made with the second.
+    fc.pre(
+      market.world.messages.findLastIndex(({ key, body }) => key === "blockObserved" && body.blockNumber === one.labelledAtBlock) === last,
+    );
+    const other = new World();
+    other.messages.push(...market.world.messages.slice(0, last + 1));
+    for (const [object, snapshot] of market.world.snapshots) other.snapshots.set(object, snapshot);
+    // Only a block after it makes sure that all has come.
+    const head = other.messages.at(-1)?.body as { blockNumber: number; epoch: number };
+    const rest = new World();
+    rest.clockMs = market.world.clockMs + 10_000;
+    rest.block({ number: head.blockNumber + 1, epoch: head.epoch });
+    const sequence = other.messages.filter(({ meta }) => meta.stream === "MARKET").length + 1;
+    for (const message of rest.messages) other.messages.push({ ...message, meta: { ...message.meta, sequence } } as Stored);
+    const again = feed(other).labelled.filter(({ messageId }) => messageId === one.messageId);
+    expect(again).toEqual([one]);
   },
 );
+
+test("random markets have every outcome, and reasons not to know", () => {
+  const outcomes = new Set<string>();
+  for (const seed of [1, 2, 3])
+    for (const { labels } of feed(new RandomMarket(seed).steps(120).world).labelled)
+      for (const { outcome, next } of labels) for (const what of [outcome, next.because]) if (what !== null) outcomes.add(what);
+  expect([...outcomes].sort()).toEqual(
+    [
+      ...["landed", "reverted", "failed", "outbid", "expired", "still-there", "vanished", "unknown"],
+      ...["reorged", "dex-late", "own-trade", "not-watched"],
+    ].sort(),
+  );
+});
 
 /** The streams with the labels that a trainer has published, each stored a moment after the block that it was made with. */
 function withLabels(world: World, labelled: readonly Labelled[]): Stored[] {
@@ -204,7 +101,7 @@ test("one that was gone for a while gives the labels that are missing, and none 
   expect(after.map(({ messageId }) => messageId)).toEqual(whole.slice(gone, gone + after.length).map(({ messageId }) => messageId));
   expect(after.length).toBeGreaterThan(25);
   for (const again of after) expect(again, `block ${again.blockNumber}`).toEqual(byId(whole).get(again.messageId));
-  // The run was worth replaying: reorganisations, and rows with everything that takes a hundred blocks to know.
+  // The run was worth replaying: reorganisations, and re-quotes.
   expect(new Set(after.map(({ epoch }) => epoch)).size).toBeGreaterThan(1);
-  expect(after.some(({ labels }) => labels.some(({ features }) => features?.every((value) => value !== null)))).toBe(true);
+  expect(after.some(({ labels }) => labels.some(({ next }) => next.state === "there"))).toBe(true);
 });

@@ -1,7 +1,7 @@
 {{/*
 The Deployment of one actor. Takes a dict:
   root, actor, args (list), configKey, config (text, for the restart on change), env (text), settings (resources and placement),
-  chain and dex (or ""), replicas (or "" when something else scales it), strategy, port (or 0), metrics (9464 serves health and metrics; without it, the page's own port says that it lives), wallet (Secret's settings or {}).
+  chain and dex (or ""), replicas, strategy, port (or 0), metrics (9464 serves health and metrics; without it, the page's own port says that it lives), wallet (Secret's settings or {}).
 */}}
 {{- define "hyperspeed.actor" -}}
 {{- $root := .root -}}
@@ -15,9 +15,7 @@ metadata:
     {{- include "hyperspeed.labels" $root | nindent 4 }}
     {{- include "hyperspeed.actorLabels" . | nindent 4 }}
 spec:
-  {{- if ne (toString .replicas) "" }}
   replicas: {{ .replicas }}
-  {{- end }}
   revisionHistoryLimit: {{ $root.Values.revisionHistoryLimit }}
   strategy:
     type: {{ .strategy }}

@@ -32,6 +32,8 @@ only. The dashboard gets no chain.
 {{- with $chain.admission }}{{ $_ := set $section "admission" . }}{{ end -}}
 {{- with $chain.minNetProfitWei }}{{ $_ := set $section "minNetProfitWei" . }}{{ end -}}
 {{- with (default dict $chain.solver).search }}{{ $_ := set $section "solver" . }}{{ end -}}
+{{- with (default dict $chain.scorer).model }}{{ $_ := set $section "scorer" . }}{{ end -}}
+{{- with (default dict $chain.trainer).learning }}{{ $_ := set $section "trainer" . }}{{ end -}}
 {{- if and .withSecrets $chain.relays -}}
 {{- $relays := list -}}
 {{- range $chain.relays -}}

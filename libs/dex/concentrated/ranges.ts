@@ -141,8 +141,61 @@ export const rowAfter = (
 function swapOf(info: RangesInfo, state: RangesState, { amountIn, indexIn }: SwapExactIn): SwapResult {
   sortTicks(state);
   const feePips = state.feePips[indexIn as 0 | 1];
-  return swapExactIn(state, { amountIn, zeroForOne: indexIn === 0, feePips, tickSpacing: info.facts.tickSpacing });
+  for (const asked of RECENT) if (isSame(asked, state, amountIn, indexIn, feePips)) return asked.result as SwapResult;
+  const result = swapExactIn(state, { amountIn, zeroForOne: indexIn === 0, feePips, tickSpacing: info.facts.tickSpacing });
+  const asked = RECENT[next] as Asked;
+  next = (next + 1) % RECENT.length;
+  asked.state = state;
+  asked.amountIn = amountIn;
+  asked.indexIn = indexIn;
+  asked.feePips = feePips;
+  asked.sqrtPriceX96 = state.sqrtPriceX96;
+  asked.tick = state.tick;
+  asked.liquidity = state.liquidity;
+  asked.sortedTicks = state.sortedTicks;
+  asked.result = result;
+  return result;
 }
+
+/** A swap with all that its result depends on: a state is changed in place, its list of ticks is not. */
+interface Asked {
+  state: RangesState | null;
+  amountIn: bigint;
+  indexIn: number;
+  feePips: number;
+  sqrtPriceX96: bigint;
+  tick: number;
+  liquidity: bigint;
+  sortedTicks: readonly number[];
+  result: SwapResult | null;
+}
+
+/** The last few swaps: whoever quotes a cycle asks for the gas of the same swaps next, and they are as long to walk. As many as a cycle has hops, and some. */
+const RECENT = Array.from(
+  { length: 8 },
+  (): Asked => ({
+    state: null,
+    amountIn: 0n,
+    indexIn: 0,
+    feePips: 0,
+    sqrtPriceX96: 0n,
+    tick: 0,
+    liquidity: 0n,
+    sortedTicks: [],
+    result: null,
+  }),
+);
+let next = 0;
+
+const isSame = (asked: Asked, state: RangesState, amountIn: bigint, indexIn: number, feePips: number): boolean =>
+  asked.state === state &&
+  asked.amountIn === amountIn &&
+  asked.indexIn === indexIn &&
+  asked.feePips === feePips &&
+  asked.sqrtPriceX96 === state.sqrtPriceX96 &&
+  asked.tick === state.tick &&
+  asked.liquidity === state.liquidity &&
+  asked.sortedTicks === state.sortedTicks;
 
 /** Null where the pool does not take it all, or pays nothing for it. */
 function wholeSwapOf(info: RangesInfo, state: RangesState, swap: SwapExactIn): SwapResult | null {

@@ -55,6 +55,8 @@ export const CycleFound = messageSchema("cycle-found", {
   /** DEXes whose state of this block was in, and those whose was late: a replay takes the same decision from the same list. */
   dexes: Type.Array(Token),
   lateDexes: Type.Array(Token),
+  /** Pools that the search went without: what they promise was never paid (OpportunityScored, `phantoms`). */
+  gatedPools: Type.Optional(Type.Array(AddressText)),
   /** Cycles that earn the least wanted in the float search, as far as the solver keeps them: the same market gives the same candidates, not always the same number here. */
   cyclesFound: Count,
   /** The search ended at its bound of work: there may be better cycles. */

@@ -11,6 +11,10 @@ const Hash = Type.String({ pattern: "^[0-9a-f]{64}$" });
 export const Interval = Type.Object({ mean: Type.Number(), low: Type.Number(), high: Type.Number() });
 export type Interval = Static<typeof Interval>;
 
+/** Who says that a model decides, or does no more: the trainer by its gates, or a person by `hyperspeed model`. Each has a subject of its own, so that each has one writer. */
+export const MODEL_JUDGES = ["gates", "operator"] as const;
+export type ModelJudge = (typeof MODEL_JUDGES)[number];
+
 /** Two models on the same labelled candidates, each by the score that it gave before anything was known. */
 export const Comparison = Type.Object({
   champion: ModelVersion,
@@ -47,6 +51,8 @@ export const ModelTrained = messageSchema("model-trained", {
   auc: Type.Number(),
   logLoss: Type.Number(),
   ece: Type.Number(),
+  /** What a row takes in the kernel, microseconds, by the process that trained it. */
+  microsPerRow: Type.Number({ minimum: 0 }),
 });
 export type ModelTrained = Static<typeof ModelTrained>;
 
@@ -56,15 +62,15 @@ export const ModelPromoted = messageSchema("model-promoted", {
   /** The champion before; null for the first. */
   previous: nullable(ModelVersion),
   share: Type.Number({ exclusiveMinimum: 0, maximum: 1 }),
-  by: Type.Enum(["gates", "operator"]),
+  by: Type.Enum([...MODEL_JUDGES]),
   /** Null where an operator said so. */
   evidence: nullable(Comparison),
 });
 export type ModelPromoted = Static<typeof ModelPromoted>;
 
-/** A challenger was not good enough: it scores no more. */
+/** A challenger was not good enough: it scores no more. Or a training did not come to a model: `training-failed`, without a version. */
 export const ModelRejected = messageSchema("model-rejected", {
-  version: ModelVersion,
+  version: nullable(ModelVersion),
   /** The gate that stopped it. */
   reason: Type.Enum(["no-gain-in-log-loss", "no-gain-in-profit", "worse-calibration", "too-slow", "training-failed", "superseded"]),
   detail: Type.String(),
@@ -77,7 +83,7 @@ export const ModelRolledBack = messageSchema("model-rolled-back", {
   version: ModelVersion,
   /** Who decides from now on; null: the model that the installation brought. */
   to: nullable(ModelVersion),
-  by: Type.Enum(["gates", "operator"]),
+  by: Type.Enum([...MODEL_JUDGES]),
   detail: Type.String(),
   evidence: nullable(Comparison),
 });

@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import { Candidate } from "#proto/cycle/v1/found.ts";
-import { Count, Int, messageSchema, Uint } from "#proto/scalars.ts";
+import { AddressText, Count, Int, messageSchema, Uint } from "#proto/scalars.ts";
 
 const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
@@ -44,23 +44,26 @@ export type Scored = Static<typeof Scored>;
 /**
  * Gates of the ranking.
  * - `below-minimum`: net profit below the least that is wanted
+ * - `phantom`: it goes through a pool of `phantoms`
  * - `not-worth-the-risk`: by the model, failing costs more than landing brings
  * - `no-model`: a model is to decide and none can be relied on (`unfit` says why)
  */
-export const REJECTIONS = ["below-minimum", "not-worth-the-risk", "no-model"] as const;
+export const REJECTIONS = ["below-minimum", "phantom", "not-worth-the-risk", "no-model"] as const;
 export type Rejection = (typeof REJECTIONS)[number];
 
 /** Why the model that should decide does not. */
-export const UNFIT = ["not-loaded", "refused", "stale", "no-features"] as const;
+export const UNFIT = ["refused", "stale", "no-features"] as const;
 export type Unfit = (typeof UNFIT)[number];
+
+/** How an order was made. `net-profit`: net profit after gas, no model. `champion`, `challenger`: by the `value` that this model gives. `none`: a model was to decide and none could; nothing passes. */
+export const Ranking = Type.Enum(["net-profit", "champion", "challenger", "none"]);
 
 /** Candidates of one block in the order in which they deserve execution. One message for each CycleFound, also with none left. */
 export const OpportunityScored = messageSchema("opportunity-scored", {
   epoch: Count,
   /** Sequence of the CycleFound in its stream. */
   causeSequence: Count,
-  /** How the order was made. `net-profit`: net profit after gas, no model. `champion`, `challenger`: by the `value` that this model gives. `none`: a model was to decide and none could; nothing passes. */
-  ranking: Type.Enum(["net-profit", "champion", "challenger", "none"]),
+  ranking: Ranking,
   /** Versions of the models whose scores are in the evaluations; null where there is none. */
   champion: nullable(Type.String()),
   challenger: nullable(Type.String()),
@@ -69,12 +72,17 @@ export const OpportunityScored = messageSchema("opportunity-scored", {
   explored: Type.Boolean(),
   /** SHA-256 of the feature schema (libs/ml/features.ts). */
   featureSchema: Type.String({ pattern: "^[0-9a-f]{64}$" }),
-  /** Sequences through which the streams had been read: with them, and nothing later, the rows come out the same again. */
-  seen: Type.Object({ market: Count, money: Count }),
+  /** Sequences through which the streams had been read: with them, and nothing later, rows and order come out the same again. */
+  seen: Type.Object({ market: Count, money: Count, models: Count }),
   /** Base fee per gas that the next block may have at most (EIP-1559: 12.5 % above this one's), wei. */
   maxNextBaseFeePerGas: Uint,
   /** Paid to the builder above the base fee, wei per gas: the executor sends what was counted on. */
   priorityFeePerGas: Uint,
+  /**
+   * Pools whose promises were never kept of late (libs/history/blocks.ts): profitable at rest, broken, taxed. Nothing goes through them, and searches go without them, until
+   * the simulations that said so are forgotten.
+   */
+  phantoms: Type.Array(AddressText),
   opportunities: Type.Array(Scored),
   /** Candidates that did not pass, with the gate that stopped them, best net profit first. */
   rejected: Type.Array(Type.Object({ cycleId: Type.String(), reason: Type.Enum([...REJECTIONS]), netProfit: Int, evaluation: Evaluation })),

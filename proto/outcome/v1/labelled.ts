@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import { Mode } from "#proto/execution/v1/events.ts";
-import { Evaluation } from "#proto/opportunity/v1/scored.ts";
+import { Evaluation, Ranking } from "#proto/opportunity/v1/scored.ts";
 import { Count, HashText, Int, messageSchema, Token, Uint } from "#proto/scalars.ts";
 
 const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
@@ -112,9 +112,10 @@ export const OutcomeLabelled = messageSchema("outcome-labelled", {
   epoch: Count,
   /** SHA-256 of the feature schema (libs/ml/features.ts). */
   featureSchema: Type.String({ pattern: "^[0-9a-f]{64}$" }),
-  /** As ranked: versions of the models, and whether the first place was drawn. */
+  /** As ranked: versions of the models, who made the order, and whether the first place was drawn. */
   champion: nullable(Type.String()),
   challenger: nullable(Type.String()),
+  ranking: Ranking,
   explored: Type.Boolean(),
   /** Head of the chain when the labels were made: what is known is what the streams held before that block. */
   labelledAtBlock: Count,

@@ -5,6 +5,8 @@ import { DexTable } from "./components/dex-table.tsx";
 import { Funnel } from "./components/funnel.tsx";
 import { Header } from "./components/header.tsx";
 import { Kpis } from "./components/kpis.tsx";
+import { ModelTable } from "./components/model-table.tsx";
+import { ModelsPanel } from "./components/models-panel.tsx";
 import { OpportunityTable } from "./components/opportunity-table.tsx";
 import { Panel } from "./components/panel.tsx";
 import { PriceTable } from "./components/price-table.tsx";
@@ -29,6 +31,11 @@ export function App({ feed, marketFeed }: { feed: Feed; marketFeed: MarketFeed }
   const chain = chains.length === 1 ? (chains[0]?.chain ?? null) : chains.some((each) => each.chain === selected) ? selected : null;
 
   useEffect(() => marketFeed.choose(chain), [marketFeed, chain]);
+  // Something was said of a model: what stands is asked for at once.
+  const modelChanges = state?.modelChanges ?? 0;
+  useEffect(() => {
+    if (modelChanges > 0) marketFeed.askNow();
+  }, [marketFeed, modelChanges]);
 
   const opportunities = useMemo(
     () => state?.opportunities.filter((each) => chain === null || each.chain === chain) ?? [],
@@ -38,6 +45,9 @@ export function App({ feed, marketFeed }: { feed: Feed; marketFeed: MarketFeed }
   const prices = useMemo(() => ofChain(market.prices.answer, chain), [market.prices, chain]);
   const values = useMemo(() => ofChain(market.tvl.answer, chain), [market.tvl, chain]);
   const arbitrages = useMemo(() => ofChain(market.arbitrages.answer, chain), [market.arbitrages, chain]);
+
+  const models = useMemo(() => ofChain(market.models.answer, chain), [market.models, chain]);
+  const rejections = useMemo(() => ofChain(market.rejections.answer, chain), [market.rejections, chain]);
 
   if (state === null) return <Waiting connection={connection} />;
   const stats = statsOf(state, chain);
@@ -54,8 +64,16 @@ export function App({ feed, marketFeed }: { feed: Feed; marketFeed: MarketFeed }
         <Kpis stats={stats} paper={paper} />
         <ProfitPanel curves={state.profitCurve} heads={state.heads} chain={chain} paper={paper} />
         <Funnel funnel={stats.funnel} />
-        <OpportunityTable opportunities={opportunities} heads={state.heads} namesChain={namesChain} />
+        <OpportunityTable
+          opportunities={opportunities}
+          reading={market.rejections}
+          rejections={rejections}
+          heads={state.heads}
+          namesChain={namesChain}
+        />
         <TradeTable trades={trades} paper={paper} namesChain={namesChain} />
+        <ModelsPanel reading={market.models} views={models} namesChain={namesChain} />
+        <ModelTable reading={market.models} views={models} namesChain={namesChain} />
         <ArbitrageTable reading={market.arbitrages} arbitrages={arbitrages} hasAnalyst={prices.length > 0} namesChain={namesChain} />
         <PriceTable reading={market.prices} views={prices} namesChain={namesChain} />
         <DexTable pools={stats.pools} reading={market.tvl} values={values} namesChain={namesChain} />

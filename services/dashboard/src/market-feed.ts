@@ -1,7 +1,7 @@
-import type { ArbitrageView, PricesView, TvlView } from "#services/gateway/api.ts";
+import type { ArbitrageView, ModelsView, PricesView, RejectionView, TvlView } from "#services/gateway/api.ts";
 import { answered, failed, type Market, type Reading, UNREAD_MARKET } from "./market.ts";
 
-/** The gateway pushes no prices. A page asks 36 times a minute: some thirty pages behind one address stay within the gateway's limit. */
+/** The gateway pushes no prices. A page asks 60 times a minute: twenty pages behind one address stay within the gateway's limit. */
 const PAUSE_MS = 5_000;
 /** What comes later says nothing of now, and holds up the next question. */
 const TIMEOUT_MS = 8_000;
@@ -11,9 +11,11 @@ const PATHS = {
   prices: "/api/prices?limit=100",
   tvl: "/api/tvl?limit=1",
   arbitrages: "/api/arbitrages?limit=100",
+  rejections: "/api/rejections?limit=100",
+  models: "/api/models?limit=50",
 } as const satisfies Record<keyof Market, string>;
 
-/** Asks the gateway for prices, values and arbitrages again and again, for as long as the page is there and seen. */
+/** Asks the gateway for prices, values, arbitrages, rejections and models again and again, for as long as the page is there and seen. */
 export class MarketFeed {
   #market: Market = UNREAD_MARKET;
   #listeners = new Set<() => void>();
@@ -27,11 +29,16 @@ export class MarketFeed {
 
   snapshot = (): Market => this.#market;
 
-  /** Asks for the arbitrages of one chain, or of all: the latest of all may hold none of a quiet chain. */
+  /** Asks for the arbitrages and rejections of one chain, or of all: the latest of all may hold none of a quiet chain. */
   choose(chain: string | null): void {
     if (chain === this.#chain) return;
     this.#chain = chain;
-    this.#publish({ ...this.#market, arbitrages: UNREAD_MARKET.arbitrages });
+    this.#publish({ ...this.#market, arbitrages: UNREAD_MARKET.arbitrages, rejections: UNREAD_MARKET.rejections });
+    this.#ask();
+  }
+
+  /** Asks now instead of at the end of the pause. */
+  askNow(): void {
     this.#ask();
   }
 
@@ -75,15 +82,25 @@ export class MarketFeed {
         return failed(before, late.aborted ? "the gateway takes too long" : "the gateway does not answer");
       }
     };
-    const { prices, tvl, arbitrages } = this.#market;
+    const { prices, tvl, arbitrages, rejections, models } = this.#market;
+    const ofChain = chain === null ? "" : `&chain=${encodeURIComponent(chain)}`;
     const market = await Promise.all([
       read<readonly PricesView[]>(prices, PATHS.prices),
       read<readonly TvlView[]>(tvl, PATHS.tvl),
-      read<readonly ArbitrageView[]>(arbitrages, `${PATHS.arbitrages}${chain === null ? "" : `&chain=${encodeURIComponent(chain)}`}`),
+      read<readonly ArbitrageView[]>(arbitrages, `${PATHS.arbitrages}${ofChain}`),
+      read<readonly RejectionView[]>(rejections, `${PATHS.rejections}${ofChain}`),
+      read<readonly ModelsView[]>(models, PATHS.models),
     ]);
     if (stopped.aborted) return;
-    // Another chain was chosen meanwhile: its own answer comes next.
-    this.#publish({ prices: market[0], tvl: market[1], arbitrages: chain === this.#chain ? market[2] : this.#market.arbitrages });
+    // Another chain was chosen meanwhile: its own answers come next.
+    const isAsked = chain === this.#chain;
+    this.#publish({
+      prices: market[0],
+      tvl: market[1],
+      arbitrages: isAsked ? market[2] : this.#market.arbitrages,
+      rejections: isAsked ? market[3] : this.#market.rejections,
+      models: market[4],
+    });
   }
 
   #publish(market: Market): void {

@@ -1,6 +1,6 @@
-import type { ArbitrageView, ChainStats, PricesView, TokenView, TvlView } from "#services/gateway/api.ts";
+import type { ArbitrageView, ChainStats, ModelsView, PricesView, RejectionView, TokenView, TvlView } from "#services/gateway/api.ts";
 
-/** What the tables of the market show, from what the gateway answers. Pure. */
+/** What the tables of the market and of models show, from what the gateway answers. Pure. */
 
 /** Of an endpoint: the latest answer, which stays when a later question fails, and what went wrong since. Both null: not answered yet. */
 export interface Reading<Answer> {
@@ -13,10 +13,12 @@ export interface Market {
   readonly prices: Reading<readonly PricesView[]>;
   readonly tvl: Reading<readonly TvlView[]>;
   readonly arbitrages: Reading<readonly ArbitrageView[]>;
+  readonly rejections: Reading<readonly RejectionView[]>;
+  readonly models: Reading<readonly ModelsView[]>;
 }
 
 const UNREAD = { answer: null, answeredAtMs: 0, failure: null } as const;
-export const UNREAD_MARKET: Market = { prices: UNREAD, tvl: UNREAD, arbitrages: UNREAD };
+export const UNREAD_MARKET: Market = { prices: UNREAD, tvl: UNREAD, arbitrages: UNREAD, rejections: UNREAD, models: UNREAD };
 
 export const answered = <Answer>(answer: Answer, nowMs: number): Reading<Answer> => ({ answer, answeredAtMs: nowMs, failure: null });
 export const failed = <Answer>(reading: Reading<Answer>, failure: string): Reading<Answer> => ({ ...reading, failure });

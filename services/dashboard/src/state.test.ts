@@ -35,8 +35,11 @@ test("following the events shows what a fresh page would show", () => {
   expect(state.heads).toEqual(fresh.heads);
   expect(state.profitCurve).toEqual(fresh.profitCurve);
   expect(state.trades.map(({ id, voided }) => ({ id, voided }))).toEqual(fresh.trades.map(({ id, voided }) => ({ id, voided })));
-  const shown = ({ opportunities, heads }: DashboardState) => opportunities.map((each) => ({ id: each.id, status: statusOf(each, heads) }));
+  const shown = ({ opportunities, heads }: DashboardState) =>
+    opportunities.map((each) => ({ id: each.id, label: each.label, status: statusOf(each, heads) }));
   expect(shown(state)).toEqual(shown(fresh));
+  expect(shown(state).some(({ label }) => label !== null)).toBe(true);
+  expect([state.modelChanges > 3, fresh.modelChanges]).toEqual([true, 0]);
 });
 
 test("nothing is shown before the first full message", () => {

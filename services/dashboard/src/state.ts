@@ -21,6 +21,8 @@ export interface DashboardState {
   readonly trades: readonly TradeView[];
   readonly profitCurve: readonly ProfitCurve[];
   readonly heads: Readonly<Record<string, BlockView>>;
+  /** Messages about models since the page was opened. */
+  readonly modelChanges: number;
   /** The gateway's clock less ours, so that ages are right on a machine whose clock is not. */
   readonly clockOffsetMs: number;
 }
@@ -35,7 +37,16 @@ export function applyEvent(state: DashboardState | null, event: GatewayEvent, no
   if (event.type === "initial") {
     const { health, stats, opportunities, trades, profitCurve } = event.data;
     const heads = Object.fromEntries(health.chains.flatMap(({ chain, head }) => (head === null ? [] : [[chain, head]])));
-    return { health, stats, opportunities, trades, profitCurve, heads, clockOffsetMs: health.timestamp - nowMs };
+    return {
+      health,
+      stats,
+      opportunities,
+      trades,
+      profitCurve,
+      heads,
+      modelChanges: state?.modelChanges ?? 0,
+      clockOffsetMs: health.timestamp - nowMs,
+    };
   }
   if (state === null) return null;
   switch (event.type) {
@@ -51,6 +62,8 @@ export function applyEvent(state: DashboardState | null, event: GatewayEvent, no
       return { ...state, opportunities: upserted(state.opportunities, event.data, opportunityOrder) };
     case "trade":
       return { ...state, trades: upserted(state.trades, event.data, tradeOrder) };
+    case "model":
+      return { ...state, modelChanges: state.modelChanges + 1 };
     case "profit": {
       const { chain, point } = event.data;
       const profitCurve = state.profitCurve.map((curve) =>

@@ -4,6 +4,7 @@ import { decodeExecute } from "#libs/contracts/plan.ts";
 import { familyOf } from "#libs/dex/registry.ts";
 import type { MarketPool } from "#libs/graph/market.ts";
 import type { Kernel } from "#libs/ml/kernel.ts";
+import { NO_STANDING } from "#libs/ml/standing.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
@@ -359,7 +360,7 @@ export class Simulation {
           kernel.practise(request.search, request.plan);
           return { kind: "prepared" };
         }
-        const result = kernel.search(request.search, request.lateDexes, request.plan);
+        const result = kernel.search(request.search, { lateDexes: request.lateDexes, gatedPools: request.gatedPools }, request.plan);
         kernel.rest(request.search);
         this.#clockMs += SEARCH_MS;
         return { kind: "searched", result };
@@ -370,10 +371,14 @@ export class Simulation {
   #hostScorer(): void {
     const { model, explored, rules } = this.#options;
     const section = { mode: "live", scorer: { ranking: model === null ? "net-profit" : "model", explorationShare: explored } } as const;
+    const config: scorer.Config = {
+      ...scorerConfig({ chain: this.config, section }, MODEL),
+      failingCosts: rules.reverts === "mined" ? "gas" : "nothing",
+    };
     this.#host(
       scorer.scorer,
-      { ...scorerConfig({ chain: this.config, section }, MODEL), failingCosts: rules.reverts === "mined" ? "gas" : "nothing" },
-      scorer.initialState({ scored: 0 }, new Map([[MODEL, model]])),
+      config,
+      scorer.initialState(config, { scored: 0, standing: NO_STANDING, modelsThrough: 0, models: new Map([[MODEL, model]]) }),
       Object.values(scorer.KEYS).flat() as scorer.Keys[],
       ({ version }): scorer.Reply => ({ kind: "model-loaded", version, kernel: null }),
     );
@@ -477,7 +482,14 @@ export class Simulation {
   }
 
   #hostTrainer(): Host {
-    const config = trainerConfig({ chain: this.config });
+    const own = trainerConfig({ chain: this.config }, MODEL);
+    // It labels here. What is learnt from the labels is up to whoever runs this: a model that changed on the way could not be compared.
+    const { training, drift } = own.learning;
+    const never = Number.MAX_SAFE_INTEGER;
+    const config = {
+      ...own,
+      learning: { ...own.learning, training: { ...training, everyBlocks: never }, drift: { ...drift, everyBlocks: never } },
+    };
     const keys = Object.values(trainer.KEYS).flat() as trainer.Keys[];
     return this.#host(
       trainer.trainer,
@@ -486,7 +498,9 @@ export class Simulation {
       keys,
       (request): trainer.Reply => {
         if (request.call === "load-snapshot") return this.#snapshotOf(request);
-        return { kind: "ends-read", decisions: this.#sequences.get("DECISIONS") ?? 0, money: this.#sequences.get("MONEY") ?? 0 };
+        invariant(request.call === "read-ends", `a trainer that only labels asks for nothing else: ${request.call}`);
+        const last = (stream: StreamKey) => this.#sequences.get(stream) ?? 0;
+        return { kind: "ends-read", decisions: last("DECISIONS"), money: last("MONEY"), models: last("MODELS") };
       },
     );
   }

@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   tvl: () => import("#libs/prices/tvl.bench.ts"),
   block: () => import("#services/fetcher/block.bench.ts"),
   scorer: () => import("#libs/ml/scorer.bench.ts"),
+  ranking: () => import("#services/cli/ranking.bench.ts"),
   "scorer-stream": () => import("#services/scorer/stream.bench.ts"),
 };
 

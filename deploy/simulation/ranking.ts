@@ -1,0 +1,181 @@
+import type { Received } from "#libs/actor/actor.ts";
+import type { Ensemble } from "#libs/ml/ensemble.ts";
+import { buildKernel } from "#libs/ml/kernel.ts";
+import { ece } from "#libs/ml/metrics.ts";
+import { type Dataset, DEFAULT_OPTIONS, type TrainedModel, trainEnsemble } from "#libs/ml/train.ts";
+import { invariant } from "#libs/units/invariant.ts";
+import type { SubjectKey } from "#proto/subjects.ts";
+import { datasetOf, type Example, verdictOf } from "./dataset.ts";
+import type { Rules } from "./rules.ts";
+import { Simulation } from "./simulation.ts";
+
+/** Runs of the simulation: some to learn from, and pairs that differ in nothing but the ranking. */
+
+/** Most candidates that the solver names in a block, and a plan of several. */
+const CAPACITY = 64;
+
+/** Blocks of one run are told apart from another's by this much, so that runs follow each other in time. */
+const RUN = 1_000_000;
+
+export interface Run {
+  readonly seed: number;
+  readonly blocks: number;
+  readonly examples: readonly Example[];
+  readonly settledWei: bigint;
+  readonly executions: number;
+  readonly landed: number;
+  /** Settled or paid for nothing: trades with a loss. */
+  readonly reverted: number;
+  /** Of the best single cycles of a block, by net profit, whose next block is known: how many, and how many a rival took. */
+  readonly gaps: number;
+  readonly gapsTaken: number;
+}
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly rules: Rules;
+  /** Null ranks by net profit. */
+  readonly model: Ensemble | null;
+  /** Share of blocks in which any candidate comes first: what is never tried is never learnt. */
+  readonly explored: number;
+}
+
+/** A run that goes on block by block. */
+export function begin({ seed, rules, model, explored }: RunOptions): { readonly step: () => void; readonly result: () => Run } {
+  const examples: Example[] = [];
+  const run = { blocks: 0, settledWei: 0n, executions: 0, landed: 0, reverted: 0, gaps: 0, gapsTaken: 0 };
+  const onMessage = ({ body }: Received<SubjectKey>): void => {
+    if (body.kind === "execution-planned") run.executions++;
+    if (body.kind === "execution-landed") run[body.status === 1 ? "landed" : "reverted"]++;
+    if (body.kind === "trade-settled") run.settledWei += BigInt(body.netProfit);
+    if (body.kind !== "outcome-labelled") return;
+    const best = body.labels
+      .filter(({ cycles, rejected }) => cycles === 1 && rejected === null)
+      .sort((left, right) => Number(BigInt(right.netProfit) - BigInt(left.netProfit)))[0];
+    if (best !== undefined) {
+      run.gaps++;
+      if (best.next.rival !== null) run.gapsTaken++;
+    }
+    // What did not pass was not up for choice.
+    for (const label of body.labels) if (label.rejected === null) examples.push({ block: seed * RUN + body.blockNumber, label });
+  };
+  const simulation = new Simulation({
+    seed,
+    rules,
+    model: model === null ? null : buildKernel(model, { capacity: CAPACITY }),
+    explored,
+    labels: true,
+    onMessage,
+  });
+  return {
+    step: () => {
+      simulation.step();
+      run.blocks++;
+    },
+    result: () => ({ seed, examples, ...run }),
+  };
+}
+
+export function runOf({ blocks, ...options }: RunOptions & { readonly blocks: number }): Run {
+  const { step, result } = begin(options);
+  for (let block = 0; block < blocks; block++) step();
+  return result();
+}
+
+export interface Lessons {
+  /** First seed and number of runs that rank by net profit, and of those that rank by a model that has learnt from these. */
+  readonly byNetProfit: { readonly firstSeed: number; readonly runs: number };
+  readonly byModel: { readonly firstSeed: number; readonly runs: number };
+  readonly blocks: number;
+  /** Share of blocks in which any candidate comes first. */
+  readonly explored: number;
+  /** Of the training. */
+  readonly seed: number;
+}
+
+export const LESSONS: Lessons = {
+  byNetProfit: { firstSeed: 1_001, runs: 12 },
+  byModel: { firstSeed: 2_001, runs: 12 },
+  blocks: 700,
+  explored: 0.1,
+  seed: 1,
+};
+/** Nothing was trained, chosen or looked at on these. */
+export const UNSEEN = { seeds: [9_001, 9_002, 9_003, 9_004, 9_005], blocks: 1_200 } as const;
+
+/**
+ * A model from runs in two rounds: what was executed in the first follows from net profit, and a model trained on that alone is too sure of what it would choose instead;
+ * in the second it is chosen by that model.
+ */
+export async function learn(rules: Rules, lessons: Lessons): Promise<{ readonly model: TrainedModel; readonly dataset: Dataset }> {
+  const round = (of: { readonly firstSeed: number; readonly runs: number }, model: Ensemble | null): Example[] =>
+    Array.from({ length: of.runs }, (_, index) => of.firstSeed + index).flatMap(
+      (seed) => runOf({ seed, rules, blocks: lessons.blocks, model, explored: lessons.explored }).examples,
+    );
+  const first = round(lessons.byNetProfit, null);
+  const { model } = await trainedOn(first, rules, lessons.seed);
+  return trainedOn([...first, ...round(lessons.byModel, model.ensemble)], rules, lessons.seed);
+}
+
+async function trainedOn(
+  examples: readonly Example[],
+  rules: Rules,
+  seed: number,
+): Promise<{ readonly model: TrainedModel; readonly dataset: Dataset }> {
+  const dataset = datasetOf(examples);
+  const trained = await trainEnsemble(dataset, { ...DEFAULT_OPTIONS, xgboost: null, seed });
+  invariant(trained.ok, `${rules.name}: ${JSON.stringify(trained)}`);
+  return { model: trained.value, dataset };
+}
+
+export interface Calibration {
+  readonly rows: number;
+  readonly predicted: number;
+  readonly landed: number;
+  /** Expected calibration error, ten bins. */
+  readonly ece: number;
+}
+
+export interface Comparison {
+  readonly seed: number;
+  readonly byNetProfit: Run;
+  readonly byModel: Run;
+  /** byModel ÷ byNetProfit − 1. */
+  readonly lift: number;
+}
+
+/** Calibration of what was executed, or of everything that has a verdict. */
+export function calibrationOf(runs: readonly Run[], which: "executed" | "labelled"): Calibration {
+  const pairs = runs.flatMap(({ examples }) =>
+    examples.flatMap(({ label }) => {
+      const verdict = verdictOf(label);
+      const score = label.evaluation.champion;
+      return verdict === null || score === null || (which === "executed" && label.executions.length === 0)
+        ? []
+        : [{ predicted: score.landing, landed: verdict.landed }];
+    }),
+  );
+  const mean = (of: (pair: (typeof pairs)[number]) => number) => pairs.reduce((sum, pair) => sum + of(pair), 0) / pairs.length;
+  return {
+    rows: pairs.length,
+    predicted: mean(({ predicted }) => predicted),
+    landed: mean(({ landed }) => landed),
+    ece: ece(
+      pairs.map(({ predicted }) => predicted),
+      pairs.map(({ landed }) => landed),
+    ),
+  };
+}
+
+/** Of several comparisons: what the model earned, all together, above net profit. */
+export function liftOf(comparisons: readonly Comparison[]): number {
+  const total = (arm: "byModel" | "byNetProfit") => Number(comparisons.reduce((sum, each) => sum + each[arm].settledWei, 0n));
+  return total("byModel") / total("byNetProfit") - 1;
+}
+
+/** Both orders on the same seed: the same market, people and dice. */
+export function compare(ensemble: Ensemble, of: { readonly seed: number; readonly rules: Rules; readonly blocks: number }): Comparison {
+  const byNetProfit = runOf({ ...of, model: null, explored: 0 });
+  const byModel = runOf({ ...of, model: ensemble, explored: 0 });
+  return { seed: of.seed, byNetProfit, byModel, lift: Number(byModel.settledWei) / Number(byNetProfit.settledWei) - 1 };
+}

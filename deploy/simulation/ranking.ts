@@ -1,11 +1,12 @@
 import type { Received } from "#libs/actor/actor.ts";
+import { isCycle } from "#libs/history/blocks.ts";
+import { datasetOf, type LabelledBlock, lessonOf } from "#libs/ml/dataset.ts";
 import type { Ensemble } from "#libs/ml/ensemble.ts";
 import { buildKernel } from "#libs/ml/kernel.ts";
 import { ece } from "#libs/ml/metrics.ts";
 import { type Dataset, DEFAULT_OPTIONS, type TrainedModel, trainEnsemble } from "#libs/ml/train.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import type { SubjectKey } from "#proto/subjects.ts";
-import { datasetOf, type Example, verdictOf } from "./dataset.ts";
 import type { Rules } from "./rules.ts";
 import { Simulation } from "./simulation.ts";
 
@@ -20,7 +21,7 @@ const RUN = 1_000_000;
 export interface Run {
   readonly seed: number;
   readonly blocks: number;
-  readonly examples: readonly Example[];
+  readonly labelled: readonly LabelledBlock[];
   readonly settledWei: bigint;
   readonly executions: number;
   readonly landed: number;
@@ -42,22 +43,28 @@ export interface RunOptions {
 
 /** A run that goes on block by block. */
 export function begin({ seed, rules, model, explored }: RunOptions): { readonly step: () => void; readonly result: () => Run } {
-  const examples: Example[] = [];
+  const labelled: LabelledBlock[] = [];
+  const plans = new Set<string>();
   const run = { blocks: 0, settledWei: 0n, executions: 0, landed: 0, reverted: 0, gaps: 0, gapsTaken: 0 };
   const onMessage = ({ body }: Received<SubjectKey>): void => {
+    if (body.kind === "cycle-found") for (const candidate of body.candidates) if (!isCycle(candidate)) plans.add(candidate.cycleId);
     if (body.kind === "execution-planned") run.executions++;
     if (body.kind === "execution-landed") run[body.status === 1 ? "landed" : "reverted"]++;
     if (body.kind === "trade-settled") run.settledWei += BigInt(body.netProfit);
     if (body.kind !== "outcome-labelled") return;
     const best = body.labels
-      .filter(({ cycles, rejected }) => cycles === 1 && rejected === null)
+      .filter(({ cycleId, rejected }) => !plans.has(cycleId) && rejected === null)
       .sort((left, right) => Number(BigInt(right.netProfit) - BigInt(left.netProfit)))[0];
     if (best !== undefined) {
       run.gaps++;
       if (best.next.rival !== null) run.gapsTaken++;
     }
     // What did not pass was not up for choice.
-    for (const label of body.labels) if (label.rejected === null) examples.push({ block: seed * RUN + body.blockNumber, label });
+    labelled.push({
+      featureSchema: body.featureSchema,
+      blockNumber: seed * RUN + body.blockNumber,
+      labels: body.labels.filter(({ rejected }) => rejected === null),
+    });
   };
   const simulation = new Simulation({
     seed,
@@ -72,7 +79,7 @@ export function begin({ seed, rules, model, explored }: RunOptions): { readonly 
       simulation.step();
       run.blocks++;
     },
-    result: () => ({ seed, examples, ...run }),
+    result: () => ({ seed, labelled, ...run }),
   };
 }
 
@@ -108,9 +115,9 @@ export const UNSEEN = { seeds: [9_001, 9_002, 9_003, 9_004, 9_005], blocks: 1_20
  * in the second it is chosen by that model.
  */
 export async function learn(rules: Rules, lessons: Lessons): Promise<{ readonly model: TrainedModel; readonly dataset: Dataset }> {
-  const round = (of: { readonly firstSeed: number; readonly runs: number }, model: Ensemble | null): Example[] =>
+  const round = (of: { readonly firstSeed: number; readonly runs: number }, model: Ensemble | null): LabelledBlock[] =>
     Array.from({ length: of.runs }, (_, index) => of.firstSeed + index).flatMap(
-      (seed) => runOf({ seed, rules, blocks: lessons.blocks, model, explored: lessons.explored }).examples,
+      (seed) => runOf({ seed, rules, blocks: lessons.blocks, model, explored: lessons.explored }).labelled,
     );
   const first = round(lessons.byNetProfit, null);
   const { model } = await trainedOn(first, rules, lessons.seed);
@@ -118,11 +125,11 @@ export async function learn(rules: Rules, lessons: Lessons): Promise<{ readonly 
 }
 
 async function trainedOn(
-  examples: readonly Example[],
+  labelled: readonly LabelledBlock[],
   rules: Rules,
   seed: number,
 ): Promise<{ readonly model: TrainedModel; readonly dataset: Dataset }> {
-  const dataset = datasetOf(examples);
+  const dataset = datasetOf(labelled);
   const trained = await trainEnsemble(dataset, { ...DEFAULT_OPTIONS, xgboost: null, seed });
   invariant(trained.ok, `${rules.name}: ${JSON.stringify(trained)}`);
   return { model: trained.value, dataset };
@@ -146,15 +153,14 @@ export interface Comparison {
 
 /** Calibration of what was executed, or of everything that has a verdict. */
 export function calibrationOf(runs: readonly Run[], which: "executed" | "labelled"): Calibration {
-  const pairs = runs.flatMap(({ examples }) =>
-    examples.flatMap(({ label }) => {
-      const verdict = verdictOf(label);
-      const score = label.evaluation.champion;
-      return verdict === null || score === null || (which === "executed" && label.executions.length === 0)
-        ? []
-        : [{ predicted: score.landing, landed: verdict.landed }];
-    }),
-  );
+  const labels = runs.flatMap(({ labelled }) => labelled.flatMap((block) => block.labels));
+  const pairs = labels.flatMap((label) => {
+    const lesson = lessonOf(label);
+    const score = label.evaluation.champion;
+    return lesson === null || score === null || (which === "executed" && label.executions.length === 0)
+      ? []
+      : [{ predicted: score.landing, landed: lesson.landed ? 1 : 0 }];
+  });
   const mean = (of: (pair: (typeof pairs)[number]) => number) => pairs.reduce((sum, pair) => sum + of(pair), 0) / pairs.length;
   return {
     rows: pairs.length,

@@ -50,7 +50,7 @@ async function main([name = "private", root]: readonly string[]): Promise<void> 
   const origin =
     `Runs of the made market with rivals (deploy/simulation, rules "${name}"), no real chain: ${byNetProfit.runs} of ${blocks} blocks ranked by net profit, ` +
     `${byModel.runs} by a model of those; labels by the trainer's core`;
-  const published = await publishModel(model, dataset, { root, name: `made-${name}`, parent: null, origin });
+  const published = await publishModel(model, dataset, { root, name: "first", parent: null, origin });
   console.log(published.ok ? join(published.value.folder) : JSON.stringify(published.error));
 }
 

@@ -62,6 +62,10 @@ describe("what is learnt from a label", () => {
       landed: true,
     });
   });
+  test("what another gate than the model's has stopped was not up for choice", () => {
+    for (const rejected of ["below-minimum", "phantom", "no-model"]) expect(lessonOf(label("outbid", { rejected }))).toBeNull();
+    expect(lessonOf(label("outbid", { rejected: "not-worth-the-risk" }))).toMatchObject({ landed: false });
+  });
   test.each(["reverted", "failed", "outbid", "expired"] as const)("%s: that it did not", (outcome) => {
     expect(lessonOf(label(outcome, { next: there("512") }))).toEqual({ landed: false, profitWei: Number.NaN });
   });

@@ -1,5 +1,6 @@
 import { FEATURE_COUNT, FEATURES, SCHEMA_HASH } from "#libs/ml/features.ts";
 import type { Dataset } from "#libs/ml/train.ts";
+import type { Rejection } from "#proto/opportunity/v1/scored.ts";
 import type { Label, OutcomeLabelled } from "#proto/outcome/v1/labelled.ts";
 
 /** What a label says to a model that is to foretell landing, and the profit that comes of it. */
@@ -24,11 +25,12 @@ const wasSent = ({ executions }: Label): boolean => executions.some(({ mode }) =
  * what it promised, if no arbitrage of others took anything out of its pools in its direction. Whether it still stood there says less: a gap that somebody has taken half of
  * still stands, but not for the amounts that were planned; and what is gone because ours took it would have landed. (Measured against candidates that were sent by
  * chance: docs/benchmarks.md, ranking.) Gone without anybody's arbitrage: a trade moved it, before or behind where the bundle would have stood. Through a pool whose quotes are more
- * often wrong than right, only what was sent says anything.
+ * often wrong than right, only what was sent says anything; and what another gate than the model's has stopped was not up for choice.
  */
 export function lessonOf(label: Label): Lesson | null {
-  const { evaluation, executions, next, outcome, netProfit } = label;
+  const { evaluation, executions, next, outcome, netProfit, rejected } = label;
   if (evaluation.features === null) return null;
+  if (rejected !== null && rejected !== ("not-worth-the-risk" satisfies Rejection)) return null;
   const accuracy = evaluation.features[POOL_ACCURACY] ?? null;
   if (executions.length === 0 && accuracy !== null && accuracy < LEAST_ACCURACY) return null;
   const promised = next.rivals > 0 ? LOST : { landed: true, profitWei: Number(netProfit) };

@@ -6,7 +6,7 @@ import type { Label } from "#proto/outcome/v1/labelled.ts";
 
 const [A, B] = ["a".repeat(16), "b".repeat(16)];
 const row = (landedWei: number | null, netProfitWei = 100, rank = 0) => labelOf({ rank, features: [], netProfitWei, landedWei });
-const unknown = (label: Label): Label => ({ ...label, outcome: "unknown", next: { ...label.next, state: "unknown", because: "dex-late" } });
+const unknown = (label: Label): Label => ({ ...label, outcome: "unknown", next: { ...label.next, state: "unknown", because: "no-block" } });
 
 test("the difference is challenger less champion, in log-loss and in wei of what either would have sent first", () => {
   const pairs = new Pairs();

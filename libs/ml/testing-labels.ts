@@ -21,7 +21,7 @@ export const scoreOf = (landing: number, profitWei: number): ModelScore => ({
 
 const whole = (value: number) => BigInt(Math.round(value)).toString();
 
-/** What became of a candidate that nobody sent: there a block later with this net profit, or gone. */
+/** What became of a candidate that was sent: landed with this net profit, or somebody else was faster. */
 export function labelOf(
   row: {
     readonly rank: number;
@@ -33,20 +33,22 @@ export function labelOf(
 ): Label {
   const { rank, features, netProfitWei, landedWei } = row;
   const netProfit = whole(netProfitWei);
-  const nothing = { because: null, rivals: 0, rival: null };
+  const execution = { executionId: `0x${"0".repeat(64)}`, mode: "live", code: null } as const;
+  const landing = { blockNumber: 1, transactionHash: `0x${"0".repeat(64)}`, succeeded: true, gasUsed: 1, gasCost: "1", tip: null };
   return {
-    executions: [],
+    executions: [
+      landedWei === null
+        ? { ...execution, end: "expired", landing: null }
+        : { ...execution, end: "landed", landing: { ...landing, profit: null, netProfit: whole(landedWei), builderPayment: null } },
+    ],
     rejected: null,
     cycleId: rank.toString(16).padStart(16, "0"),
     rank,
     grossProfit: whole(Math.max(0, netProfitWei) + 1e15),
     netProfit,
     evaluation: { features, ...scores },
-    next:
-      landedWei === null
-        ? { ...nothing, state: "gone", grossProfit: null, netProfit: null }
-        : { ...nothing, state: "there", grossProfit: whole(landedWei + 1e15), netProfit: whole(landedWei) },
-    outcome: landedWei === null ? "vanished" : "still-there",
+    next: { state: "gone", because: null, grossProfit: null, netProfit: null, rivals: landedWei === null ? 1 : 0, rival: null },
+    outcome: landedWei === null ? "expired" : "landed",
   };
 }
 

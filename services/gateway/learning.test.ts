@@ -342,7 +342,7 @@ test("calibration and loss are of labelled candidates that teach something, by t
       [
         label("landed", evaluation(score(0.9), score(0.8))),
         label("still-there", evaluation(score(0.95), score(0.9))),
-        label("vanished", evaluation(score(0.92))),
+        label("failed", evaluation(score(0.92))),
         label("outbid", evaluation(score(0.1))),
         label("unknown", evaluation(score(0.5))),
         label("vanished", { ...evaluation(score(0.5)), features: null }),

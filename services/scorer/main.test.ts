@@ -42,7 +42,7 @@ const specOf = (chain: string) => scorerSpec({ chain: { ...ethereum, key: chain,
 /** Stores what a world has said since it had said so much. */
 async function tell(world: World, chain: string, from = 0): Promise<void> {
   for (const { key, body, meta } of world.messages.slice(from) as Stored[])
-    await bus.publish(key, { chain, scope: "moved", dex: "dex" }, body as never, { messageId: meta.id, trace: null });
+    await bus.publish(key, { chain, scope: "moved", dex: "dex", by: "gates" }, body as never, { messageId: meta.id, trace: null });
 }
 
 async function begun(chain: string) {

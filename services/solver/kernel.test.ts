@@ -175,3 +175,32 @@ test.prop([fc.integer(), storms], { numRuns: 30 })(
     }
   },
 );
+
+test.prop([fc.integer(), storms], { numRuns: 30 })(
+  "whether a late report came before the search that went without its DEX, or after, makes no difference once the DEX is back",
+  (seed, story) => {
+    const { tokens, pools } = randomMarket(randomFrom(seed), { tokens: 4, pools: 45 });
+    const search = { ...options, startToken: tokens[0]?.address as string, maxCandidates: 16 };
+    const plan = { maxSwaps: 12, maxTokens: 16, maxGas: 10_000_000, gasPrice: 1n };
+    const kernels = [new Kernel(), new Kernel()] as const;
+    for (const kernel of kernels) {
+      kernel.update(updateOf(pools, true));
+      kernel.search(search);
+      kernel.rest(search);
+    }
+    const current = [...pools];
+    for (const { changes, late } of story) {
+      const updates = updateOf(move(current, changes), false);
+      const isLate = ({ dex }: Update) => (late as readonly string[]).includes(dex);
+      for (const [place, kernel] of kernels.entries()) {
+        kernel.update(updates.filter((update) => place === 0 || !isLate(update)));
+        kernel.search(search, { lateDexes: late }, plan);
+        kernel.rest(search);
+        kernel.update(updates.filter((update) => place === 1 && isLate(update)));
+      }
+      const [one, other] = kernels.map((kernel) => kernel.search(search, {}, plan));
+      expect(other).toEqual(one);
+      for (const kernel of kernels) kernel.rest(search);
+    }
+  },
+);

@@ -38,7 +38,7 @@ const SKIPPED_RESTS = 64;
  */
 export class Kernel {
   readonly #market = new Market();
-  readonly #changed = new Set<string>();
+  #changed = new Set<string>();
   #standing: Standing = NOTHING_STANDING;
   /** Pools that the last search went without: what lay in them was not looked at, so they count as changed once they are back. */
   #leftOut: ReadonlySet<MarketPool> = new Set();
@@ -82,8 +82,9 @@ export class Kernel {
   ): SearchResult {
     const gated = gatedPools.flatMap((address) => this.#market.pool(address) ?? []);
     const without = new Set([...poolsOfDexes(this.#market, lateDexes), ...gated]);
-    for (const pool of this.#leftOut)
-      if (!without.has(pool) && this.#market.pool(pool.info.pool) === pool) this.#changed.add(pool.info.pool);
+    const returned = [...this.#leftOut].filter((pool) => !without.has(pool) && this.#market.pool(pool.info.pool) === pool);
+    // Whether a late report came before the search that went without it or after, which no stream tells, must not show in the order.
+    if (returned.length > 0) this.#changed = new Set([...this.#changed, ...returned.map(({ info }) => info.pool)].sort());
     const search = searchCycles(this.#market, this.#changed, options, this.#standing, without);
     const planned = plan === null ? null : planSwaps(this.#market, search, this.#changed, options, plan, without);
     this.#changed.clear();

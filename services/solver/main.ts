@@ -17,6 +17,8 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
     idleTimeout: Number.POSITIVE_INFINITY,
   });
   let bus: Bus | null = null;
+  /** The thread has nothing to do. */
+  let done: Promise<void> = Promise.resolve();
   return {
     actor: solver,
     config,
@@ -45,7 +47,6 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
             startSequence,
           },
           {
-            mode: "follow",
             stream: "DECISIONS",
             chain: config.chain,
             keys: ["opportunityScored"],
@@ -58,10 +59,16 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
     async call(request): Promise<Reply> {
       if (request.call === "load-snapshot")
         return { kind: "snapshot-loaded", dex: request.dex, snapshot: await loadSnapshot(bus as Bus, config.chain, request.object) };
-      const answer = pool.run(request) as Promise<SearchResult | null>;
-      // Behind it in the thread's queue, before whatever is asked next, so that a replay can do the same: how many cycles stand, and what a search that is cut
-      // short still finds, depends on it. A failure shows in the next search; on closing it is dropped.
-      pool.run(request.search, { name: "rest" }).catch(() => {});
+      // One task at a time: piscina does not promise that those it holds start in the order in which they came. The rest stands behind its search and before whatever is asked
+      // next, so that a replay can do the same: how many cycles stand, and what a search that is cut short still finds, depends on it.
+      const answer = done.then(() => pool.run(request) as Promise<SearchResult | null>);
+      // A failure shows in the next search; on closing it is dropped.
+      done = answer
+        .then(() => pool.run(request.search, { name: "rest" }))
+        .then(
+          () => {},
+          () => {},
+        );
       const result = await answer;
       return result === null ? { kind: "prepared" } : { kind: "searched", result };
     },

@@ -74,7 +74,7 @@ const LAST = { tolerance: 1e-7, steps: 60 } as const;
 const NEGLIGIBLE = 1e9;
 const REPRICINGS = 12;
 /** Problems solved in search of better choices, at most. A storm's median block needs ten. */
-const TRIES = 30;
+const TRIES = 16;
 /** Of a swap's cost: a change that adds less at best is not tried. */
 const WORTH_TRYING = 0.02;
 /** A pool as deep as any earns its cost only from a shift of some 1e-4 on: four times its cost by its depth is the square of that. */

@@ -125,7 +125,7 @@ async function replayScorer(
   const { version, folder } = ownModel();
   const opened = await openKernel(folder, { capacity: 256 });
   if (!opened.ok) throw new Error(describeFailure(opened.error));
-  const config = scorerConfig({ chain: system.chain, section: { mode: "live" } }, version);
+  const config = scorerConfig({ chain: system.chain, section: { mode: "live", scorer: { ranking: "model" } } }, version);
   const beginning = { scored: 0, standing: NO_STANDING, modelsThrough: 0, models: new Map([[version, opened.value.kernel]]) };
   const core = drive(scorer, config, initialScorer(config, beginning));
   const place = { MODELS: 0, MARKET: 0, MONEY: 0 };

@@ -85,7 +85,14 @@ export class System {
     const section =
       options.mode === "paper"
         ? { rpc: [localnet.wsUrl], mode: "paper", admission: WHOLE, definition: publicChain }
-        : { rpc: [localnet.wsUrl], mode: "live", wallet, admission: WHOLE, definition: { ...publicChain, executorContract } };
+        : {
+            rpc: [localnet.wsUrl],
+            mode: "live",
+            scorer: { ranking: "model" },
+            wallet,
+            admission: WHOLE,
+            definition: { ...publicChain, executorContract },
+          };
     writeFileSync(
       configFile,
       JSON.stringify({ nats: { servers: [broker.url] }, chains: { local: section }, gateway: { port: gatewayPort } }),

@@ -109,8 +109,8 @@ const ChainSection = Type.Object(
     scorer: Type.Optional(
       Type.Object(
         {
-          /** Who makes the order: the champion model (default), or net profit, with models beside it that decide nothing. */
-          ranking: Type.Optional(Type.Enum(["model", "net-profit"])),
+          /** Who makes the order: net profit until a model of the chain's own has been promoted (`proven`, the default), the model that is installed too, or never a model. */
+          ranking: Type.Optional(Type.Enum(["proven", "model", "net-profit"])),
           /** A champion of which nothing has been heard for longer is stale, and nothing is traded. Default 168. */
           maxModelAgeHours: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
           /** Standard deviations of the outcome that are taken off its expected value. Default 0. */

@@ -341,6 +341,19 @@ describe("models come and go", () => {
     expect(core.asked()).toEqual([FIRST]);
   });
 
+  test("by default net profit decides until a model has been promoted here, but for the blocks of a canary; the installed one scores for the record", () => {
+    const world = new World();
+    const core = scorerOf({ ...CONFIG, ranking: "proven" }, { models: models(OWNS) });
+    const [first] = blocks(core, world, 1, 1);
+    expect(first).toMatchObject({ ranking: "net-profit", champion: OWN, unfit: null });
+    expect(first?.opportunities[0]?.evaluation.champion).not.toBeNull();
+    say(core, world, () => world.promoted({ number: 1 }, FIRST, null, 0.5));
+    core.loaded(FIRST, FIRSTS);
+    expect(new Set(blocks(core, world, 2, 30).map(({ ranking }) => ranking))).toEqual(new Set(["net-profit", "challenger"]));
+    say(core, world, () => world.promoted({ number: 31 }, FIRST, null, 1));
+    expect(blocks(core, world, 32, 1)[0]).toMatchObject({ ranking: "champion", champion: FIRST });
+  });
+
   test("a canary decides its share of the blocks, the same ones in every replay", () => {
     const decided = (share: number) => {
       const world = new World();

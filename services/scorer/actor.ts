@@ -22,8 +22,8 @@ export interface Config extends Worth {
   readonly minNetProfit: bigint;
   /** What the lender takes of the borrowed amount, in 1e-6. */
   readonly loanFeePips: bigint;
-  /** Who makes the order. `net-profit`: models score, and decide nothing. */
-  readonly ranking: "net-profit" | "model";
+  /** Who makes the order. `proven`: net profit, until a model of this chain's own has been promoted. `net-profit`: models score, and decide nothing. */
+  readonly ranking: "proven" | "model" | "net-profit";
   /** Version of the model that the installation brings: champion until another is promoted. */
   readonly ownModel: string;
   /** A champion of which nothing has been heard for longer counts as stale. */
@@ -176,12 +176,13 @@ function deciderOf(
   hasRows: boolean,
   config: Config,
 ): { readonly by: By | null; readonly unfit: Unfit | null } {
-  if (config.ranking === "net-profit") return { by: "net-profit", unfit: null };
+  const { standing } = state;
+  const isCanary = kernelOf(state, challengerOf(state)) !== null && drawOf("canary", body) < standing.canaryShare;
+  const isProven = standing.champion !== null || isCanary;
+  if (config.ranking === "net-profit" || (config.ranking === "proven" && !isProven)) return { by: "net-profit", unfit: null };
   if (!hasRows) return { by: null, unfit: "no-features" };
   if (kernelOf(state, state.champion) === null) return { by: null, unfit: "refused" };
-  const { standing } = state;
   if (standing.caredAtMs !== null && body.observedAtMs - standing.caredAtMs > config.maxModelAgeMs) return { by: null, unfit: "stale" };
-  const isCanary = kernelOf(state, challengerOf(state)) !== null && drawOf("canary", body) < standing.canaryShare;
   return { by: isCanary ? "challenger" : "champion", unfit: null };
 }
 

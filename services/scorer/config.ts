@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000;
 const EXPLORATION_SHARE = 0.05;
 
 export function scorerConfig({ chain, section }: ScorerSettings, ownModel: string): Config {
-  const { ranking = "model", maxModelAgeHours = 168, riskAversion = 0, explorationShare } = section.scorer ?? {};
+  const { ranking = "proven", maxModelAgeHours = 168, riskAversion = 0, explorationShare } = section.scorer ?? {};
   return {
     chain: chain.key,
     priorityFeePerGas: PRIORITY_FEE_PER_GAS,

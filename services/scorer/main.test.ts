@@ -37,7 +37,8 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-const specOf = (chain: string) => scorerSpec({ chain: { ...ethereum, key: chain, dexes: [] }, section: { mode: "live" } });
+const specOf = (chain: string) =>
+  scorerSpec({ chain: { ...ethereum, key: chain, dexes: [] }, section: { mode: "live", scorer: { ranking: "model" } } });
 
 /** Stores what a world has said since it had said so much. */
 async function tell(world: World, chain: string, from = 0): Promise<void> {

@@ -125,7 +125,11 @@ export const bench: Bench = {
       await bus.ensureStreams(chains.map(({ config }) => config.key));
       const waiting = new Map<string, (body: Uint8Array) => void>();
       for (const { config } of chains) {
-        const running = runActor(scorerSpec({ chain: config, section: { mode: "live" } }), { bus, log, version: "bench" });
+        const running = runActor(scorerSpec({ chain: config, section: { mode: "live", scorer: { ranking: "model" } } }), {
+          bus,
+          log,
+          version: "bench",
+        });
         running.done.catch((cause: Error) => log.error({ cause: cause.message }, "scorer failed"));
         stops.push(() => running.drain());
         const follower = await bus.follow({

@@ -48,11 +48,14 @@ test("a model that is promoted while blocks come takes over between two rankings
   await saveModel(bus, chain, published.value.folder);
   const [OWN, NEW] = [ownModel().version, basename(published.value.folder)];
 
-  const running = runActor(scorerSpec({ chain: { ...ethereum, key: chain, dexes: [] }, section: { mode: "live" } }), {
-    bus,
-    log: createLogger("fatal"),
-    version: "test",
-  });
+  const running = runActor(
+    scorerSpec({ chain: { ...ethereum, key: chain, dexes: [] }, section: { mode: "live", scorer: { ranking: "model" } } }),
+    {
+      bus,
+      log: createLogger("fatal"),
+      version: "test",
+    },
+  );
   const world = new World();
   let sent = 0;
   const send = async () => {

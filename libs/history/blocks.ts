@@ -89,9 +89,9 @@ const SPARE = 64;
 const LEAST_FAILURES = 3;
 
 interface PoolCounts {
-  taken: number;
-  right: number;
-  all: number;
+  readonly taken: number;
+  readonly right: number;
+  readonly all: number;
 }
 
 const NO_VERDICTS: ReadonlyMap<string, boolean> = new Map();
@@ -316,20 +316,14 @@ export class BlockMemory {
   #count({ others, simulations, verdicts }: Kept, sign: 1 | -1): void {
     const { length } = others;
     this.#rivals += sign * length;
-    const poolCounts = (pool: string): PoolCounts => {
-      let counts = this.#pools.get(pool);
-      if (counts === undefined) {
-        counts = { taken: 0, right: 0, all: 0 };
-        this.#pools.set(pool, counts);
-      }
-      return counts;
+    const add = (pool: string, more: PoolCounts) => {
+      const counts = this.#pools.get(pool) ?? NO_COUNTS;
+      const sum = { taken: counts.taken + sign * more.taken, right: counts.right + sign * more.right, all: counts.all + sign * more.all };
+      if (sum.taken === 0 && sum.all === 0) this.#pools.delete(pool);
+      else this.#pools.set(pool, sum);
     };
-    for (const { hops } of others) for (const pool of new Set(hops.map((hop) => hop.pool))) poolCounts(pool).taken += sign;
-    for (const [pool, { right, all }] of simulations) {
-      const counts = poolCounts(pool);
-      counts.right += sign * right;
-      counts.all += sign * all;
-    }
+    for (const { hops } of others) for (const pool of new Set(hops.map((hop) => hop.pool))) add(pool, { ...NO_COUNTS, taken: 1 });
+    for (const [pool, { right, all }] of simulations) add(pool, { taken: 0, right, all });
     for (const [cycleId, vanished] of verdicts) {
       const counts = this.#cycles.get(cycleId) ?? { found: 0, vanished: 0 };
       const found = counts.found + sign;

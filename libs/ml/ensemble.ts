@@ -1,6 +1,7 @@
 import { type Booster, margins } from "#libs/ml/booster.ts";
 import { forward, type Net, standardise } from "#libs/ml/net.ts";
 import { invariant } from "#libs/units/invariant.ts";
+import type { ModelScore } from "#proto/opportunity/v1/scored.ts";
 
 /**
  * What the ensemble says of a candidate:
@@ -43,6 +44,19 @@ export function expectedValueWei(
   const square = expected ** 2 * Math.exp(deviation ** 2);
   const variance = landing * square + (1 - landing) * failureCostWei ** 2 - value ** 2;
   return value - riskAversion * Math.sqrt(Math.max(0, variance));
+}
+
+/** What an evaluator's scores say of a row, as messages carry it: amounts in whole wei. */
+export function modelScoreAt(scores: Float32Array, row: number, worth: Parameters<typeof expectedValueWei>[1]): ModelScore {
+  const of = (head: Head) => scores[row * HEADS.length + HEADS.indexOf(head)] as number;
+  const [landing, profit, spread] = [of("landing"), of("profit"), of("spread")];
+  const wei = (amount: number) => BigInt(Math.round(amount)).toString();
+  return {
+    landing,
+    profit: wei(expectedProfitWei(profit, spread)),
+    spread,
+    value: wei(expectedValueWei({ landing, profit, spread }, worth)),
+  };
 }
 
 /** How a head's two margins become one, and that one calibrated: scale · (treeShare · trees + (1 − treeShare) · net) + offset. */

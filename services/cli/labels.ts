@@ -31,35 +31,10 @@ export async function exportLabels({ from, natsUrl, out }: LabelsOptions): Promi
     for (const chain of chains) {
       for await (const message of bus.read("DECISIONS", chain, 1, ["outcomeLabelled"])) {
         if (message?.body.kind !== "outcome-labelled") continue;
-        const {
-          blockNumber,
-          blockHash,
-          epoch,
-          observedAtMs,
-          featureSchema,
-          champion,
-          challenger,
-          ranking,
-          explored,
-          labelledAtBlock,
-          labels,
-        } = message.body;
+        const { kind: _, v: __, chainId: ___, causeId: ____, labels, ...ranking } = message.body;
         for (const label of labels) {
           lines++;
-          const line = {
-            chain,
-            blockNumber,
-            blockHash,
-            epoch,
-            observedAtMs,
-            featureSchema,
-            champion,
-            challenger,
-            ranking,
-            explored,
-            labelledAtBlock,
-            ...label,
-          };
+          const line = { chain, ...ranking, ...label };
           if (!file.write(`${JSON.stringify(line)}\n`)) await once(file, "drain");
         }
       }

@@ -6,7 +6,7 @@ import { Bus, FencedError } from "#libs/actor/bus.ts";
 import { fetchModel, saveModel } from "#libs/actor/models.ts";
 import { Pairs } from "#libs/ml/comparison.ts";
 import { lessonOf } from "#libs/ml/dataset.ts";
-import { expectedProfitWei, expectedValueWei } from "#libs/ml/ensemble.ts";
+import { modelScoreAt } from "#libs/ml/ensemble.ts";
 import { FEATURE_COUNT, FEATURES } from "#libs/ml/features.ts";
 import { ownModel } from "#libs/ml/installed.ts";
 import type { Kernel } from "#libs/ml/kernel.ts";
@@ -205,13 +205,8 @@ const CAPACITY = 4_096;
 function scoresOf(kernel: Kernel, labels: readonly Label[]): ModelScore[] {
   const rows = Float32Array.from(labels.flatMap(({ evaluation }) => (evaluation.features ?? []).map((value) => value ?? Number.NaN)));
   const scores = kernel.score(rows, rows.length / FEATURE_COUNT);
-  return labels.map((_, place) => {
-    const [landing, profit, spread] = scores.subarray(place * 3, place * 3 + 3) as unknown as [number, number, number];
-    const wei = (amount: number) => BigInt(Math.round(amount)).toString();
-    // As the scorer counts: what does not land costs nothing.
-    const value = expectedValueWei({ landing, profit, spread }, { failureCostWei: 0 });
-    return { landing, profit: wei(expectedProfitWei(profit, spread)), spread, value: wei(value) };
-  });
+  // As the scorer counts: what does not land costs nothing.
+  return labels.map((_, place) => modelScoreAt(scores, place, { failureCostWei: 0 }));
 }
 
 export interface Compared {

@@ -109,7 +109,7 @@ export const RejectionView = Type.Object({
   cycleId: Type.String(),
   reason: Type.Enum([...REJECTIONS], {
     description:
-      "`below-minimum`: net profit below the least that is wanted; `not-worth-the-risk`: by the model failing costs more than landing brings; " +
+      "`below-minimum`: net profit below the least that is wanted; `phantom`: through a pool that never paid what was quoted of late; `not-worth-the-risk`: by the model failing costs more than landing brings; " +
       "`no-model`: no model could decide",
   }),
   unfit: Nullable(Type.Enum([...UNFIT], { description: "Where no model could decide: why" })),

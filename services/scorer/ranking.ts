@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { featuresOf, rowsOf } from "#libs/history/history.ts";
-import { expectedProfitWei, expectedValueWei, HEADS } from "#libs/ml/ensemble.ts";
+import { modelScoreAt } from "#libs/ml/ensemble.ts";
 import type { CandidateInBlock, FeatureContext } from "#libs/ml/features.ts";
 import type { Kernel } from "#libs/ml/kernel.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
@@ -61,19 +61,10 @@ export function evaluate(
 function scoresOf(kernel: Kernel | null, rows: Float32Array, candidates: readonly Priced[], worth: Worth): ModelScore[] | null {
   if (kernel === null || candidates.length === 0) return null;
   const scores = kernel.score(rows, candidates.length);
-  return candidates.map(({ gasCost }, place): ModelScore => {
-    const [landing, profit, spread] = scores.subarray(place * HEADS.length, (place + 1) * HEADS.length) as unknown as [
-      number,
-      number,
-      number,
-    ];
-    const failureCostWei = worth.failingCosts === "gas" ? Number(gasCost) : 0;
-    const value = expectedValueWei({ landing, profit, spread }, { failureCostWei, riskAversion: worth.riskAversion });
-    return { landing, profit: wei(expectedProfitWei(profit, spread)), spread, value: wei(value) };
-  });
+  return candidates.map(({ gasCost }, place) =>
+    modelScoreAt(scores, place, { failureCostWei: worth.failingCosts === "gas" ? Number(gasCost) : 0, riskAversion: worth.riskAversion }),
+  );
 }
-
-const wei = (amount: number): string => BigInt(Math.round(amount)).toString();
 
 /** In [0, 1), decided by the block and what it is for: the same block draws the same in every replay. */
 export function drawOf(purpose: string, { blockHash, epoch }: { readonly blockHash: string; readonly epoch: number }): number {

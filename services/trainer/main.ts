@@ -6,8 +6,7 @@ import type { Bus } from "#libs/actor/bus.ts";
 import { fetchModel } from "#libs/actor/models.ts";
 import type { ActorSpec, Follow } from "#libs/actor/run.ts";
 import { loadSnapshot } from "#libs/actor/snapshots.ts";
-import { firstLabelFrom } from "#libs/history/labels.ts";
-import { historyStart, type Start } from "#libs/history/start.ts";
+import { historyStart, type Start, sequenceOfBlock } from "#libs/history/start.ts";
 import { type ModelDistribution, readDistribution } from "#libs/ml/distribution.ts";
 import { ownModel } from "#libs/ml/installed.ts";
 import type { Logger } from "#libs/telemetry/log.ts";
@@ -55,7 +54,7 @@ async function earlierLabels(
       trainedAt = body.blockNumber;
   }
   const memory = drift.windowBlocks + Math.max(2 * training.everyBlocks, 2 * lastLookOf({ kind: "shadow" }, trial));
-  const from = await firstLabelFrom(bus, chain, Math.max(lastBlock - memory, trainedAt - drift.windowBlocks));
+  const from = await sequenceOfBlock(bus, "outcomeLabelled", chain, Math.max(lastBlock - memory, trainedAt - drift.windowBlocks));
   if (from >= before) return [];
   const labels: Received<"outcomeLabelled">[] = [];
   for await (const message of bus.read("DECISIONS", chain, from, ["outcomeLabelled"])) {

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Bus } from "#libs/actor/bus.ts";
 import { saveModel } from "#libs/actor/models.ts";
-import { firstLabelFrom, readLabels } from "#libs/history/labels.ts";
+import { readLabels } from "#libs/history/labels.ts";
+import { sequenceOfBlock } from "#libs/history/start.ts";
 import { datasetOf } from "#libs/ml/dataset.ts";
 import { publishModel } from "#libs/ml/model-folder.ts";
 import { DEFAULT_OPTIONS, type TrainingFailure, trainEnsemble } from "#libs/ml/train.ts";
@@ -29,7 +30,7 @@ async function train({ broker, chain, request }: TrainingOrder): Promise<Trainin
   const bus = await Bus.connect({ ...broker, name: `hyperspeed training ${chain}` });
   const directory = await mkdtemp(join(tmpdir(), "hyperspeed-training-"));
   try {
-    const firstSequence = await firstLabelFrom(bus, chain, request.firstBlock);
+    const firstSequence = await sequenceOfBlock(bus, "outcomeLabelled", chain, request.firstBlock);
     const { lastSequence, seed, parent } = request;
     const labels = await readLabels(bus, chain, { firstSequence, lastSequence });
     const dataset = datasetOf(labels.filter(({ blockNumber }) => blockNumber >= request.firstBlock));

@@ -144,7 +144,7 @@ describe("a market with rivals", { timeout: 120_000 }, () => {
     expect(moved.length).toBeGreaterThan(0);
     // The first of a ranking is the first that is tried.
     const planned = new Set(bodies("executionPlanned").map(({ blockHash, cycleId }) => `${blockHash}:${cycleId}`));
-    for (const { blockHash, opportunities } of rankings) expect(planned).toContain(`${blockHash}:${opportunities[0]?.candidate.cycleId}`);
+    for (const { blockHash, opportunities } of rankings) expect(planned).toContain(`${blockHash}:${opportunities[0]?.cycleId}`);
   });
 
   test("draws the first place of some blocks, and says of which", () => {

@@ -402,7 +402,7 @@ export class Simulation {
       executor.executor,
       config,
       executor.initialState(0),
-      ["blockObserved", "blockReorged", "opportunityScored"],
+      ["blockObserved", "blockReorged", "cycleFound", "opportunityScored"],
       (request): executor.Reply => {
         switch (request.call) {
           case "simulate":

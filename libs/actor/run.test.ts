@@ -11,6 +11,7 @@ import { acquireLease } from "#libs/actor/lease.ts";
 import { type LocalBroker, startLocalBroker } from "#libs/actor/local-broker.ts";
 import { type ActorSpec, type RunningActor, runActor } from "#libs/actor/run.ts";
 import { RetryableError } from "#libs/units/invariant.ts";
+import { UNTAUGHT } from "#proto/opportunity/v1/scored.ts";
 import { type BodyOf, LEASE_TTL_MS } from "#proto/subjects.ts";
 
 const log = pino({ level: "silent" });
@@ -65,14 +66,7 @@ const opportunity = (found: BodyOf<"cycleFound">, causeId: string): BodyOf<"oppo
   causeId,
   epoch: 0,
   causeSequence: 1,
-  ranking: "net-profit",
-  champion: null,
-  challenger: null,
-  unfit: null,
-  explored: false,
-  featureSchema: "0".repeat(64),
-  seen: { market: 0, money: 0, models: 0 },
-  phantoms: [],
+  ...UNTAUGHT,
   maxNextBaseFeePerGas: "1",
   priorityFeePerGas: "0",
   opportunities: [],

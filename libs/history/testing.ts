@@ -6,7 +6,7 @@ import { encode } from "#proto/codec.ts";
 import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 import type { Mode } from "#proto/execution/v1/events.ts";
 import type { DriftLevel } from "#proto/model/v1/events.ts";
-import { type Evaluation, NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
+import { type Evaluation, NOT_EVALUATED, UNTAUGHT } from "#proto/opportunity/v1/scored.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import { type BodyOf, type StreamKey, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
 
@@ -325,18 +325,11 @@ export class World {
     return this.say("opportunityScored", `opportunities:${blockHashOf(at)}:${at.epoch ?? 0}`, {
       ...this.#at(at, causeId),
       causeSequence: 1,
-      ranking: "net-profit",
-      champion: null,
-      challenger: null,
-      unfit: null,
-      explored: false,
-      featureSchema: "0".repeat(64),
-      seen: { market: 0, money: 0, models: 0 },
-      phantoms: [],
+      ...UNTAUGHT,
       maxNextBaseFeePerGas: `${maxNextBaseFeePerGas}`,
       priorityFeePerGas: `${PRIORITY_FEE}`,
       opportunities: passed.map(({ candidate, gasCost, netProfit }, rank) => ({
-        candidate,
+        cycleId: candidate.cycleId,
         gasCost: `${gasCost}`,
         netProfit: `${netProfit}`,
         rank,

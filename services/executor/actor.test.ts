@@ -185,6 +185,19 @@ describe("a ranking", () => {
     expect(bench.rank(B10, [])).toEqual([]);
   });
 
+  test("of a search that was not read leads to nothing: it was there before this executor", () => {
+    const bench = new Bench();
+    bench.block(B10);
+    bench.rank(B10);
+    const { message } = bench.core.state.ranked ?? {};
+    expect(message?.body.opportunities).toHaveLength(1);
+    const late = new Bench();
+    late.block(B10);
+    if (message !== undefined) expect(late.give(message)).toEqual([]);
+    // And the next that it has read is tried.
+    expect(kindsOf(late.rank(B11))).toEqual(["execution-planned"]);
+  });
+
   test("of an earlier block that comes after a later one's does not take its place", () => {
     const bench = new Bench();
     bench.block(B10);

@@ -42,6 +42,8 @@ export interface State {
   readonly head: At | null;
   /** Time of the head, seconds; null while only a reorganisation has named it. */
   readonly headTimestamp: number | null;
+  /** The latest answers of the search by message id, oldest first: a ranking names its candidates by the one it is of. */
+  readonly found: ReadonlyMap<string, readonly Candidate[]>;
   /** The newest ranking and how many of its opportunities have been tried. */
   readonly ranked: { readonly message: Received<"opportunityScored">; readonly tried: number } | null;
   /** Next nonce of the wallet; null while the chain is being asked. */
@@ -78,7 +80,7 @@ export interface Receipt {
   readonly logs: readonly ReceiptLog[];
 }
 
-export type Keys = "blockObserved" | "blockReorged" | "opportunityScored";
+export type Keys = "blockObserved" | "blockReorged" | "cycleFound" | "opportunityScored";
 export type Request =
   /** `timestamp`: when the target block is expected, seconds; null where its parent's time is not known. Fees may depend on it. */
   | { readonly call: "simulate"; readonly planned: Planned; readonly timestamp: number | null }
@@ -117,9 +119,11 @@ export type Reply =
 
 /** Opportunities of one block tried in turn when a simulation fails: a fourth would come too late. */
 const MAX_TRIES = 3;
+/** A ranking further behind the search than this is of a block that has passed. */
+const KEPT_ANSWERS = 8;
 
 export function initialState(nonce: number | null): State {
-  return { head: null, headTimestamp: null, ranked: null, nonce, open: new Map(), landed: new Map(), netProfit: 0n };
+  return { head: null, headTimestamp: null, found: new Map(), ranked: null, nonce, open: new Map(), landed: new Map(), netProfit: 0n };
 }
 
 /**
@@ -192,6 +196,10 @@ function isNewer({ body }: Received<"opportunityScored">, than: Received<"opport
   return body.blockNumber > than.body.blockNumber;
 }
 
+function withAnswer(found: State["found"], { body, meta }: Received<"cycleFound">): State["found"] {
+  return new Map([...found, [meta.id, body.candidates] as const].slice(-KEPT_ANSWERS));
+}
+
 interface Turn {
   state: State;
   readonly effects: Effect<Request>[];
@@ -205,6 +213,7 @@ export const executor: Actor<State, Config, Keys, Request, Reply> = {
     if (input.type === "message") {
       if (input.key === "blockObserved") onBlock(turn, input, config);
       else if (input.key === "blockReorged") onReorg(turn, input, config);
+      else if (input.key === "cycleFound") turn.state = { ...turn.state, found: withAnswer(turn.state.found, input) };
       else if (isNewer(input, turn.state.ranked?.message)) turn.state = { ...turn.state, ranked: { message: input, tried: 0 } };
     } else if (input.type === "reply") onReply(turn, input.reply, config);
     attempt(turn, config);
@@ -241,10 +250,13 @@ function envelope(planned: Planned, config: Config, at: { readonly blockNumber: 
  * nonce), and none is on its way into the next block.
  */
 function attempt(turn: Turn, config: Config): void {
-  const { ranked, head, nonce, open } = turn.state;
+  const { found, ranked, head, nonce, open } = turn.state;
   const best = ranked?.message.body.opportunities[ranked.tried];
   if (ranked === null || best === undefined || ranked.tried >= MAX_TRIES || nonce === null) return;
   const { body, meta } = ranked.message;
+  const candidate = found.get(body.causeId ?? "")?.find(({ cycleId }) => cycleId === best.cycleId);
+  // Read from between the two: of a block that was there before this actor.
+  if (candidate === undefined) return;
   // One that a reorganisation threw out is only watched: it does not hold up new ones.
   if ([...open.values()].some(({ planned }) => planned.targetBlock >= body.blockNumber)) return;
   // A late answer is a wrong answer: the block it rests on is no longer the head, or not even in the chain.
@@ -258,7 +270,6 @@ function attempt(turn: Turn, config: Config): void {
   const targetBlock = body.blockNumber + 1;
   turn.state = { ...turn.state, ranked: { ...ranked, tried: ranked.tried + 1 } };
 
-  const { candidate } = best;
   const executionId = executionIdOf(config.wallet, body, candidate.cycleId);
   const planned: Planned = {
     kind: "execution-planned",

@@ -144,7 +144,7 @@ export async function executorSpec(settings: ExecutorSettings): Promise<ActorSpe
           {
             stream: "DECISIONS",
             chain: chain.key,
-            keys: ["opportunityScored"],
+            keys: ["cycleFound", "opportunityScored"],
             tokens: { chain: chain.key },
             startSequence: decisions + 1,
           },

@@ -1,10 +1,9 @@
 import type { Effect, Received } from "#libs/actor/actor.ts";
-import { SCHEMA_HASH } from "#libs/ml/features.ts";
 import type { Address } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import { decode, encode } from "#proto/codec.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
-import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
+import { NOT_EVALUATED, UNTAUGHT } from "#proto/opportunity/v1/scored.ts";
 import { type BodyOf, subjectOf } from "#proto/subjects.ts";
 import { type At, type Config, executor, initialState, type Reply, type Request } from "#services/executor/actor.ts";
 
@@ -58,7 +57,9 @@ async function attempt(
       if (effect.type === "publish") decode(subjectOf(effect.key, effect.tokens), encode(effect.key, effect.body));
     return decision.effects;
   };
-  const ranking = rankingOf(config, head, name);
+  const found = foundOf(config, head, name);
+  follow({ ...found, body: pass("cycleFound", config, found.body) });
+  const ranking = rankingOf(config, found);
   const effects = follow({ ...ranking, body: pass("opportunityScored", config, ranking.body) });
   const call = effects.find((effect) => effect.type === "call" && effect.request.call === "simulate");
   if (call?.type !== "call" || call.request.call !== "simulate") return;
@@ -86,18 +87,18 @@ async function attempt(
 }
 
 /** As it comes out of the codec. */
-function pass<Key extends "opportunityScored">(key: Key, config: Config, body: BodyOf<Key>): BodyOf<Key> {
+function pass<Key extends "cycleFound" | "opportunityScored">(key: Key, config: Config, body: BodyOf<Key>): BodyOf<Key> {
   const decoded = decode(subjectOf(key, { chain: config.chain }), encode(key, body));
-  invariant(decoded.ok, "a practice ranking is not as messages are");
+  invariant(decoded.ok, "a practice message is not as messages are");
   return decoded.value.body as BodyOf<Key>;
 }
 
-function rankingOf(config: Config, head: At, name: string): Received<"opportunityScored"> {
+function foundOf(config: Config, head: At & { readonly timestamp: number }, name: string): Received<"cycleFound"> {
   const amount = "1000";
   const { wrappedNative } = config;
   const hop = { dex: "practice", family: "uniswap-v2" as const, pool: POOL, amountIn: amount, amountOut: amount };
-  const candidate: Candidate = {
-    cycleId: name.padStart(16, "0"),
+  const candidate = (place: number): Candidate => ({
+    cycleId: `${place}`.padStart(8, "0") + name.padStart(8, "0"),
     token: wrappedNative,
     amountIn: amount,
     amountOut: amount,
@@ -108,14 +109,33 @@ function rankingOf(config: Config, head: At, name: string): Received<"opportunit
       { ...hop, call: { form: "v2", zeroForOne: wrappedNative < TOKEN }, tokenIn: wrappedNative, tokenOut: TOKEN },
       { ...hop, call: { form: "v2", zeroForOne: TOKEN < wrappedNative }, tokenIn: TOKEN, tokenOut: wrappedNative },
     ],
+  });
+  const { blockNumber, blockHash, observedAtMs, epoch, timestamp } = head;
+  return {
+    type: "message",
+    key: "cycleFound",
+    body: {
+      kind: "cycle-found",
+      v: 1,
+      chainId: config.chainId,
+      blockNumber,
+      blockHash,
+      observedAtMs,
+      causeId: null,
+      epoch,
+      timestamp,
+      baseFeePerGas: "1",
+      dexes: ["practice"],
+      lateDexes: [],
+      cyclesFound: RANKED,
+      candidates: Array.from({ length: RANKED }, (_, place) => candidate(place)),
+    },
+    meta: { id: `practice:${name}`, subject: "", stream: "DECISIONS", sequence: 0, storedAtMs: observedAtMs },
   };
-  const opportunities = Array.from({ length: RANKED }, (_, rank) => ({
-    candidate,
-    gasCost: "1",
-    netProfit: "1",
-    rank,
-    evaluation: NOT_EVALUATED,
-  }));
+}
+
+function rankingOf(config: Config, { body, meta }: Received<"cycleFound">): Received<"opportunityScored"> {
+  const { blockNumber, blockHash, observedAtMs, epoch } = body;
   return {
     type: "message",
     key: "opportunityScored",
@@ -123,25 +143,24 @@ function rankingOf(config: Config, head: At, name: string): Received<"opportunit
       kind: "opportunity-scored",
       v: 1,
       chainId: config.chainId,
-      blockNumber: head.blockNumber,
-      blockHash: head.blockHash,
-      observedAtMs: head.observedAtMs,
-      causeId: null,
-      epoch: head.epoch,
-      causeSequence: 0,
-      ranking: "net-profit",
-      champion: null,
-      challenger: null,
-      unfit: null,
-      explored: false,
-      featureSchema: SCHEMA_HASH,
-      seen: { market: 0, money: 0, models: 0 },
-      phantoms: [],
+      blockNumber,
+      blockHash,
+      observedAtMs,
+      causeId: meta.id,
+      epoch,
+      causeSequence: meta.sequence,
+      ...UNTAUGHT,
       maxNextBaseFeePerGas: "1",
       priorityFeePerGas: "1",
-      opportunities,
+      opportunities: body.candidates.map(({ cycleId }, rank) => ({
+        cycleId,
+        gasCost: "1",
+        netProfit: "1",
+        rank,
+        evaluation: NOT_EVALUATED,
+      })),
       rejected: [],
     },
-    meta: { id: `practice:${name}`, subject: "", stream: "DECISIONS", sequence: 0, storedAtMs: head.observedAtMs },
+    meta: { ...meta, id: `${meta.id}:ranked` },
   };
 }

@@ -7,7 +7,7 @@ import type { ReceiptLog } from "#libs/ledger/settlement.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { encode } from "#proto/codec.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
-import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
+import { NOT_EVALUATED, UNTAUGHT } from "#proto/opportunity/v1/scored.ts";
 import type { AnyBody, BodyOf } from "#proto/subjects.ts";
 import {
   type Config,
@@ -197,28 +197,33 @@ export class Bench {
   }
 
   rank({ number, hash }: TestBlock, candidates: readonly Candidate[] = [candidateOf(1)], epoch = this.epoch): Effects {
+    const place = { chainId: 31337, blockNumber: number, blockHash: hash, observedAtMs: 1_000 * number, epoch };
+    const found: BodyOf<"cycleFound"> = {
+      kind: "cycle-found",
+      v: 1,
+      ...place,
+      causeId: null,
+      timestamp: number,
+      baseFeePerGas: "10",
+      dexes: ["dex"],
+      lateDexes: [],
+      cyclesFound: candidates.length,
+      candidates: [...candidates],
+    };
+    const causeId = `cycles:${hash}:${epoch}`;
+    const causeSequence = ++this.#sequence;
+    const before = this.give(received("cycleFound", found, { sequence: causeSequence, id: causeId, stream: "DECISIONS" }));
     const body: BodyOf<"opportunityScored"> = {
       kind: "opportunity-scored",
       v: 1,
-      chainId: 31337,
-      blockNumber: number,
-      blockHash: hash,
-      observedAtMs: 1_000 * number,
-      causeId: "cycles",
-      epoch,
-      causeSequence: 1,
-      ranking: "net-profit",
-      champion: null,
-      challenger: null,
-      unfit: null,
-      explored: false,
-      featureSchema: "0".repeat(64),
-      seen: { market: 0, money: 0, models: 0 },
-      phantoms: [],
+      ...place,
+      causeId,
+      causeSequence,
+      ...UNTAUGHT,
       maxNextBaseFeePerGas: "10",
       priorityFeePerGas: "2",
-      opportunities: candidates.map((candidate, rank) => ({
-        candidate,
+      opportunities: candidates.map(({ cycleId }, rank) => ({
+        cycleId,
         gasCost: "1800000",
         netProfit: "8200000",
         rank,
@@ -227,7 +232,10 @@ export class Bench {
       rejected: [],
     };
     const sequence = ++this.#sequence;
-    return this.give(received("opportunityScored", body, { sequence, id: `opportunities:${hash}:${epoch}`, stream: "DECISIONS" }));
+    return [
+      ...before,
+      ...this.give(received("opportunityScored", body, { sequence, id: `opportunities:${hash}:${epoch}`, stream: "DECISIONS" })),
+    ];
   }
 
   /** Takes the oldest unanswered call of a kind. */

@@ -173,7 +173,7 @@ const ranking = (blockNumber: number, body: Partial<OpportunityScored>): BodyOf<
   ...body,
 });
 const scored = (cycleId: string, rank: number, ofIt: Evaluation) => ({
-  candidate: candidate(cycleId),
+  cycleId,
   gasCost: "2",
   netProfit: "5",
   rank,
@@ -418,9 +418,13 @@ test("expected and realised profit are of what was sent in live mode, and settle
 test("an opportunity says what the model that ordered it gives, and later what became of it", () => {
   const { model, give } = start();
   const opportunities = [scored("1".repeat(16), 0, evaluation(score(0.2), score(0.7)))];
+  give("cycleFound", found(1, ["1".repeat(16)]));
   give("opportunityScored", ranking(1, { ranking: "challenger", challenger: A, explored: true, opportunities }));
-  give("opportunityScored", ranking(2, { ranking: "net-profit", opportunities }));
   const read = () => opportunitiesView(model, { limit: 10 });
+  // One that overtakes the search it is of waits for it.
+  expect(give("opportunityScored", ranking(2, { ranking: "net-profit", opportunities }))).toEqual([]);
+  expect(read()).toMatchObject([{ blockNumber: 1 }]);
+  expect(give("cycleFound", found(2, ["1".repeat(16)]))).toMatchObject([{ type: "opportunity", data: { blockNumber: 2 } }]);
   expect(Compile(OpportunityView).Errors(read()[0])).toEqual([]);
   expect(read()).toMatchObject([
     { blockNumber: 2, ranking: "net-profit", confidence: 0.2, expectedValue: "200", explored: false, label: null },

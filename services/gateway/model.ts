@@ -70,6 +70,8 @@ export interface KnownOpportunity {
   readonly id: string;
   readonly scored: Scored;
   readonly body: Pick<OpportunityScored, "blockNumber" | "blockHash" | "observedAtMs" | "ranking" | "explored">;
+  /** A ranking names its candidates only: the rest is what the search said of them. Null where that has not been read. */
+  candidate: Candidate | null;
 }
 
 export interface KnownRejection {
@@ -78,7 +80,7 @@ export interface KnownRejection {
   /** Place in its message. */
   readonly place: number;
   readonly body: Pick<OpportunityScored, "blockNumber" | "blockHash" | "observedAtMs" | "ranking" | "unfit">;
-  /** The ranking names a rejected candidate only: the rest is what the search said of it. Null where that has not been read. */
+  /** As an opportunity's. */
   candidate: Candidate | null;
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { LOG_COLUMNS } from "#proto/block/v1/observed.ts";
-import { NOT_EVALUATED } from "#proto/opportunity/v1/scored.ts";
+import { NOT_EVALUATED, UNTAUGHT } from "#proto/opportunity/v1/scored.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 import type { ModelEvent } from "#services/gateway/api.ts";
@@ -83,6 +83,23 @@ function bench() {
       ),
     blockReorged: (ancestor: number, epoch: number, dropped: [number, string][]) =>
       make("blockReorged", { kind: "block-reorged", v: 1, ...envelope(ancestor), epoch, dropped }, id("reorg")),
+    found: (blockNumber: number) =>
+      make(
+        "cycleFound",
+        {
+          kind: "cycle-found",
+          v: 1,
+          ...envelope(blockNumber),
+          epoch: 0,
+          timestamp: 1_790_000_000 + blockNumber,
+          baseFeePerGas: "7",
+          dexes: [],
+          lateDexes: [],
+          cyclesFound: 1,
+          candidates: [candidate],
+        },
+        id("found"),
+      ),
     scored: (blockNumber: number) =>
       make(
         "opportunityScored",
@@ -92,17 +109,10 @@ function bench() {
           ...envelope(blockNumber),
           epoch: 0,
           causeSequence: 1,
-          ranking: "net-profit",
-          champion: null,
-          challenger: null,
-          unfit: null,
-          explored: false,
-          featureSchema: "0".repeat(64),
-          seen: { market: 0, money: 0, models: 0 },
-          phantoms: [],
+          ...UNTAUGHT,
           maxNextBaseFeePerGas: "8",
           priorityFeePerGas: "1",
-          opportunities: [{ candidate, gasCost: "500", netProfit: "1500", rank: 0, evaluation: NOT_EVALUATED }],
+          opportunities: [{ cycleId: candidate.cycleId, gasCost: "500", netProfit: "1500", rank: 0, evaluation: NOT_EVALUATED }],
           rejected: [{ cycleId: "00000000000000bb", reason: "below-minimum", netProfit: "-3", evaluation: NOT_EVALUATED }],
         },
         id("scored"),
@@ -249,7 +259,7 @@ const health = (model: ReadModel, nowMs: number) =>
 test("an execution's life moves its opportunity's status and the funnel", () => {
   const { model, messages, apply } = bench();
   const status = () => opportunitiesView(model, { limit: 1 })[0]?.status;
-  apply(messages.block(10), messages.scored(10));
+  apply(messages.block(10), messages.found(10), messages.scored(10));
   expect(status()).toBe("open");
   apply(messages.planned(10));
   expect(status()).toBe("planned");
@@ -280,13 +290,13 @@ test("an execution's life moves its opportunity's status and the funnel", () => 
 
 test("an opportunity that nobody executed passes with its block", () => {
   const { model, messages, apply } = bench();
-  apply(messages.block(10), messages.scored(10), messages.block(11));
+  apply(messages.block(10), messages.found(10), messages.scored(10), messages.block(11));
   expect(opportunitiesView(model, { limit: 1 })[0]?.status).toBe("passed");
 });
 
 test("an opportunity of a dropped block is dropped, and open again when the block comes back", () => {
   const { model, messages, apply } = bench();
-  apply(messages.block(9), messages.block(10), messages.scored(10));
+  apply(messages.block(9), messages.block(10), messages.found(10), messages.scored(10));
   const events = apply(messages.blockReorged(9, 1, [[10, hash("b10")]]));
   expect(events).toMatchObject([{ type: "opportunity", data: { status: "dropped" } }]);
   apply(messages.block(10, 1, hash("c10")));
@@ -363,7 +373,7 @@ test("a reverted transaction is a trade that failed and cost its gas", () => {
 
 test("a failure is counted by its code", () => {
   const { model, messages, apply } = bench();
-  apply(messages.scored(10), messages.planned(10), messages.failed(10));
+  apply(messages.found(10), messages.scored(10), messages.planned(10), messages.failed(10));
   expect(funnelOf(model).failed).toEqual({ "simulation-reverted": 1 });
   expect(opportunitiesView(model, { limit: 1 })[0]).toMatchObject({ status: "failed", outcome: "simulation-reverted: K" });
 });

@@ -15,6 +15,7 @@ import type {
   DexPools,
   Head,
   KnownBlock,
+  KnownOpportunity,
   MessageMeta,
   ReadMessage,
   ReadModel,
@@ -151,9 +152,8 @@ export function applyMessage(model: ReadModel, { key, body, meta }: ReadMessage)
       applyArbitrages(chain.market, body, bounds);
       return [];
     case "cycle-found":
-      applyFound(chain, body);
       pushBounded(chain.blockToCycleMs, Math.max(0, meta.storedAtMs - body.observedAtMs), bounds.latencyWindow);
-      return [];
+      return applyFound(chain, body);
     case "opportunity-scored":
       applyRanking(chain.learning, body, meta.sequence, bounds);
       return applyScored(chain, body, bounds);
@@ -161,7 +161,7 @@ export function applyMessage(model: ReadModel, { key, body, meta }: ReadMessage)
       applyLabels(chain.learning, body, bounds);
       return body.labels.flatMap(({ cycleId }): ModelEvent[] => {
         const opportunity = chain.opportunities.get(opportunityIdOf(cycleId, body.blockHash));
-        return opportunity === undefined ? [] : [{ type: "opportunity", data: opportunityView(chain, opportunity) }];
+        return opportunity === undefined ? [] : opportunityEvent(chain, opportunity);
       });
     case "model-trained":
     case "model-promoted":
@@ -249,7 +249,13 @@ function applyReorg(chain: ChainModel, body: BlockReorged): ModelEvent[] {
 
 function droppedOpportunities(chain: ChainModel, dropped: ReadonlySet<string>): ModelEvent[] {
   const touched = [...chain.opportunities.values()].filter(({ body }) => dropped.has(body.blockHash));
-  return touched.map((opportunity) => ({ type: "opportunity", data: opportunityView(chain, opportunity) }));
+  return touched.flatMap((opportunity) => opportunityEvent(chain, opportunity));
+}
+
+/** None while it is not known what the opportunity is. */
+function opportunityEvent(chain: ChainModel, opportunity: KnownOpportunity): ModelEvent[] {
+  const data = opportunityView(chain, opportunity);
+  return data === null ? [] : [{ type: "opportunity", data }];
 }
 
 function dexPools(chain: ChainModel, dex: string): DexPools {
@@ -268,16 +274,23 @@ function dexPools(chain: ChainModel, dex: string): DexPools {
   return pools;
 }
 
-function applyFound(chain: ChainModel, body: CycleFound): void {
+function applyFound(chain: ChainModel, body: CycleFound): ModelEvent[] {
   chain.cycles += body.cyclesFound;
   chain.candidates += body.candidates.length;
+  const events: ModelEvent[] = [];
   for (const candidate of body.candidates) {
     const id = opportunityIdOf(candidate.cycleId, body.blockHash);
     const rejection = chain.rejections.get(id);
     if (rejection !== undefined) rejection.candidate = candidate;
+    const opportunity = chain.opportunities.get(id);
+    if (opportunity !== undefined) {
+      opportunity.candidate = candidate;
+      events.push(...opportunityEvent(chain, opportunity));
+    }
     chain.candidatesFound.set(id, candidate);
   }
   dropOldest(chain.candidatesFound, CANDIDATES_KEPT);
+  return events;
 }
 
 function dropOldest(map: Map<string, unknown>, kept: number): void {
@@ -290,10 +303,11 @@ function applyScored(chain: ChainModel, body: OpportunityScored, bounds: ReadMod
   const { blockNumber, blockHash, observedAtMs, ranking, unfit } = body;
   const events: ModelEvent[] = [];
   for (const scored of body.opportunities) {
-    const id = opportunityIdOf(scored.candidate.cycleId, blockHash);
-    const opportunity = { id, scored, body: { blockNumber, blockHash, observedAtMs, ranking, explored: body.explored } };
+    const id = opportunityIdOf(scored.cycleId, blockHash);
+    const candidate = chain.candidatesFound.get(id) ?? null;
+    const opportunity = { id, scored, candidate, body: { blockNumber, blockHash, observedAtMs, ranking, explored: body.explored } };
     chain.opportunities.set(id, opportunity);
-    events.push({ type: "opportunity", data: opportunityView(chain, opportunity) });
+    events.push(...opportunityEvent(chain, opportunity));
   }
   dropOldest(chain.opportunities, bounds.opportunitiesKept);
   for (const [place, rejected] of body.rejected.entries()) {
@@ -319,7 +333,7 @@ function applyExecutionEvent(chain: ChainModel, event: ExecutionEvent, meta: Mes
 
   const events: ModelEvent[] = [];
   const opportunity = execution.opportunityId === null ? undefined : chain.opportunities.get(execution.opportunityId);
-  if (opportunity !== undefined) events.push({ type: "opportunity", data: opportunityView(chain, opportunity) });
+  if (opportunity !== undefined) events.push(...opportunityEvent(chain, opportunity));
   const trade = tradeView(chain, execution);
   if (trade !== null) events.push({ type: "trade", data: trade });
   const { totals } = chain.ledger;

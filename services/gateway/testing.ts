@@ -836,7 +836,7 @@ export function createScenario(options: ScenarioOptions): Scenario {
           maxNextBaseFeePerGas: `${nextBaseFee}`,
           priorityFeePerGas: `${GWEI / 10n}`,
           opportunities: worth.map(({ candidate: each, gasCost, netProfit, evaluation }, rank) => ({
-            candidate: each,
+            cycleId: each.cycleId,
             gasCost: `${gasCost}`,
             netProfit: `${netProfit}`,
             rank,

@@ -57,9 +57,10 @@ function statusOfOpportunity(chain: ChainModel, opportunity: KnownOpportunity, e
 
 const WEI_PER_COIN = 1e18;
 
-export function opportunityView(chain: ChainModel, opportunity: KnownOpportunity): OpportunityView {
-  const { scored, body } = opportunity;
-  const { candidate } = scored;
+/** Null while what the search said of it has not been read. */
+export function opportunityView(chain: ChainModel, opportunity: KnownOpportunity): OpportunityView | null {
+  const { scored, body, candidate } = opportunity;
+  if (candidate === null) return null;
   const executionId = chain.ledger.byOpportunity.get(opportunity.id);
   const execution = executionId === undefined ? undefined : executionOf(chain.ledger, executionId);
   const status = statusOfOpportunity(chain, opportunity, execution);
@@ -181,7 +182,7 @@ export function opportunitiesView(model: ReadModel, { limit, chain }: ListQuery)
     ({ opportunity: a }, { opportunity: b }) =>
       b.body.observedAtMs - a.body.observedAtMs || a.scored.rank - b.scored.rank || (b.id < a.id ? -1 : 1),
   );
-  return all.slice(0, limit).map(({ each, opportunity }) => opportunityView(each, opportunity));
+  return all.slice(0, limit).flatMap(({ each, opportunity }) => opportunityView(each, opportunity) ?? []);
 }
 
 export function rejectionsView(model: ReadModel, { limit, chain }: ListQuery): RejectionView[] {

@@ -233,8 +233,8 @@ function score(
     maxNextBaseFeePerGas: maxNextBaseFeePerGas.toString(),
     priorityFeePerGas: config.priorityFeePerGas.toString(),
     phantoms,
-    opportunities: passed.map(({ candidate, gasCost, netProfit, evaluation }, rank) => ({
-      candidate,
+    opportunities: passed.map(({ candidate: { cycleId }, gasCost, netProfit, evaluation }, rank) => ({
+      cycleId,
       gasCost: gasCost.toString(),
       netProfit: netProfit.toString(),
       rank,

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Effect, Received } from "#libs/actor/actor.ts";
 import { calls, drive, published, received } from "#libs/actor/testing.ts";
 import type { SearchResult } from "#libs/graph/search.ts";
+import { UNTAUGHT } from "#proto/opportunity/v1/scored.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import type { FoundPools, StateRowOf } from "#proto/pool/v1/state.ts";
 import type { BodyOf } from "#proto/subjects.ts";
@@ -160,13 +161,7 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
             causeId: null,
             epoch: 0,
             causeSequence: 1,
-            ranking: "net-profit",
-            champion: null,
-            challenger: null,
-            unfit: null,
-            explored: false,
-            featureSchema: "0".repeat(64),
-            seen: { market: 0, money: 0, models: 0 },
+            ...UNTAUGHT,
             maxNextBaseFeePerGas: "1",
             priorityFeePerGas: "1",
             phantoms,

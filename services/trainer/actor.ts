@@ -290,16 +290,11 @@ function follow({ attempts }: State, body: Told): void {
 function take(state: State, ranking: Ranking, id: string, config: Config): void {
   const gasPrice = BigInt(ranking.maxNextBaseFeePerGas) + BigInt(ranking.priorityFeePerGas);
   const ordered = [
-    ...ranking.opportunities.map(({ candidate, netProfit, evaluation }) => ({
-      cycleId: candidate.cycleId,
-      netProfit,
-      rejected: null,
-      evaluation,
-    })),
+    ...ranking.opportunities.map(({ cycleId, netProfit, evaluation }) => ({ cycleId, netProfit, rejected: null, evaluation })),
     ...ranking.rejected.map(({ cycleId, netProfit, reason, evaluation }) => ({ cycleId, netProfit, rejected: reason, evaluation })),
   ];
   state.history.blocks.setGasPrice(ranking, gasPrice);
-  // Not there where the stream is read from between the two: what the rejected candidates were is not known then.
+  // Not there where the stream is read from between the two: what the candidates were is not known then.
   const found = state.found.get(ranking.causeId ?? "");
   const isSaid = state.pending.has(id) || state.labelled.has(labelsId(ranking, config));
   if (found === undefined || isSaid || ranking.blockNumber < state.labelFrom) return;

@@ -28,13 +28,15 @@ export const Hop = Type.Object({
 });
 export type Hop = Static<typeof Hop>;
 
+/** Hash of the hops' pools and directions from the start token on: the same cycle has the same id in every block. */
+export const CycleId = Type.String({ pattern: "^[0-9a-f]{16}$" });
+
 /**
  * A cycle sized exactly: start with `amountIn` of `token`, end with `amountOut` of it. Or several in one transaction, whose ways may part and meet: with
  * `amountIn` to begin with, each swap is paid from what is there.
  */
 export const Candidate = Type.Object({
-  /** Hash of the hops' pools and directions from the start token on: the same cycle has the same id in every block. */
-  cycleId: Type.String({ pattern: "^[0-9a-f]{16}$" }),
+  cycleId: CycleId,
   token: AddressText,
   amountIn: Uint,
   amountOut: Uint,

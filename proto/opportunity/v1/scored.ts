@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { Candidate } from "#proto/cycle/v1/found.ts";
+import { CycleId } from "#proto/cycle/v1/found.ts";
 import { AddressText, Count, Int, messageSchema, Uint } from "#proto/scalars.ts";
 
 const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
@@ -29,8 +29,21 @@ export type Evaluation = Static<typeof Evaluation>;
 /** Of a candidate that nobody has looked at. */
 export const NOT_EVALUATED: Evaluation = { features: null, champion: null, challenger: null };
 
+/** What a ranking by net profit says of models where none was asked and no stream had been read. */
+export const UNTAUGHT = {
+  ranking: "net-profit",
+  champion: null,
+  challenger: null,
+  unfit: null,
+  explored: false,
+  featureSchema: "0".repeat(64),
+  seen: { market: 0, money: 0, models: 0 },
+  phantoms: [] as string[],
+} as const;
+
 export const Scored = Type.Object({
-  candidate: Candidate,
+  /** Of a candidate of the CycleFound that the ranking is of: what it is stands there (`causeId`, `causeSequence`), and is not said twice. */
+  cycleId: CycleId,
   /** gasEstimate times the most that the next base fee can be, plus the priority fee, wei. */
   gasCost: Uint,
   /** grossProfit less gasCost, wei. */
@@ -85,6 +98,6 @@ export const OpportunityScored = messageSchema("opportunity-scored", {
   phantoms: Type.Array(AddressText),
   opportunities: Type.Array(Scored),
   /** Candidates that did not pass, with the gate that stopped them, best net profit first. */
-  rejected: Type.Array(Type.Object({ cycleId: Type.String(), reason: Type.Enum([...REJECTIONS]), netProfit: Int, evaluation: Evaluation })),
+  rejected: Type.Array(Type.Object({ cycleId: CycleId, reason: Type.Enum([...REJECTIONS]), netProfit: Int, evaluation: Evaluation })),
 });
 export type OpportunityScored = Static<typeof OpportunityScored>;

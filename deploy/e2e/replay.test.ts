@@ -100,8 +100,14 @@ async function replaySolver(
     passDeadline(message);
     await adoptSnapshots();
     if (message.key === "blockObserved") {
+      const decision = decisions.get(branchOf(message.body as BodyOf<"blockObserved">));
       // The solver was not there yet.
-      if (!decisions.has(branchOf(message.body as BodyOf<"blockObserved">))) continue;
+      if (decision === undefined) continue;
+      // The broker's clock is not the solver's: by some milliseconds a report of the block before may have been in time there, and too late here.
+      for (const id of decision.dexes) {
+        const dex = core.state.dexes.get(id);
+        if (dex !== undefined) dex.late = false;
+      }
       deadlineMs = message.meta.storedAtMs + config.lateDexMs;
     }
     act(core.give({ type: "message", ...message } as Received<Keys>));

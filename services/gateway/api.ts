@@ -11,6 +11,11 @@ import { AddressText, Count, Decimal, HashText, Int, Token, Uint } from "#proto/
 
 const Nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 const described = <Schema extends Type.TSchema>(schema: Schema, description: string): Schema => ({ ...schema, description });
+const MarketImpact = Nullable(
+  Type.Number({
+    description: "Share that its own size costs, beside the marginal rates; inside the exact amounts. Null where a rate is not known",
+  }),
+);
 /** A field of the origin's API that this system does not compute: always null, never a made-up number. */
 const NotComputed = (description: string) => Type.Null({ description });
 
@@ -92,7 +97,7 @@ export const OpportunityView = Type.Object({
   flashloanFee: described(Uint, 'Balancer V2 lends without a fee: "0"'),
   ...ModelSays,
   slippage: NotComputed("Amounts are exact for the state of `blockHash`, so none is expected"),
-  marketImpact: NotComputed("Already inside the exact amounts of the hops"),
+  marketImpact: MarketImpact,
   status: Type.Enum([...OPPORTUNITY_STATUSES]),
   executionId: Nullable(HashText),
   outcome: Nullable(Type.String({ description: "Failure code and detail, where the execution failed" })),
@@ -152,7 +157,7 @@ export const TradeView = Type.Object({
   builderPayment: Uint,
   flashloanAmount: Uint,
   flashloanFee: Uint,
-  marketImpact: NotComputed("Already inside the exact amounts of the hops"),
+  marketImpact: MarketImpact,
   executionTime: Nullable(Type.Integer({ minimum: 0, description: "Milliseconds from the block seen to the bundle handed to a relay" })),
   relay: Nullable(Token),
 });

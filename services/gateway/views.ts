@@ -91,7 +91,7 @@ export function opportunityView(chain: ChainModel, opportunity: KnownOpportunity
     flashloanFee: "0",
     ...modelSays(chain, opportunity.id, body.ranking, scored.evaluation),
     slippage: null,
-    marketImpact: null,
+    marketImpact: candidate.priceImpact ?? null,
     status,
     executionId: executionId ?? null,
     outcome: failure === undefined ? null : failure.detail === "" ? failure.code : `${failure.code}: ${failure.detail}`,
@@ -161,7 +161,7 @@ export function tradeView(chain: ChainModel, execution: Execution): TradeView | 
     builderPayment: trade.builderPayment,
     flashloanAmount: trade.loanAmount,
     flashloanFee: "0",
-    marketImpact: null,
+    marketImpact: trade.candidate.priceImpact ?? null,
     executionTime: submitted === undefined ? null : Math.max(0, submitted.submittedAtMs - submitted.observedAtMs),
     relay: submitted?.relay ?? null,
   };

@@ -13,7 +13,7 @@ import { Scored } from "#proto/opportunity/v1/scored.ts";
 import { FAMILY_IDS, type FamilyId, FoundPools, POOL_FAMILIES, PoolStates, TickRow } from "#proto/pool/v1/state.ts";
 import { PRICE_COLUMNS, PriceRow } from "#proto/price/v1/changed.ts";
 import { AddressText, Count, Decimal, HashText, HexData, Int, Token, Uint } from "#proto/scalars.ts";
-import { ACTORS, type ActorName, CAPTURED, STREAMS, type StreamKey, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
+import { ACTORS, type ActorName, STREAMS, type StreamKey, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
 
 export const ASYNCAPI_FILE = new URL("asyncapi.json", import.meta.url);
 
@@ -161,7 +161,6 @@ export function asyncApi(version: string): JsonObject {
         ...Object.fromEntries(keys.map((key) => [messageName(key), withReferences(plain(SUBJECTS[key].schema))])),
       },
     },
-    "x-captured-subjects": CAPTURED,
   };
 }
 

@@ -106,22 +106,8 @@ export const STREAMS = {
     duplicateWindowMs: 10 * MINUTE,
     replicas: 3,
   },
-  ADVISORIES: {
-    scope: "global",
-    suffix: "ADVISORIES",
-    maxAgeMs: 7 * DAY,
-    maxBytes: 64 * MEBIBYTE,
-    maxPerSubject: -1,
-    duplicateWindowMs: 2 * MINUTE,
-    replicas: 1,
-  },
 } as const satisfies Record<string, StreamDefinition>;
 export type StreamKey = keyof typeof STREAMS;
-
-/** Subjects that streams capture but that the broker itself writes. */
-export const CAPTURED = { ADVISORIES: ["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>"] } as const satisfies Partial<
-  Record<StreamKey, readonly string[]>
->;
 
 export interface SubjectRow<Schema extends TSchema = TSchema> {
   /** `<chain>` and the keys in angle brackets are tokens filled in by `subjectOf`. */
@@ -401,8 +387,7 @@ export function streamName(key: StreamKey, chain: string | null): string {
 /** All subjects a stream captures. */
 export function streamSubjects(key: StreamKey, chain: string | null): string[] {
   const own = Object.entries(SUBJECTS).filter(([, { stream }]) => stream === key);
-  const filters = own.map(([rowKey]) => filterOf(rowKey as SubjectKey, chain === null ? {} : { chain }));
-  return [...filters, ...(key in CAPTURED ? CAPTURED[key as keyof typeof CAPTURED] : [])];
+  return own.map(([rowKey]) => filterOf(rowKey as SubjectKey, chain === null ? {} : { chain }));
 }
 
 /** Object store bucket with the pool snapshots of a chain. */

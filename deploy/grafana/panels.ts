@@ -604,7 +604,7 @@ export const ROWS: readonly RowSpec[] = [
       },
       {
         title: "Dead letters by reason",
-        description: "Undecodable, or deliveries exhausted. Their stream is HS_DEAD_LETTERS.",
+        description: "Undecodable. Their stream is HS_DEAD_LETTERS.",
         kind: "lines",
         unit: "short",
         width: 6,

@@ -1,13 +1,13 @@
 import Type, { type Static } from "typebox";
 import { Count, Token } from "#proto/scalars.ts";
 
-/** A message that could not be decoded or kept failing, with its bytes and the reason, so that it can be looked at and redriven. */
+/** A message that could not be decoded, with its bytes and the reason, so that it can be looked at and redriven. */
 export const MessageBuried = Type.Object({
   kind: Type.Literal("message-buried"),
   v: Type.Literal(1),
   actor: Token,
   instance: Token,
-  reason: Type.Union([Type.Literal("undecodable"), Type.Literal("deliveries-exhausted")]),
+  reason: Type.Literal("undecodable"),
   detail: Type.String(),
   subject: Type.String(),
   stream: Type.String(),

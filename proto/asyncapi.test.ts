@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Compile } from "typebox/compile";
 import { expect, test } from "vitest";
 import { ASYNCAPI_FILE, renderAsyncApi } from "#proto/asyncapi.ts";
+import { REQUESTS, type RequestKey } from "#proto/requests.ts";
 import { ACTORS, rowOfSubject, STREAMS, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
 
 type Node = Record<string, unknown>;
@@ -88,4 +89,20 @@ test.each(keys)("row %s has a MessagePack message whose payload is its schema, a
   expect(payload).toEqual(JSON.parse(JSON.stringify(SUBJECTS[key].schema)));
   const check = Compile(payload as Parameters<typeof Compile>[0]);
   expect(check.Check({ kind: message?.name })).toBe(false);
+});
+
+test.each(Object.keys(REQUESTS) as RequestKey[])("question %s is asked on its subject, answered, and both are their schemas", (key) => {
+  const { subject, asks, answers, request, reply } = REQUESTS[key];
+  const [asked, answered] = [document.channels[key], document.channels[`${key}Reply`]];
+  expect(asked?.address).toBe(subject.replace("<chain>", "{chain}"));
+  expect(answered?.address).toBeNull();
+  const operations = Object.values(document.operations).filter(({ channel }) => channel.$ref === `#/channels/${key}`);
+  expect(operations.map(({ action, tags }) => [action, tags[0]?.name])).toEqual([
+    ...asks.map((actor) => ["send", actor]),
+    ["receive", answers],
+  ]);
+  const payloads = [asked, answered].map((channel) =>
+    Object.values(channel?.messages ?? {}).map(({ $ref }) => inlined(resolve($ref).payload)),
+  );
+  expect(payloads).toEqual([request, reply].map((schema) => [JSON.parse(JSON.stringify(schema))]));
 });

@@ -12,6 +12,7 @@ import { Candidate, Hop, SwapCall } from "#proto/cycle/v1/found.ts";
 import { Scored } from "#proto/opportunity/v1/scored.ts";
 import { FAMILY_IDS, type FamilyId, FoundPools, POOL_FAMILIES, PoolStates, TickRow } from "#proto/pool/v1/state.ts";
 import { PRICE_COLUMNS, PriceRow } from "#proto/price/v1/changed.ts";
+import { REQUESTS, type RequestKey } from "#proto/requests.ts";
 import { AddressText, Count, Decimal, HashText, HexData, Int, Token, Uint } from "#proto/scalars.ts";
 import { ACTORS, type ActorName, STREAMS, type StreamKey, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
 
@@ -70,7 +71,7 @@ function withReferences(value: Json, isRoot = true): Json {
 
 const pascal = (text: string): string => text.replaceAll(/(?:^|[-.])([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 const messageName = (key: SubjectKey): string => pascal(plain(SUBJECTS[key].schema.properties.kind).const as string);
-const addressOf = (key: SubjectKey): string => SUBJECTS[key].subject.replaceAll(/<([a-z]+)>/g, "{$1}");
+const templateOf = (subject: string): string => subject.replaceAll(/<([a-z]+)>/g, "{$1}");
 const tokensOf = (key: SubjectKey): string[] => [...SUBJECTS[key].subject.matchAll(/<([a-z]+)>/g)].map(([, token]) => token as string);
 export const streamPattern = (key: StreamKey): string =>
   STREAMS[key].scope === "global" ? `HS_${STREAMS[key].suffix}` : `HS_<CHAIN>_${STREAMS[key].suffix}`;
@@ -80,7 +81,7 @@ function channelOf(key: SubjectKey): JsonObject {
   const { scope: _, suffix: __, ...limits } = STREAMS[stream];
   const tokens = tokensOf(key);
   return {
-    address: addressOf(key),
+    address: templateOf(SUBJECTS[key].subject),
     title: messageName(key),
     description: `${says}. Stored in ${streamPattern(stream)}.`,
     messages: { [messageName(key)]: { $ref: `#/components/messages/${messageName(key)}` } },
@@ -107,8 +108,47 @@ function operationsOf(key: SubjectKey): [string, JsonObject][] {
   return [...producers.map((actor) => operation("send", actor)), ...consumers.map((actor) => operation("receive", actor))];
 }
 
+/** Questions and answers are in no stream: each has a channel for the one, and for the other whatever subject the asker gives. */
+const requestMessages = (key: RequestKey) => [`${pascal(key)}Request`, `${pascal(key)}Reply`] as const;
+
+function requestChannels(key: RequestKey): [string, JsonObject][] {
+  const { subject, says } = REQUESTS[key];
+  const [asked, answered] = requestMessages(key);
+  const message = (name: string) => ({ [name]: { $ref: `#/components/messages/${name}` } });
+  return [
+    [
+      key,
+      {
+        address: templateOf(subject),
+        title: asked,
+        description: `Asks ${says}. NATS request and reply, in no stream.`,
+        messages: message(asked),
+        parameters: { chain: { $ref: "#/components/parameters/chain" } },
+      },
+    ],
+    [`${key}Reply`, { address: null, title: answered, description: "To the reply subject of the request.", messages: message(answered) }],
+  ];
+}
+
+function requestOperations(key: RequestKey): [string, JsonObject][] {
+  const { asks, answers } = REQUESTS[key];
+  const operation = { channel: { $ref: `#/channels/${key}` }, reply: { channel: { $ref: `#/channels/${key}Reply` } } };
+  return [
+    ...asks.map((actor): [string, JsonObject] => [`${actor}Asks${pascal(key)}`, { action: "send", ...operation, tags: [{ name: actor }] }]),
+    [`${answers}Answers${pascal(key)}`, { action: "receive", ...operation, tags: [{ name: answers }] }],
+  ];
+}
+
 export function asyncApi(version: string): JsonObject {
   const keys = Object.keys(SUBJECTS) as SubjectKey[];
+  const requests = Object.keys(REQUESTS) as RequestKey[];
+  const questions = requests.flatMap((key) => {
+    const [asked, answered] = requestMessages(key);
+    return [
+      { name: asked, schema: REQUESTS[key].request, summary: `Asks ${REQUESTS[key].says}` },
+      { name: answered, schema: REQUESTS[key].reply, summary: `Says ${REQUESTS[key].says}` },
+    ];
+  });
   return {
     asyncapi: "3.0.0",
     info: {
@@ -129,11 +169,11 @@ export function asyncApi(version: string): JsonObject {
         variables: { host: { default: "127.0.0.1:4222" } },
       },
     },
-    channels: Object.fromEntries(keys.map((key) => [key, channelOf(key)])),
-    operations: Object.fromEntries(keys.flatMap(operationsOf)),
+    channels: Object.fromEntries([...keys.map((key): [string, JsonObject] => [key, channelOf(key)]), ...requests.flatMap(requestChannels)]),
+    operations: Object.fromEntries([...keys.flatMap(operationsOf), ...requests.flatMap(requestOperations)]),
     components: {
-      messages: Object.fromEntries(
-        keys.map((key) => [
+      messages: Object.fromEntries([
+        ...keys.map((key): [string, JsonObject] => [
           messageName(key),
           {
             name: plain(SUBJECTS[key].schema.properties.kind).const as string,
@@ -144,7 +184,17 @@ export function asyncApi(version: string): JsonObject {
             payload: { $ref: `#/components/schemas/${messageName(key)}` },
           },
         ]),
-      ),
+        ...questions.map(({ name, schema, summary }): [string, JsonObject] => [
+          name,
+          {
+            name: plain(schema.properties.kind).const as string,
+            title: name,
+            summary,
+            contentType: "application/msgpack",
+            payload: { $ref: `#/components/schemas/${name}` },
+          },
+        ]),
+      ]),
       parameters: Object.fromEntries(Object.entries(PARAMETERS).map(([token, description]) => [token, { description }])),
       schemas: {
         Headers: {
@@ -159,6 +209,7 @@ export function asyncApi(version: string): JsonObject {
           SHARED.map(([name, schema, description]) => [name, { description, ...(withReferences(plain(schema)) as JsonObject) }]),
         ),
         ...Object.fromEntries(keys.map((key) => [messageName(key), withReferences(plain(SUBJECTS[key].schema))])),
+        ...Object.fromEntries(questions.map(({ name, schema }) => [name, withReferences(plain(schema))])),
       },
     },
   };

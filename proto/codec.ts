@@ -1,4 +1,5 @@
 import { Packr, Unpackr } from "msgpackr";
+import type { Static, TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { type AnyBody, type BodyOf, rowOfSubject, SUBJECTS, type SubjectKey } from "#proto/subjects.ts";
 
@@ -7,23 +8,23 @@ const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: 
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false });
 
 type Check = ReturnType<typeof Compile>;
-const checks = new Map<SubjectKey, Check>();
+const checks = new WeakMap<TSchema, Check>();
 
-function checkOf(key: SubjectKey): Check {
-  let check = checks.get(key);
+function checkOf(schema: TSchema): Check {
+  let check = checks.get(schema);
   if (check === undefined) {
-    check = Compile(SUBJECTS[key].schema);
-    checks.set(key, check);
+    check = Compile(schema);
+    checks.set(schema, check);
   }
   return check;
 }
 
 /** Compiles the validators of all rows, so that the first message does not pay for it (about 1 ms each). */
 export function warmUpCodec(): void {
-  for (const key of Object.keys(SUBJECTS) as SubjectKey[]) checkOf(key);
+  for (const { schema } of Object.values(SUBJECTS)) checkOf(schema);
 }
 
-export type Decoded = { ok: true; value: { key: SubjectKey; body: AnyBody } } | { ok: false; error: DecodeFailure };
+export type Decoded<Value = { key: SubjectKey; body: AnyBody }> = { ok: true; value: Value } | { ok: false; error: DecodeFailure };
 export type DecodeFailure = { code: "unknown-subject" | "not-msgpack" | "schema-mismatch"; detail: string };
 
 function firstErrorOf(check: Check, value: unknown): string {
@@ -33,24 +34,35 @@ function firstErrorOf(check: Check, value: unknown): string {
 
 /** Body → MessagePack. Throws `TypeError` when the body does not match its row's schema: a producer's defect, never sent. */
 export function encode<Key extends SubjectKey>(key: Key, body: BodyOf<Key>): Uint8Array {
-  const check = checkOf(key);
-  if (!check.Check(body)) throw new TypeError(`${key}: ${firstErrorOf(check, body)}`);
-  return packr.pack(body);
+  return encodeAs(key, SUBJECTS[key].schema, body);
+}
+
+/** As `encode`, for what is no message of a stream. */
+export function encodeAs(name: string, schema: TSchema, value: unknown): Uint8Array {
+  const check = checkOf(schema);
+  if (!check.Check(value)) throw new TypeError(`${name}: ${firstErrorOf(check, value)}`);
+  return packr.pack(value);
 }
 
 /** MessagePack → body, checked against the schema of the row that the subject belongs to. */
 export function decode(subject: string, payload: Uint8Array): Decoded {
   const key = rowOfSubject(subject);
   if (key === undefined) return { ok: false, error: { code: "unknown-subject", detail: subject } };
+  const decoded = decodeAs(SUBJECTS[key].schema, payload);
+  return decoded.ok ? { ok: true, value: { key, body: decoded.value as AnyBody } } : decoded;
+}
+
+/** As `decode`, for what is no message of a stream. */
+export function decodeAs<Schema extends TSchema>(schema: Schema, payload: Uint8Array): Decoded<Static<Schema>> {
   let value: unknown;
   try {
     value = unpackr.unpack(payload);
   } catch (cause) {
     return { ok: false, error: { code: "not-msgpack", detail: String(cause) } };
   }
-  const check = checkOf(key);
+  const check = checkOf(schema);
   if (!check.Check(value)) return { ok: false, error: { code: "schema-mismatch", detail: firstErrorOf(check, value) } };
-  return { ok: true, value: { key, body: value as AnyBody } };
+  return { ok: true, value: value as Static<Schema> };
 }
 
 /** Any MessagePack value, unchecked: for objects in the object store and for looking at foreign payloads. */

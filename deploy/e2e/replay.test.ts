@@ -13,7 +13,7 @@ import { initialState as initialScorer, KEYS as SCORER_KEYS, type Keys as Scorer
 import { scorerConfig } from "#services/scorer/config.ts";
 import { initialState, type Keys, type Request, solver } from "#services/solver/actor.ts";
 import { solverConfig } from "#services/solver/config.ts";
-import solve, { rest } from "#services/solver/worker.ts";
+import solve, { quote, rest } from "#services/solver/worker.ts";
 import {
   initialState as initialTrainer,
   KEYS,
@@ -214,6 +214,15 @@ test("replaying the recorded market gives every decision again, byte for byte", 
     expect(again, `cycles of block ${body.blockNumber} in epoch ${body.epoch}`).toEqual(body);
     expect(base64(encode("cycleFound", again))).toBe(base64(encode("cycleFound", body)));
   }
+
+  // The same market is quoted the same: what the running solver answers, and what the replayed one does.
+  const { wrappedNative: native, tokens } = system.chain;
+  const tokenOut = tokens.find(({ symbol }) => symbol === "USDC")?.address as string;
+  const ofBoth = { kind: "quote-request", v: 1, tokenIn: native, tokenOut, amountIn: `${50n * 10n ** 18n}` } as const;
+  const request = { ...ofBoth, maxHops: 3, maxLegs: 4, gasPrice: "1000000000" };
+  const quoted = await system.bus.ask("quote", "local", request, 5_000);
+  expect(quoted?.answer).toMatchObject({ ok: true, blockHash: found.at(-1)?.body.blockHash });
+  expect(quoted?.answer).toEqual(structuredClone(quote({ request, native })));
 
   const ranked = await replayScorer({ MODELS: await recorded("MODELS"), MARKET: market, MONEY: await recorded("MONEY") }, found, scored);
   for (const [index, { body }] of scored.entries()) {

@@ -15,11 +15,21 @@ import {
 } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
 import { type ObjectStore, Objm } from "@nats-io/obj";
-import { connect, credsAuthenticator, headers, type NatsConnection, nanos } from "@nats-io/transport-node";
+import {
+  connect,
+  credsAuthenticator,
+  headers,
+  type Msg,
+  type NatsConnection,
+  nanos,
+  RequestError,
+  TimeoutError,
+} from "@nats-io/transport-node";
 import type { Meta } from "#libs/actor/actor.ts";
 import { formatTraceparent, parseTraceparent, type TraceContext } from "#libs/telemetry/trace.ts";
 import { RetryableError, UserError } from "#libs/units/invariant.ts";
-import { decode, encode } from "#proto/codec.ts";
+import { decode, decodeAs, encode, encodeAs } from "#proto/codec.ts";
+import { REQUESTS, type ReplyOf, type RequestKey, type RequestOf, requestSubject } from "#proto/requests.ts";
 import {
   type AnyBody,
   type BodyOf,
@@ -303,6 +313,41 @@ export class Bus {
       if (message.seq >= end || message.info.pending === 0) break;
     }
     await messages.close();
+  }
+
+  /** Asks whoever answers such questions on a chain; null where nobody does, or not in time. Throws `RetryableError` for an answer that cannot be read. */
+  async ask<Key extends RequestKey>(key: Key, chain: string, request: RequestOf<Key>, timeoutMs: number): Promise<ReplyOf<Key> | null> {
+    const row = REQUESTS[key];
+    const subject = requestSubject(key, chain);
+    let payload: Uint8Array;
+    try {
+      payload = (await this.#connection.request(subject, encodeAs(key, row.request, request), { timeout: timeoutMs })).data;
+    } catch (cause) {
+      if (cause instanceof RequestError || cause instanceof TimeoutError) return null;
+      throw cause;
+    }
+    const decoded = decodeAs(row.reply, payload);
+    if (!decoded.ok) throw new RetryableError("undecodable", `answer on ${subject}: ${decoded.error.detail}`);
+    return decoded.value as ReplyOf<Key>;
+  }
+
+  /** Answers such questions from now on. One that cannot be read, or whose answer fails, gets none: who asks does not wait for ever. */
+  answer<Key extends RequestKey>(
+    key: Key,
+    chain: string,
+    answerTo: (request: RequestOf<Key>) => Promise<ReplyOf<Key>>,
+    onFailure: (cause: Error) => void,
+  ): () => Promise<void> {
+    const row = REQUESTS[key];
+    const respond = async (message: Msg): Promise<void> => {
+      const decoded = decodeAs(row.request, message.data);
+      if (!decoded.ok) throw new TypeError(`${key}: ${decoded.error.detail}`);
+      message.respond(encodeAs(key, row.reply, await answerTo(decoded.value as RequestOf<Key>)));
+    };
+    const subscription = this.#connection.subscribe(requestSubject(key, chain), {
+      callback: (error, message) => void (error === null ? respond(message) : Promise.reject(error)).catch(onFailure),
+    });
+    return () => subscription.drain();
   }
 
   /** Number of messages now in a stream, by row. */

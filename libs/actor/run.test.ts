@@ -304,3 +304,26 @@ test("a timer that fired while another message was dealt with is void once that 
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(fired).toEqual([2]);
 });
+
+test("a question is answered by whoever is there, and by nobody in time or where nobody is", async () => {
+  const request = { kind: "quote-request", v: 1, tokenIn: `0x${"1".repeat(40)}`, tokenOut: `0x${"2".repeat(40)}`, amountIn: "5" } as const;
+  const question = { ...request, maxHops: 1, maxLegs: 1, gasPrice: null };
+  expect(await bus.ask("quote", "nobody", question, 1_000)).toBeNull();
+  const failures: string[] = [];
+  const reply = { kind: "quote-reply", v: 1, answer: { ok: false, reason: "no-route" } } as const;
+  const answers = [async () => reply, async () => Promise.reject(new Error("out of order"))];
+  const stop = bus.answer(
+    "quote",
+    "asked",
+    async (asked) => {
+      expect(asked).toEqual(question);
+      return (answers.shift() as (typeof answers)[number])();
+    },
+    ({ message }) => failures.push(message),
+  );
+  expect(await bus.ask("quote", "asked", question, 5_000)).toEqual(reply);
+  expect(await bus.ask("quote", "asked", question, 200)).toBeNull();
+  expect(failures).toEqual(["out of order"]);
+  await stop();
+  expect(await bus.ask("quote", "asked", question, 5_000)).toBeNull();
+});

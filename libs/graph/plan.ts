@@ -1,5 +1,6 @@
 import { paidTokens } from "#libs/contracts/plan.ts";
 import { type Flow, LocalMarket, type SwapCosts, swapCostsAt } from "#libs/graph/convex-plan.ts";
+import { hopOf } from "#libs/graph/hop.ts";
 import type { Edge, Market, MarketPool } from "#libs/graph/market.ts";
 import { cycleIdOf, GAS_BASE, type SearchOptions, type Standing } from "#libs/graph/search.ts";
 import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
@@ -209,16 +210,7 @@ function candidateOf(swaps: readonly Swap[], startToken: string): Candidate {
     if (balance < least) least = balance;
     if (to === startToken) balance += amountOut;
     gasEstimate += pool.family.swapGas(pool.info, pool.state, { amountIn, indexIn, indexOut });
-    hops.push({
-      dex: pool.dex,
-      family: pool.family.id,
-      pool: pool.info.pool,
-      call: pool.family.swapCall(pool.info, { indexIn, indexOut }),
-      tokenIn: from,
-      tokenOut: to,
-      amountIn: amountIn.toString(),
-      amountOut: amountOut.toString(),
-    });
+    hops.push(hopOf(edge, amountIn, amountOut));
   }
   return {
     cycleId: cycleIdOf(swaps.map(({ edge }) => edge)),

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { type BucketOptions, Buckets } from "#libs/graph/buckets.ts";
 import { byProfit, CycleFinder, keyOf, type Shard, type Sized } from "#libs/graph/cycles.ts";
 import { confirm, refine } from "#libs/graph/exact.ts";
+import { hopOf } from "#libs/graph/hop.ts";
 import type { Edge, Market, MarketPool } from "#libs/graph/market.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
@@ -267,27 +268,17 @@ function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, 
   const exact = isRefined ? refine(edges, amountIn, largest) : confirm(edges, amountIn, largest);
   if (exact === null || edges.some(({ pool }, hop) => restsOnAny(pool, edges.slice(0, hop)))) return null;
   const { amounts, profit } = exact;
-  const texts = amounts.map((amount) => amount.toString());
   return {
     cycleId: cycleIdOf(edges),
     token: (edges[0] as Edge).from,
-    amountIn: texts[0] as string,
-    amountOut: texts[texts.length - 1] as string,
+    amountIn: `${amounts[0]}`,
+    amountOut: `${amounts[amounts.length - 1]}`,
     grossProfit: profit.toString(),
     gasEstimate: edges.reduce(
       (gas, { pool, indexIn, indexOut }, index) =>
         gas + pool.family.swapGas(pool.info, pool.state, { amountIn: amounts[index] as bigint, indexIn, indexOut }),
       GAS_BASE,
     ),
-    hops: edges.map(({ pool, indexIn, indexOut, from, to }, index) => ({
-      dex: pool.dex,
-      family: pool.family.id,
-      pool: pool.info.pool,
-      call: pool.family.swapCall(pool.info, { indexIn, indexOut }),
-      tokenIn: from,
-      tokenOut: to,
-      amountIn: texts[index] as string,
-      amountOut: texts[index + 1] as string,
-    })),
+    hops: edges.map((edge, index) => hopOf(edge, amounts[index] as bigint, amounts[index + 1] as bigint)),
   };
 }

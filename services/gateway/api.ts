@@ -537,6 +537,37 @@ export type GatewayEvent =
   | { readonly type: "stats"; readonly data: StatsView }
   | { readonly type: "health"; readonly data: HealthView };
 
+export const QuoteView = Type.Object({
+  chain: Token,
+  blockNumber: Count,
+  blockHash: described(HashText, "The block whose states were quoted"),
+  tokenIn: TokenView,
+  tokenOut: TokenView,
+  amountIn: Uint,
+  amountOut: described(Uint, "To the unit, if the legs are executed in this order on those states, with nothing in between"),
+  gas: described(Count, "Of all swaps, by estimate; what a transaction costs by itself is not in it"),
+  gasCost: Nullable(Type.Number({ description: "What that gas costs in smallest units of `tokenOut`, about; null without `gasPrice`" })),
+  priceImpact: Type.Number({ description: "Share of the output that size costs, beside the rates of each pool's first unit, fees taken" }),
+  legs: Type.Array(Type.Object({ amountIn: Uint, amountOut: Uint, gas: Count, hops: Type.Array(HopView) })),
+});
+export type QuoteView = Static<typeof QuoteView>;
+
+const AnyAddress = (description: string) => Type.String({ pattern: "^0x[0-9a-fA-F]{40}$", description });
+/** A question that somebody else answers. */
+export const QuoteQuery = Type.Object(
+  {
+    chain: described(Token, "On this chain"),
+    tokenIn: AnyAddress("Token sold"),
+    tokenOut: AnyAddress("Token bought"),
+    amountIn: described(Uint, "Smallest units of `tokenIn`"),
+    maxHops: Type.Optional(Type.Integer({ minimum: 1, maximum: 4, default: 3, description: "Swaps of a leg, at most" })),
+    maxLegs: Type.Optional(Type.Integer({ minimum: 1, maximum: 8, default: 4, description: "Legs, at most; 1 for a single path" })),
+    gasPrice: Type.Optional(described(Uint, "Wei: with it a leg has to earn more than its swaps cost")),
+  },
+  { additionalProperties: false },
+);
+export type QuoteQuery = Static<typeof QuoteQuery>;
+
 const chainQuery = Type.Optional(described(Token, "Only this chain"));
 const limitQuery = (maximum: number) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum, default: Math.min(maximum, 100), description: "At most so many, newest first" }));
@@ -546,6 +577,8 @@ export interface Endpoint {
   readonly summary: string;
   readonly query: Type.TObject;
   readonly response: Type.TSchema;
+  /** Answers 404 and 503 too: somebody else is asked. */
+  readonly refusals?: true;
 }
 
 /** The endpoints. `limits` are what the read model keeps: nobody can ask for more. */
@@ -619,6 +652,13 @@ export function endpointsOf(limits: {
       summary: "Which models score and decide, how they do on what was labelled, and what became of each; `limit` is of `models`",
       query: Type.Object({ limit: limitQuery(limits.modelEventsKept), chain: chainQuery }, strict),
       response: Type.Array(ModelsView),
+    },
+    quote: {
+      path: "/api/quote",
+      summary: "What an amount of one token is in another, sold over the pools that the solver searches; 404 where no route takes it",
+      query: QuoteQuery,
+      response: QuoteView,
+      refusals: true,
     },
   } as const satisfies Record<string, Endpoint>;
 }

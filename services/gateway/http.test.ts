@@ -2,9 +2,10 @@ import { request as httpRequest } from "node:http";
 import { Compile } from "typebox/compile";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import type { QuoteReply } from "#proto/quote/v1/quote.ts";
 import { endpointsOf, type GatewayEvent } from "#services/gateway/api.ts";
 import { type GatewayConfig, gatewayConfig } from "#services/gateway/config.ts";
-import { createGatewayServer, type GatewayServer } from "#services/gateway/http.ts";
+import { type AskQuote, createGatewayServer, type GatewayServer } from "#services/gateway/http.ts";
 import { applyMessage, initialReadModel } from "#services/gateway/read-model.ts";
 import { createScenario, TEST_CHAIN } from "#services/gateway/testing.ts";
 
@@ -18,11 +19,11 @@ afterEach(async () => {
   for (const each of opened.splice(0).reverse()) await each.close();
 });
 
-async function start(options: Partial<GatewayConfig> = {}, blocks = 30) {
+async function start(options: Partial<GatewayConfig> = {}, blocks = 30, askQuote?: AskQuote) {
   const config = gatewayConfig({ port: 0, corsOrigins: [DASHBOARD], ...options });
   const model = initialReadModel({ chains: [{ config: TEST_CHAIN, mode: "live" }], bounds: config });
   const scenario = createScenario({ seed: 7, startMs: START_MS, reorgShare: 0.1 });
-  const server = createGatewayServer({ model, config, nowMs: () => START_MS + 60_000, version: "0.1.0" });
+  const server = createGatewayServer({ model, config, nowMs: () => START_MS + 60_000, version: "0.1.0", ...(askQuote && { askQuote }) });
   const advance = () => {
     for (const message of scenario.nextBlock()) for (const event of applyMessage(model, message)) server.broadcast(event);
   };
@@ -66,7 +67,8 @@ function connect(url: string, headers: Record<string, string> = { origin: DASHBO
 
 test("every endpoint answers what its schema says", async () => {
   const { get, config } = await start();
-  for (const { path, response } of Object.values(endpointsOf(config))) {
+  const { quote: _, ...own } = endpointsOf(config);
+  for (const { path, response } of Object.values(own)) {
     const { status, body } = await get(path);
     expect(status, path).toBe(200);
     expect(Compile(response).Errors(body), path).toEqual([]);
@@ -281,4 +283,47 @@ test("closing says so to clients and frees the port", async () => {
   await server.close();
   expect(await client.closed).toBe(1001);
   await expect(fetch(`${url}/api/stats`)).rejects.toThrow();
+});
+
+test("a quote is asked of the solver, and told with its tokens' names", async () => {
+  const { wrappedNative: weth, key } = TEST_CHAIN;
+  const usdc = TEST_CHAIN.tokens.find(({ symbol }) => symbol === "USDC")?.address as string;
+  const asked: unknown[] = [];
+  const hop = { dex: "uniswap-v2", family: "uniswap-v2", pool: `0x${"ab".repeat(20)}`, call: { form: "v2", zeroForOne: true } } as const;
+  const amounts = { amountIn: "10", amountOut: "30000" };
+  const answer: QuoteReply["answer"] = {
+    ...{ ok: true, blockNumber: 9, blockHash: `0x${"9".repeat(64)}`, amountOut: "30000", gas: 90_000, gasCost: null, priceImpact: 0.01 },
+    legs: [{ ...amounts, gas: 90_000, hops: [{ ...hop, ...amounts, tokenIn: weth, tokenOut: usdc }] }],
+  };
+  let reply: QuoteReply | null = { kind: "quote-reply", v: 1, answer };
+  const { get, config } = await start({}, 1, async (chain, request) => {
+    asked.push([chain, request]);
+    return reply;
+  });
+  const path = `/api/quote?chain=${key}&tokenIn=0x${weth.slice(2).toUpperCase()}&tokenOut=${usdc}&amountIn=10`;
+  const { status, body } = await get(`${path}&maxLegs=2`);
+  expect(status).toBe(200);
+  expect(Compile(endpointsOf(config).quote.response).Errors(body)).toEqual([]);
+  expect(body).toMatchObject({
+    chain: key,
+    tokenOut: { symbol: "USDC" },
+    amountOut: "30000",
+    legs: [{ hops: [{ tokenOut: { symbol: "USDC" } }] }],
+  });
+  const request = { kind: "quote-request", v: 1, tokenIn: weth, tokenOut: usdc, amountIn: "10", maxHops: 3, maxLegs: 2, gasPrice: null };
+  expect(asked).toEqual([[key, request]]);
+
+  reply = { kind: "quote-reply", v: 1, answer: { ok: false, reason: "no-route" } };
+  expect(await get(path)).toMatchObject({ status: 404, body: { error: expect.stringContaining("try less") } });
+  reply = null;
+  expect(await get(path)).toMatchObject({ status: 503, body: { error: expect.stringContaining("does not answer") } });
+  expect(await get(`/api/quote?chain=${key}&tokenIn=${weth}`)).toMatchObject({
+    status: 400,
+    body: { error: "tokenOut, amountIn must be given" },
+  });
+  expect(await get(path.replace("amountIn=10", "amountIn=1.5"))).toMatchObject({
+    status: 400,
+    body: { error: expect.stringContaining("amountIn") },
+  });
+  expect(await get(path.replace(`chain=${key}`, "chain=moon"))).toMatchObject({ status: 400 });
 });

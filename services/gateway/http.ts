@@ -7,7 +7,8 @@ import type { TObject } from "typebox";
 import { Compile } from "typebox/compile";
 import { type WebSocket, WebSocketServer } from "ws";
 import { listen } from "#libs/actor/listen.ts";
-import { endpointsOf, type GatewayEvent, type HealthView } from "#services/gateway/api.ts";
+import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
+import { endpointsOf, type GatewayEvent, type HealthView, type QuoteQuery, type QuoteView } from "#services/gateway/api.ts";
 import type { GatewayConfig } from "#services/gateway/config.ts";
 import { modelsView } from "#services/gateway/learning.ts";
 import { arbitragesView, pricesView, tvlView } from "#services/gateway/market.ts";
@@ -19,6 +20,7 @@ import {
   type ListQuery,
   opportunitiesView,
   profitView,
+  quoteView,
   rejectionsView,
   selected,
   statsView,
@@ -27,9 +29,14 @@ import {
 
 /** REST and WebSocket over a read model that someone else keeps up to date. Nothing here changes it, and nothing it answers can change anything else. */
 
+/** Asks the solver of a chain; null where none answers in time. */
+export type AskQuote = (chain: string, request: QuoteRequest) => Promise<QuoteReply | null>;
+
 export interface GatewayServerOptions {
   readonly model: ReadModel;
   readonly config: GatewayConfig;
+  /** Absent until there is a broker to ask through. */
+  readonly askQuote?: AskQuote;
   /** Whether the streams have been read up to the present; the health is `starting` until then. */
   readonly isCaughtUp?: () => boolean;
   readonly nowMs?: () => number;
@@ -76,6 +83,34 @@ function parsedQuery(schema: TObject, query: Request["query"]): Record<string, u
     return [name, isInteger ? Number(value) : value];
   });
   return { ...Object.fromEntries(defaults), ...Object.fromEntries(given) };
+}
+
+/** An answer that is none, with what to do about it. */
+class Refusal extends Error {
+  readonly code: 404 | 503;
+
+  constructor(code: 404 | 503, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const REFUSALS: Readonly<Record<Extract<QuoteReply["answer"], { ok: false }>["reason"], readonly [404 | 503, string]>> = {
+  "not-ready": [503, "the solver has not searched a block yet: ask again after the next one"],
+  busy: [503, "the solver has too many questions at once, and blocks come first: ask again"],
+  "unknown-token": [404, "no pool that may trade holds one of these tokens"],
+  "no-route": [404, "no route of so many hops and legs takes the whole amount: try less, or more hops and legs"],
+};
+
+async function quoted(model: ReadModel, askQuote: AskQuote | undefined, query: QuoteQuery): Promise<QuoteView> {
+  const { chain: key, amountIn, maxHops = 3, maxLegs = 4, gasPrice = null } = query;
+  const [tokenIn, tokenOut] = [query.tokenIn.toLowerCase(), query.tokenOut.toLowerCase()];
+  const chain = model.chains.get(key);
+  const request = { kind: "quote-request", v: 1, tokenIn, tokenOut, amountIn, maxHops, maxLegs, gasPrice } as const;
+  const reply = (await askQuote?.(key, request)) ?? null;
+  if (reply === null || chain === undefined) throw new Refusal(503, `the solver of ${key} does not answer: see /api/health`);
+  if (!reply.answer.ok) throw new Refusal(...REFUSALS[reply.answer.reason]);
+  return quoteView(chain, request, reply.answer);
 }
 
 export function createGatewayServer(options: GatewayServerOptions): GatewayServer {
@@ -138,20 +173,20 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     arbitrages: (query) => arbitragesView(selected(model, chainOf(query)), listQuery(query).limit),
     rejections: (query) => rejectionsView(model, listQuery(query)),
     models: (query) => selected(model, chainOf(query)).map((chain) => modelsView(chain, listQuery(query).limit)),
+    quote: (query) => quoted(model, options.askQuote, query as unknown as QuoteQuery),
   };
   for (const name of Object.keys(endpoints) as (keyof typeof endpoints)[]) {
     const { path, query: schema } = endpoints[name];
     const check = Compile(schema as TObject);
-    app.get(path, (request: Request, response: Response) => {
+    app.get(path, async (request: Request, response: Response) => {
       const query = parsedQuery(schema, request.query);
       const allowed = { ...schema.properties, ...("chain" in schema.properties ? { chain: { enum: [...model.chains.keys()] } } : {}) };
       if (!check.Check(query)) {
         const error = check.Errors(query)[0];
         const field = error?.instancePath.slice(1);
-        response.status(400).json({
-          error: field && field in schema.properties ? `${field} ${error?.message}` : `${field || "query"} is no parameter of ${path}`,
-          allowed,
-        });
+        const missing = error?.keyword === "required" ? error.params.requiredProperties : [];
+        const wrong = field && field in schema.properties ? `${field} ${error?.message}` : `${field || "query"} is no parameter of ${path}`;
+        response.status(400).json({ error: missing.length > 0 ? `${missing.join(", ")} must be given` : wrong, allowed });
         return;
       }
       const chain = chainOf(query);
@@ -159,7 +194,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
         response.status(400).json({ error: `chain ${chain} is not served here`, allowed });
         return;
       }
-      response.set("Cache-Control", "no-store").json(answers[name](query));
+      response.set("Cache-Control", "no-store").json(await answers[name](query));
     });
   }
   const openApi = openApiOf(endpoints, options.version ?? "0.0.0");
@@ -176,6 +211,10 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     else response.status(404).json({ error: `no ${request.path} here`, allowed: [...paths, WEBSOCKET_PATH] });
   });
   const answerError: ErrorRequestHandler = (error, _, response, next) => {
+    if (error instanceof Refusal) {
+      response.status(error.code).json({ error: error.message });
+      return;
+    }
     const isClientsFault = error instanceof Error && "status" in error && Number(error.status) >= 400 && Number(error.status) < 500;
     if (isClientsFault && !response.headersSent) {
       response.status(400).json({ error: "malformed request", allowed: paths });

@@ -1,4 +1,5 @@
 import type { Actor, Effect } from "#libs/actor/actor.ts";
+import type { Bus } from "#libs/actor/bus.ts";
 import { REPLICA } from "#libs/actor/instance.ts";
 import type { ActorSpec, Follow } from "#libs/actor/run.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
@@ -7,7 +8,7 @@ import type { Mode } from "#proto/execution/v1/events.ts";
 import type { SubjectKey } from "#proto/subjects.ts";
 import type { ModelEvent } from "#services/gateway/api.ts";
 import { type GatewayConfig, gatewayConfig } from "#services/gateway/config.ts";
-import { createGatewayServer, type GatewayServer } from "#services/gateway/http.ts";
+import { type AskQuote, createGatewayServer, type GatewayServer } from "#services/gateway/http.ts";
 import type { ReadModel } from "#services/gateway/model.ts";
 import { applyMessage, initialReadModel } from "#services/gateway/read-model.ts";
 
@@ -19,6 +20,9 @@ export interface GatewaySettings {
 
 /** Market messages looked back over at the start, for heads and pool counts: snapshots come every 64 blocks of some six messages. */
 const MARKET_LOOK_BACK = 2_000;
+
+/** A quote stands behind a block's search at most. */
+const QUOTE_WAIT_MS = 2_000;
 
 const MARKET_KEYS = [
   "blockObserved",
@@ -69,7 +73,9 @@ export function gatewaySpec(settings: GatewaySettings): GatewaySpec {
   const config = gatewayConfig(settings.options);
   const model = initialReadModel({ chains: settings.chains, bounds: config });
   let caughtUp = false;
-  const server: GatewayServer = createGatewayServer({ model, config, version: settings.version, isCaughtUp: () => caughtUp });
+  let broker: Bus | null = null;
+  const askQuote: AskQuote = async (chain, request) => (await broker?.ask("quote", chain, request, QUOTE_WAIT_MS)) ?? null;
+  const server: GatewayServer = createGatewayServer({ model, config, version: settings.version, isCaughtUp: () => caughtUp, askQuote });
   return {
     listen: () => server.listen(),
     allowOrigin: (origin) => server.allowOrigin(origin),
@@ -79,6 +85,7 @@ export function gatewaySpec(settings: GatewaySettings): GatewaySpec {
       chain: null,
       instance: `gateway-${REPLICA}`,
       async boot({ bus }) {
+        broker = bus;
         const inputs: Follow[] = [
           { stream: "CONTROL", chain: null, keys: ["actorHeartbeat"], tokens: {}, startSequence: 1 },
           { stream: "DEAD_LETTERS", chain: null, keys: ["messageBuried"], tokens: {}, startSequence: 1 },

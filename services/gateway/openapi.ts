@@ -8,7 +8,7 @@ const errorResponse = (description: string, properties: Record<string, unknown>)
 
 /** OpenAPI 3.1 takes JSON Schema as it is, so the schemas that check queries and shape answers are the document. */
 export function openApiOf(endpoints: Readonly<Record<string, Endpoint>>, version: string): Record<string, unknown> {
-  const paths = Object.entries(endpoints).map(([operationId, { path, summary, query, response }]) => [
+  const paths = Object.entries(endpoints).map(([operationId, { path, summary, query, response, refusals }]) => [
     path,
     {
       get: {
@@ -17,13 +17,19 @@ export function openApiOf(endpoints: Readonly<Record<string, Endpoint>>, version
         parameters: Object.entries(query.properties as Record<string, Type.TSchema & { description?: string }>).map(([name, schema]) => ({
           name,
           in: "query",
-          required: false,
+          required: (query.required as readonly string[] | undefined)?.includes(name) ?? false,
           ...(schema.description === undefined ? {} : { description: schema.description }),
           schema,
         })),
         responses: {
           200: { description: "OK", content: { "application/json": { schema: response } } },
           400: errorResponse("A query parameter is wrong", { error: { type: "string" }, allowed: { type: "object" } }),
+          ...(refusals
+            ? {
+                404: errorResponse("There is no such answer", { error: { type: "string" } }),
+                503: errorResponse("Nobody answers now", { error: { type: "string" } }),
+              }
+            : {}),
           429: errorResponse("Too many requests from this address", { error: { type: "string" } }),
           500: errorResponse("A defect of the gateway", { success: { const: false }, error: { type: "string" } }),
         },

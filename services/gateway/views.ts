@@ -2,6 +2,7 @@ import type { ActorHeartbeat } from "#proto/actor/v1/heartbeat.ts";
 import type { BlockObserved } from "#proto/block/v1/observed.ts";
 import type { Hop } from "#proto/cycle/v1/found.ts";
 import type { Evaluation, OpportunityScored } from "#proto/opportunity/v1/scored.ts";
+import type { Quote, QuoteRequest } from "#proto/quote/v1/quote.ts";
 import type {
   ActorView,
   BlockView,
@@ -15,6 +16,7 @@ import type {
   OpportunityStatus,
   OpportunityView,
   ProfitCurve,
+  QuoteView,
   RejectionView,
   StatsView,
   TradeView,
@@ -29,6 +31,17 @@ import { tokenView } from "#services/gateway/token-view.ts";
 function hopView(chain: ChainModel, hop: Hop): HopView {
   const { dex, family, pool, amountIn, amountOut } = hop;
   return { dex, family, pool, tokenIn: tokenView(chain, hop.tokenIn), tokenOut: tokenView(chain, hop.tokenOut), amountIn, amountOut };
+}
+
+export function quoteView(chain: ChainModel, { tokenIn, tokenOut, amountIn }: QuoteRequest, { ok: _, legs, ...quote }: Quote): QuoteView {
+  return {
+    chain: chain.config.key,
+    tokenIn: tokenView(chain, tokenIn),
+    tokenOut: tokenView(chain, tokenOut),
+    amountIn,
+    ...quote,
+    legs: legs.map(({ hops, ...leg }) => ({ ...leg, hops: hops.map((hop) => hopView(chain, hop)) })),
+  };
 }
 
 /** What the origin calls a pair: the first hop's tokens. */

@@ -4,7 +4,7 @@ import type { PlanOptions } from "#libs/graph/plan.ts";
 import type { SearchOptions, SearchResult } from "#libs/graph/search.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import type { Update } from "#services/solver/kernel.ts";
+import type { SearchedBlock, Update } from "#services/solver/kernel.ts";
 
 type Block = Received<"blockObserved">;
 
@@ -70,6 +70,7 @@ export type Request =
   | { readonly call: "load-snapshot"; readonly dex: string; readonly object: string }
   | {
       readonly call: "search";
+      readonly block: SearchedBlock;
       readonly updates: readonly Update[];
       readonly search: SearchOptions;
       readonly lateDexes: readonly string[];
@@ -235,7 +236,9 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   const updates = state.updates;
   state.updates = [];
   const plan = planOptions(config, maxNextBaseFee(BigInt(block.body.baseFeePerGas)));
-  effects.push({ type: "call", request: { call: "search", updates, search: config.search, lateDexes, gatedPools, plan } });
+  const { blockNumber, blockHash } = block.body;
+  const search = { updates, search: config.search, lateDexes, gatedPools, plan };
+  effects.push({ type: "call", request: { call: "search", block: { blockNumber, blockHash }, ...search } });
 }
 
 /** Gas at what the scorer will count it at. */

@@ -4,6 +4,7 @@ import type { RowOf } from "#libs/dex/family.ts";
 import type { SearchOptions } from "#libs/graph/search.ts";
 import { type PoolSpec, randomFrom, randomMarket } from "#libs/graph/testing.ts";
 import type { PoolRow, StateRowOf } from "#proto/pool/v1/state.ts";
+import type { QuoteRequest } from "#proto/quote/v1/quote.ts";
 import { Kernel, type Update } from "#services/solver/kernel.ts";
 
 const WETH = `0x${"1".repeat(40)}`;
@@ -35,6 +36,58 @@ const two = v2(
   ],
 );
 const poolsOf = (kernel: Kernel) => kernel.search(options).candidates.map(({ hops }) => hops.map(({ pool }) => pool.slice(2, 3)).join(""));
+
+describe("a quote", () => {
+  const at = { blockNumber: 7, blockHash: `0x${"7".repeat(64)}` };
+  const ask = (amountIn: bigint, more: Partial<QuoteRequest> = {}): QuoteRequest => ({
+    ...{ kind: "quote-request", v: 1, tokenIn: OTHER, tokenOut: THIRD, maxHops: 2, maxLegs: 1, gasPrice: null },
+    ...{ amountIn: `${amountIn}`, ...more },
+  });
+  const kernel = new Kernel();
+  kernel.update([two]);
+
+  test("is of the block that was searched last, through its best pools, to the unit", () => {
+    expect(kernel.quote(ask(ETHER), WETH)).toEqual({ ok: false, reason: "not-ready" });
+    kernel.search(options, {}, null, at);
+    const single = kernel.quote(ask(ETHER), WETH);
+    // x·y = k with 0.3 % (UniswapV2Library.getAmountOut), in the pool that has most of the token sold to spare, then in the one that pays most for the coin.
+    const outOf = (amountIn: bigint, reserveIn: bigint, reserveOut: bigint) =>
+      (amountIn * 997n * reserveOut) / (reserveIn * 1000n + amountIn * 997n);
+    const weth = outOf(ETHER, 100n * ETHER, 100n * ETHER);
+    const third = outOf(weth, 100n * ETHER, 102n * ETHER);
+    expect(single).toMatchObject({ ok: true, ...at, amountOut: `${third}`, gasCost: null });
+    expect(single.ok && single.legs.map(({ hops }) => hops.map(({ pool, amountOut }) => [pool.slice(2, 3), amountOut]))).toEqual([
+      [
+        ["a", `${weth}`],
+        ["d", `${third}`],
+      ],
+    ]);
+    // Of so much several legs get more.
+    const [one, several] = [1, 4].map((maxLegs) => kernel.quote(ask(50n * ETHER, { maxLegs, gasPrice: "1" }), WETH));
+    expect(one?.ok && several?.ok && BigInt(several.amountOut) > BigInt(one.amountOut) && several.legs.length > 1).toBe(true);
+    expect(several?.ok && several.gasCost).toBeGreaterThan(0);
+  });
+
+  test("leaves out what the search left out, and says why there is none", () => {
+    kernel.search(options, { gatedPools: [`0x${"d".repeat(40)}`] }, null, at);
+    const answer = kernel.quote(ask(ETHER), WETH);
+    expect(answer.ok && answer.legs[0]?.hops.map(({ pool }) => pool.slice(2, 3))).toEqual(["a", "c"]);
+    expect(kernel.quote(ask(ETHER, { tokenIn: `0x${"9".repeat(40)}` }), WETH)).toEqual({ ok: false, reason: "unknown-token" });
+    expect(kernel.quote(ask(ETHER, { maxHops: 1 }), WETH)).toEqual({ ok: false, reason: "no-route" });
+  });
+
+  test("changes nothing: the next search is as it would be", () => {
+    const [asked, not] = [new Kernel(), new Kernel()];
+    for (const each of [asked, not]) {
+      each.update([two]);
+      each.search(options, {}, null, at);
+    }
+    asked.quote(ask(50n * ETHER, { maxLegs: 4, gasPrice: "1" }), WETH);
+    const next = [v2([], [reserves("b", 100n * ETHER, 110n * ETHER), reserves("d", 90n * ETHER, 110n * ETHER)])];
+    for (const each of [asked, not]) each.update(next);
+    expect(asked.search(options)).toEqual(not.search(options));
+  });
+});
 
 describe("an opportunity", () => {
   test("that nobody took is found again in the next block", () => {

@@ -1,7 +1,9 @@
 import type { FamilyId, RowOf } from "#libs/dex/family.ts";
+import { hopOf } from "#libs/graph/hop.ts";
 import { withPriceImpact } from "#libs/graph/impact.ts";
 import { Market, type MarketPool } from "#libs/graph/market.ts";
 import { type PlanOptions, planSwaps } from "#libs/graph/plan.ts";
+import { bestRoute } from "#libs/graph/routes.ts";
 import {
   NOTHING_STANDING,
   poolsOfDexes,
@@ -16,6 +18,7 @@ import {
 } from "#libs/graph/search.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
+import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
 
 /** What happened to the pools of a DEX since the last search, in order. Plain data: it crosses a thread. */
 export interface Update {
@@ -24,6 +27,12 @@ export interface Update {
   readonly added: readonly PoolRow[];
   readonly rows: readonly RowOf<FamilyId>[];
   readonly removed: readonly string[];
+}
+
+/** A block whose changes are in the market. */
+export interface SearchedBlock {
+  readonly blockNumber: number;
+  readonly blockHash: string;
 }
 
 /** The engine optimises after some thousand calls; each round sizes a thousand cycles and more. */
@@ -43,6 +52,8 @@ export class Kernel {
   /** Pools that the last search went without: what lay in them was not looked at, so they count as changed once they are back. */
   #leftOut: ReadonlySet<MarketPool> = new Set();
   #restsToSkip = 0;
+  /** Whose states the market holds, once a block has been searched. */
+  #at: SearchedBlock | null = null;
 
   update(updates: readonly Update[]): void {
     for (const { dex, family, added, rows, removed } of updates) {
@@ -59,6 +70,8 @@ export class Kernel {
 
   /** Searches every pool before the first block comes: it finds compiled code, warm caches and the cycles that stand, and is searched as quickly as any other. */
   practise(options: SearchOptions, plan: PlanOptions | null = null): void {
+    // What came is of a block that has not been searched.
+    this.#at = null;
     // Prices by all pools there are: those of the DEXes that came first may be strays of the tokens of those that come now.
     rebuild(this.#market);
     for (const { info } of this.#market.pools()) this.#changed.add(info.pool);
@@ -79,7 +92,9 @@ export class Kernel {
       gatedPools = [],
     }: { readonly lateDexes?: readonly string[] | undefined; readonly gatedPools?: readonly string[] | undefined } = {},
     plan: PlanOptions | null = null,
+    at: SearchedBlock | null = null,
   ): SearchResult {
+    this.#at = at;
     const gated = gatedPools.flatMap((address) => this.#market.pool(address) ?? []);
     const without = new Set([...poolsOfDexes(this.#market, lateDexes), ...gated]);
     const returned = [...this.#leftOut].filter((pool) => !without.has(pool) && this.#market.pool(pool.info.pool) === pool);
@@ -93,6 +108,34 @@ export class Kernel {
     const { cyclesFound, isCutShort, candidates } = search;
     const all = planned === null ? candidates : [planned, ...candidates];
     return { cyclesFound, isCutShort, candidates: all.map((candidate) => withPriceImpact(this.#market, candidate)) };
+  }
+
+  /** The best route for an amount on the states of the block searched last, through the pools that its search could use. Changes nothing. `native`: the wrapped native coin. */
+  quote({ tokenIn, tokenOut, amountIn, maxHops, maxLegs, gasPrice }: QuoteRequest, native: string): QuoteReply["answer"] {
+    const at = this.#at;
+    if (at === null) return { ok: false, reason: "not-ready" };
+    if ([tokenIn, tokenOut].some((token) => this.#market.tokenId(token) < 0)) return { ok: false, reason: "unknown-token" };
+    const route = bestRoute(
+      this.#market,
+      { tokenIn, tokenOut, amountIn: BigInt(amountIn) },
+      { maxHops, maxLegs, without: this.#leftOut, ...(gasPrice === null ? {} : { gas: { price: BigInt(gasPrice), token: native } }) },
+    );
+    if (route === null) return { ok: false, reason: "no-route" };
+    const { amountOut, legs, gas, gasCost, priceImpact } = route;
+    return {
+      ok: true,
+      ...at,
+      amountOut: amountOut.toString(),
+      legs: legs.map((leg) => ({
+        amountIn: leg.amountIn.toString(),
+        amountOut: leg.amountOut.toString(),
+        gas: leg.gas,
+        hops: leg.hops.map((hop) => hopOf(hop.edge, hop.amountIn, hop.amountOut)),
+      })),
+      gas,
+      gasCost,
+      priceImpact,
+    };
   }
 
   /**

@@ -3,8 +3,12 @@ import type { Bus } from "#libs/actor/bus.ts";
 import type { ActorSpec } from "#libs/actor/run.ts";
 import { loadSnapshot } from "#libs/actor/snapshots.ts";
 import type { SearchResult } from "#libs/graph/search.ts";
+import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
 import { type Config, initialState, type Keys, type Reply, type Request, type State, solver } from "#services/solver/actor.ts";
 import { type SolverSettings, solverConfig } from "#services/solver/config.ts";
+
+/** Each takes a millisecond or some of the thread that blocks wait for. */
+const QUOTES_AT_ONCE = 4;
 
 export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, Keys, Request, Reply> {
   const config = solverConfig(settings);
@@ -19,6 +23,17 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
   let bus: Bus | null = null;
   /** The thread has nothing to do. */
   let done: Promise<void> = Promise.resolve();
+  let quotes = 0;
+  async function quote(request: QuoteRequest): Promise<QuoteReply> {
+    if (quotes >= QUOTES_AT_ONCE) return { kind: "quote-reply", v: 1, answer: { ok: false, reason: "busy" } };
+    quotes++;
+    try {
+      const answer: QuoteReply["answer"] = await pool.run({ request, native: config.search.startToken }, { name: "quote" });
+      return { kind: "quote-reply", v: 1, answer };
+    } finally {
+      quotes--;
+    }
+  }
   return {
     actor: solver,
     config,
@@ -55,6 +70,9 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
           },
         ],
       };
+    },
+    async source(_, log) {
+      return (bus as Bus).answer("quote", config.chain, quote, (cause) => log.warn({ cause: cause.message }, "quote not answered"));
     },
     async call(request): Promise<Reply> {
       if (request.call === "load-snapshot")

@@ -1,15 +1,21 @@
 import type { PlanOptions } from "#libs/graph/plan.ts";
 import type { SearchOptions, SearchResult } from "#libs/graph/search.ts";
-import { Kernel, type Update } from "#services/solver/kernel.ts";
+import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
+import { Kernel, type SearchedBlock, type Update } from "#services/solver/kernel.ts";
 
 const kernel = new Kernel();
 
 /** Called after each task: makes the next search shorter. Candidates stay what they would be; how many cycles stand beside them does not (`cyclesFound`). */
 export const rest = (search: SearchOptions): void => kernel.rest(search);
 
+/** Between the others: takes nothing from them but their time. */
+export const quote = ({ request, native }: { readonly request: QuoteRequest; readonly native: string }): QuoteReply["answer"] =>
+  kernel.quote(request, native);
+
 /** The tasks of the solver's one worker thread: it alone holds the market, so they must come in order. */
 export default function solve({
   call,
+  block,
   updates,
   search,
   lateDexes,
@@ -17,6 +23,7 @@ export default function solve({
   plan,
 }: {
   readonly call: "prepare" | "search";
+  readonly block?: SearchedBlock;
   readonly updates: readonly Update[];
   readonly search: SearchOptions;
   readonly lateDexes?: readonly string[];
@@ -24,7 +31,7 @@ export default function solve({
   readonly plan?: PlanOptions | null;
 }): SearchResult | null {
   kernel.update(updates);
-  if (call === "search") return kernel.search(search, { lateDexes, gatedPools }, plan);
+  if (call === "search") return kernel.search(search, { lateDexes, gatedPools }, plan, block);
   kernel.practise(search, plan);
   return null;
 }

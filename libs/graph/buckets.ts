@@ -17,8 +17,8 @@ export const BUCKETS = 14;
 /** Columns of an edge's record in `gain`: its gain in each bucket; at the margin; and what slows it. A record is a line of the processor's cache. */
 export const GAIN = { width: 16, margin: BUCKETS, slowing: BUCKETS + 1 } as const;
 /**
- * Where the first bucket begins, in minimum profits. A cycle whose amounts shrink to less on their way, by the prices of these tables, is not found: its tokens
- * would have to be mispriced sixteenfold. Not zero, so that the many pools that hold less than the profit wanted are worth nothing in any bucket.
+ * Where the first bucket begins, in minimum profits. A cycle whose amounts shrink to less on their way, by the prices of these tables, must gain sixteenfold from
+ * there on and is looked for as a leap (cycles.ts). Not zero, so that the many pools that hold less than the profit wanted are worth nothing in any bucket.
  */
 const FIRST_START = 1 / 16;
 /** The last begins at this share of the largest input. */
@@ -197,7 +197,8 @@ export class Buckets {
     for (let token = 0; token < tokenCount; token++) this.#setPrice(token, 0);
     const numeraire = market.tokenId(this.options.startToken);
     if (numeraire === NONE) return;
-    const depth = new Float64Array(tokenCount);
+    // Below that of a pool whose holding rounds to nothing: it connects all the same.
+    const depth = new Float64Array(tokenCount).fill(-1);
     const done = new Uint8Array(tokenCount);
     const queue = new DeepestFirst();
     this.#setPrice(numeraire, 1);
@@ -241,7 +242,7 @@ export class Buckets {
   #priceByDeepest(token: number): number {
     const { market } = this;
     let price = 0;
-    let deepest = 0;
+    let deepest = -1;
     for (const id of market.edgesOut(token)) {
       const edge = market.edges[id] as Edge;
       const worth = this.price(market.edgeTable[id * EDGE.width + EDGE.to] as number);
@@ -480,7 +481,10 @@ function gainsOfProduct(
   gain[at + GAIN.slowing] = roundedDown(q);
 }
 
-/** Bounds of the average rate at each bucket's smallest size and above, for a curve of ranges: the rate there itself. */
+/**
+ * Bounds of the average rate at each bucket's smallest size and above, for a curve of ranges: the rate there itself. In the first bucket a pool that ends before
+ * counts with all that it pays: it may be part of a leap.
+ */
 function gainsAlongRanges(
   curve: RangeCurve,
   { indexIn }: Edge,
@@ -525,7 +529,7 @@ function gainsAlongRanges(
   }
   if (bucket < BUCKETS) {
     const size = (sizes[bucket] as number) / worthIn;
-    if (size * (1 - CLOSE) <= taken) gain[at + bucket++] = roundedUp((paid / size) * worth);
+    if (size * (1 - CLOSE) <= taken || bucket === 0) gain[at + bucket++] = roundedUp((paid / size) * worth);
     while (bucket < BUCKETS) gain[at + bucket++] = 0;
   }
   // Of the liquidity that lies beyond the largest size's end only the bound has to know.
@@ -556,12 +560,14 @@ function gainsOfSmooth(
   gain[at + GAIN.slowing] = 0;
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
     const size = (sizes[bucket] as number) / worthIn;
-    if (size * (1 - CLOSE) > largest) {
+    const isEnded = size * (1 - CLOSE) > largest;
+    if (isEnded && (bucket > 0 || !(largest > 0))) {
       gain[at + bucket] = 0;
       continue;
     }
     const inside = Math.min(size, largest);
-    gain[at + bucket] = roundedUp(Math.max(curve.amountOut(inside, edge) / inside, curve.rate(inside, edge)) * worth);
+    const out = curve.amountOut(inside, edge);
+    gain[at + bucket] = roundedUp((isEnded ? out / size : Math.max(out / inside, curve.rate(inside, edge))) * worth);
   }
 }
 

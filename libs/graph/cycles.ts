@@ -59,6 +59,10 @@ export const shardOf = (pool: string, count: number): number => Number.parseInt(
  * with ∏k ≥ 1 + P/(t·M), whatever the prices in which worth is counted. In small buckets that asks for a large gain, in large ones slippage has taken shallow
  * pools out: few edges are left of a market, and lists sorted by gain are left as soon as the best completion does not suffice.
  *
+ * Left are the cycles that pass less than s, where the first bucket begins: *leaps*. An amount of worth w there, or s if that is more, becomes at most max(1, k) times
+ * as much by a hop with gain k at s: a hop pays for less than s no more than for s, and for more at no better rate. From where the cycle passes less than s to its end,
+ * worth P at least, ∏max(1, k) ≥ P/s, sixteen times: so they are looked for once more in the first bucket, no hop counting as losing. Prices that agree have none.
+ *
  * From a changed edge the path grows at whichever end has fewer edges, until one hop is missing, which the table of pairs gives. Edges that have been dealt with
  * are left out, so that a cycle comes up under one of its changed edges only. Nothing is allocated for a cycle that is not among the best.
  */
@@ -87,6 +91,8 @@ export class CycleFinder {
   #highest = 0;
   #needed = 0;
   #swell = 1;
+  /** What an edge that can trade counts as gaining at least: 1 when leaps are looked for, otherwise nothing. */
+  #floor = 0;
   /** What the last composition gave. */
   #a = 1;
   #c = 0;
@@ -128,10 +134,17 @@ export class CycleFinder {
     for (const pool of without) for (const { id } of pool.edges) this.#done[id] = first + BUCKETS;
     this.#takeStarts(options.starts);
     this.#isBounded = this.#areAllTheChanges(changed, first);
-    const seeds = this.#takeSeeds(changed, first);
+    const seeds = this.#takeSeeds(changed, first + BUCKETS);
     for (let bucket = BUCKETS - 1; bucket >= 0; bucket--) {
       this.#stamp++;
       if (seeds > 0) this.#findInBucket(seeds, bucket);
+    }
+    this.#stamp++;
+    if (this.#canLeap()) {
+      this.#floor = 1;
+      const leaping = this.#takeSeeds(changed, first + BUCKETS);
+      if (leaping > 0) this.#findInBucket(leaping, 0);
+      this.#floor = 0;
     }
     this.#stamp++;
     return this.#best.take();
@@ -154,14 +167,17 @@ export class CycleFinder {
     return this.#visitsLeft < 0;
   }
 
-  /** Lists the changed edges through which any cycle can gain: gains fall from bucket to bucket, so those that do not in the first do in none. */
-  #takeSeeds(changed: readonly MarketPool[], first: number): number {
+  /**
+   * Lists the changed edges through which any cycle can gain: gains fall from bucket to bucket, so those that do not in the first do in none. Edges of pools to go
+   * without bear the stamp `without`.
+   */
+  #takeSeeds(changed: readonly MarketPool[], without: number): number {
     let count = 0;
     this.#setBucket(0);
     for (const pool of changed) {
       if (!pool.live) continue;
       for (const { id } of pool.edges) {
-        if ((this.#done[id] as number) >= first) continue;
+        if ((this.#done[id] as number) >= without) continue;
         if (this.#mostThrough(id) < 1 - ROUNDING) continue;
         if (count === this.#seeds.length) this.#seeds = longer(this.#seeds, 2 * count);
         this.#seeds[count++] = id;
@@ -223,7 +239,7 @@ export class CycleFinder {
   /** The most that a cycle through the edge, and through no changed edge of more gain, can gain in this bucket. Sets the bounds that hold for it. */
   #mostThrough(id: number): number {
     const { gain, market } = this.#buckets;
-    const own = gain[id * GAIN.width + this.#bucket] as number;
+    const own = this.#raised(gain[id * GAIN.width + this.#bucket] as number);
     this.#own = own;
     if (own === 0) return 0;
     this.#bound = this.#isBounded ? own : Number.POSITIVE_INFINITY;
@@ -239,8 +255,24 @@ export class CycleFinder {
   /** Whether a cycle through the edge can earn the minimum in this bucket. Sets what it needs to gain. */
   #isPromising(id: number): boolean {
     const most = this.#mostThrough(id);
-    this.#needed = (1 + this.#minimum / (this.#bucketEnd * this.#swell)) * (1 - ROUNDING);
+    this.#needed = this.#floor > 0 ? this.#leap() : (1 + this.#minimum / (this.#bucketEnd * this.#swell)) * (1 - ROUNDING);
     return most >= this.#needed;
+  }
+
+  /** What a cycle has to gain whose worth passes below the first bucket, where no hop counts as losing. */
+  #leap(): number {
+    return (this.#minimum / (this.#buckets.sizes[0] as number)) * (1 - ROUNDING);
+  }
+
+  /** Whether as many hops as a cycle may have could gain so much, of the highest that there are: in a market whose prices agree they cannot. */
+  #canLeap(): boolean {
+    this.#setBucket(0);
+    return Math.max(1, this.#highest, this.#highestChanged()) ** this.#maxHops >= this.#leap();
+  }
+
+  /** What an edge of this gain is taken to gain; none that cannot trade. */
+  #raised(gain: number): number {
+    return gain < this.#floor && gain > 0 ? this.#floor : gain;
   }
 
   #highestChanged(): number {
@@ -252,13 +284,15 @@ export class CycleFinder {
   #mostOut(token: number): number {
     const { bestOut, changedOut, market } = this.#buckets;
     const changed = changedOut[(market.tokenTable[token * TOKEN.width + TOKEN.changes] as number) * BUCKETS + this.#bucket] as number;
-    return Math.max(bestOut[token * BUCKETS + this.#bucket] as number, Math.min(changed, this.#bound));
+    const most = Math.max(bestOut[token * BUCKETS + this.#bucket] as number, Math.min(changed, this.#bound));
+    return Math.max(most, this.#floor);
   }
 
   #mostIn(token: number): number {
     const { bestIn, changedIn, market } = this.#buckets;
     const changed = changedIn[(market.tokenTable[token * TOKEN.width + TOKEN.changes] as number) * BUCKETS + this.#bucket] as number;
-    return Math.max(bestIn[token * BUCKETS + this.#bucket] as number, Math.min(changed, this.#bound));
+    const most = Math.max(bestIn[token * BUCKETS + this.#bucket] as number, Math.min(changed, this.#bound));
+    return Math.max(most, this.#floor);
   }
 
   /**
@@ -329,7 +363,7 @@ export class CycleFinder {
     if (first === NONE || market.firstBetween(to, this.#begin) === NONE || !this.#isNew(from, middle) || !this.#isNew(to, middle)) return;
     const end = this.#end;
     for (; first !== NONE; first = edgeTable[first * EDGE.width + EDGE.parallel] as number) {
-      const now = gained * own * (gain[first * GAIN.width + this.#bucket] as number);
+      const now = gained * own * this.#raised(gain[first * GAIN.width + this.#bucket] as number);
       if (now * this.#mostIn(this.#begin) < this.#needed || (this.#done[first] as number) >= this.#stamp) continue;
       if (edgeTable[first * EDGE.width + EDGE.pool] === edgeTable[middle * EDGE.width + EDGE.pool] || !this.#isNew(from, first)) continue;
       this.#path[++this.#tail] = first;
@@ -345,7 +379,7 @@ export class CycleFinder {
   #extend(id: number, gained: number, left: number, forwards: boolean): boolean {
     if (--this.#visitsLeft < 0) return false;
     const { market, gain } = this.#buckets;
-    const now = gained * (gain[id * GAIN.width + this.#bucket] as number);
+    const now = gained * this.#raised(gain[id * GAIN.width + this.#bucket] as number);
     const fixed = forwards ? this.#mostIn(this.#begin) : this.#mostOut(this.#end);
     const between = left > 3 ? this.#top ** (left - 3) : 1;
     if (now * fixed * (left > 2 ? this.#top * between : 1) < this.#needed) return false;
@@ -401,7 +435,7 @@ export class CycleFinder {
     for (; id !== NONE; id = edgeTable[id * EDGE.width + EDGE.parallel] as number) {
       if (--this.#visitsLeft < 0) return;
       const at = id * GAIN.width;
-      if (gained * (gain[at + this.#bucket] as number) < this.#needed || (this.#done[id] as number) >= this.#stamp) continue;
+      if (gained * this.#raised(gain[at + this.#bucket] as number) < this.#needed || (this.#done[id] as number) >= this.#stamp) continue;
       const margin = before * (gain[at + GAIN.margin] as number);
       const a = margin * after;
       if (a <= 1) continue;
@@ -473,7 +507,8 @@ export class CycleFinder {
 
   /** Sizes the path, a whole cycle, from this hop on, and keeps it if it is among the best. */
   #consider(start: number): void {
-    if (!this.#isWorth(this.#bucket) || (this.#bucket + 1 < BUCKETS && this.#isWorth(this.#bucket + 1))) return;
+    const isLeap = this.#floor > 0;
+    if (!isLeap && (!this.#isWorth(this.#bucket) || (this.#bucket + 1 < BUCKETS && this.#isWorth(this.#bucket + 1)))) return;
     const { market } = this.#buckets;
     const { edgeTable } = market;
     const hops = this.#tail - this.#head + 1;
@@ -484,7 +519,7 @@ export class CycleFinder {
     }
     const worth = this.#buckets.price(edgeTable[(this.#path[start] as number) * EDGE.width + EDGE.from] as number);
     const least = (this.#minimum / worth) * (1 - ROUNDING);
-    const most = (this.#bucketEnd / worth) * this.#mostSwell() * (1 + ROUNDING);
+    const most = isLeap ? Number.POSITIVE_INFINITY : (this.#bucketEnd / worth) * this.#mostSwell() * (1 + ROUNDING);
     const size = measure(edges, this.#largest / worth, least, most);
     if (size === null || size.profit * worth < this.#minimum) return;
     this.#best.offer(edges, size.amountIn, size.profit * worth, worth);

@@ -290,3 +290,36 @@ test.prop([fc.integer()], { numRuns: 150 })("nothing is lost in cycles of five h
     expect(cycles.map(({ edges }) => cycleIdOf(edges)).sort()).toEqual(wanted.sort());
   }
 });
+
+/**
+ * Pools from a thousandth of the minimum's worth to far more, one in three of them off the price by up to a factor of a hundred thousand: cycles that shrink to next
+ * to nothing on their way and grow again.
+ */
+test.prop([fc.integer(), fc.integer({ min: 2, max: 5 })], { numRuns: 300 })(
+  "nothing is lost where pools and tokens are mispriced manyfold, however little the cycle passes on its way",
+  (seed, maxHops) => {
+    const random = randomFrom(seed);
+    const tokens = randomTokens(random, 5);
+    const pools = Array.from({ length: 9 }, (_, index) => {
+      const first = random.integer(0, 4);
+      const pair: [TestToken, TestToken] = [tokens[first] as TestToken, tokens[(first + random.integer(1, 4)) % 5] as TestToken];
+      const dislocation = random.unit() < 0.33 ? random.between(-12, 12) : random.between(-0.01, 0.01);
+      const depth = 10 ** random.between(11, 20);
+      // Smooth curves round fees up to whole units: of tokens whose unit is worth much they are no curves any more.
+      const isSmooth = random.unit() < 0.3 && pair.every(({ value }) => value < 1e6);
+      return isSmooth ? smoothPool(random, index, pair, depth) : randomPool(random, index, pair, dislocation, depth);
+    });
+    const market = marketOf(pools);
+    const options = optionsFor({ tokens, pools }, { maxHops });
+    const pays = [...allCycles(market, options.startToken, maxHops)].filter(
+      (edges) => edges.every(({ pool }) => pool.live) && (sizeCycle(edges, Number(LARGEST))?.profit ?? 0) >= MIN_PROFIT,
+    );
+    const everything = pools.map(({ info }) => info.pool);
+    for (const changed of [everything, everything.filter(() => random.unit() < 0.3)]) {
+      const { cycles } = findCycles(market, changed, options, { floor: 0, capacity: 1e6, without: [] });
+      const wanted = pays.filter((edges) => edges.some(({ pool }) => changed.includes(pool.info.pool))).map(cycleIdOf);
+      expect(cycles.map(({ edges }) => cycleIdOf(edges)).sort()).toEqual(wanted.sort());
+    }
+  },
+  120_000,
+);

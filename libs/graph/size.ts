@@ -77,13 +77,13 @@ function cross(index: number): void {
   aim(index, curve);
 }
 
-/** Takes the input in, and says what it pays. */
+/** Takes the input in, and says what it pays: L·(1/p − 1/p′) = γδ/(pp′), which keeps its digits where δ is too small to move p in float64. */
 function swap(index: number, amountIn: number): number {
   const before = inverse[index] as number;
   const now = (price[index] as number) + amountIn * (movedByUnit[index] as number);
   price[index] = now;
   inverse[index] = 1 / now;
-  return (liquidity[index] as number) * (before - 1 / now);
+  return (gamma[index] as number) * amountIn * before * (inverse[index] as number);
 }
 
 export interface Size {

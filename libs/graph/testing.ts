@@ -68,12 +68,20 @@ const FEES = [
   [10_000, 200],
 ] as const;
 
-/** A pool of two tokens, its price off by `dislocation` (a factor's logarithm), of any depth, fee and kind; concentrated ones with gaps. */
-export function randomPool(random: Random, index: number, tokens: readonly [TestToken, TestToken], dislocation: number): PoolSpec {
+/**
+ * A pool of two tokens, its price off by `dislocation` (a factor's logarithm), of any fee and kind; concentrated ones with gaps. `depth` in units of the first token,
+ * where none is given any.
+ */
+export function randomPool(
+  random: Random,
+  index: number,
+  tokens: readonly [TestToken, TestToken],
+  dislocation: number,
+  depth: number = 10 ** random.between(18, 22),
+): PoolSpec {
   const [one, other] = tokens[0].address < tokens[1].address ? tokens : [tokens[1], tokens[0]];
   const pool = addressOf(index + 1, "b");
   const sides = { pool, tokens: [asAddress(one.address), asAddress(other.address)] };
-  const depth = 10 ** random.between(18, 22);
   const price = (one.value / other.value) * Math.exp(dislocation);
   if (random.unit() < 0.5) {
     const feePips = random.pick([2_000, 2_500, 3_000]);
@@ -143,12 +151,16 @@ function v3Row(random: Random, { pool, price, depth0, feePips, tickSpacing }: Co
  * A pool whose curve has no closed form for cycles: a solidly stable pair, a balancer weighted pool or a curve pool, of tokens whose whole units are worth the same.
  * Its balances are apart by a few per cent, so that it pays one way.
  */
-export function smoothPool(random: Random, index: number, tokens: readonly [TestToken, TestToken]): PoolSpec {
+export function smoothPool(
+  random: Random,
+  index: number,
+  tokens: readonly [TestToken, TestToken],
+  depth: number = 10 ** random.between(19, 22),
+): PoolSpec {
   const [one, other] = tokens[0].address < tokens[1].address ? tokens : [tokens[1], tokens[0]];
   const pool = addressOf(index + 1, "b");
   const info = { pool, tokens: [asAddress(one.address), asAddress(other.address)] };
   const decimals = [one, other].map(({ value }) => 18 - Math.round(Math.log10(value)));
-  const depth = 10 ** random.between(19, 22);
   const balances = [depth / one.value, (depth / other.value) * Math.exp(random.between(-0.05, 0.05))].map((balance) =>
     toBigInt(balance).toString(),
   );

@@ -50,7 +50,13 @@ export const Candidate = Type.Object({
 });
 export type Candidate = Static<typeof Candidate>;
 
-/** All sized candidates of one block, best gross profit first. Published for every block, also with none. */
+/**
+ * All sized candidates of one block, best gross profit first. Published for every block, also with none.
+ *
+ * The states that they rest on are told by `blockHash`, `epoch` and `dexes`: each pool of a DEX in `dexes` is as after the one `pool.changed` with which that DEX
+ * reported this block on this branch (absolute rows, on top of its snapshot and the reports before), and pools of any other DEX are in no candidate. So a candidate
+ * carries no version of its own.
+ */
 export const CycleFound = messageSchema("cycle-found", {
   epoch: Count,
   timestamp: Count,

@@ -80,7 +80,7 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
       // One task at a time: piscina does not promise that those it holds start in the order in which they came. The rest stands behind its search and before whatever is asked
       // next, so that a replay can do the same: how many cycles stand, and what a search that is cut short still finds, depends on it.
       const answer = done.then(() => pool.run(request) as Promise<SearchResult | null>);
-      // A failure shows in the next search; on closing it is dropped.
+      // A failure shows in the next search.
       done = answer
         .then(() => pool.run(request.search, { name: "rest" }))
         .then(
@@ -90,6 +90,10 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
       const result = await answer;
       return result === null ? { kind: "prepared" } : { kind: "searched", result };
     },
-    close: () => pool.destroy(),
+    async close() {
+      // Piscina throws at a task that ends when it has been destroyed.
+      await done;
+      await pool.destroy();
+    },
   };
 }

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Effect, Meta, Received } from "#libs/actor/actor.ts";
 import { loadSnapshot } from "#libs/actor/snapshots.ts";
 import { calls, drive, published, received } from "#libs/actor/testing.ts";
-import type { SearchResult } from "#libs/graph/search.ts";
 import { FEATURES, type FeatureName } from "#libs/ml/features.ts";
 import { ownModel } from "#libs/ml/installed.ts";
 import { describeFailure, openKernel } from "#libs/ml/model-folder.ts";
@@ -65,7 +64,9 @@ async function replaySolver(
     for (const request of calls(effects)) {
       if (request.call === "load-snapshot") loading.push(request);
       else {
-        const result = solve(structuredClone(request)) as SearchResult | null;
+        const block = core.state.searching[0]?.block.body;
+        const ended = block === undefined ? undefined : decisions.get(branchOf(block))?.ended;
+        const result = solve(structuredClone({ ...request, ...(ended === undefined ? {} : { ended }) }));
         rest(structuredClone(request.search));
         act(
           core.give({

@@ -102,6 +102,8 @@ const ChainSection = Type.Object(
           maxVisits: Type.Optional(Type.Integer({ minimum: 1_000 })),
           maxCandidates: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
           lateDexMs: Type.Optional(Type.Integer({ minimum: 1 })),
+          /** Milliseconds from when a search is asked for: then what it has found is the answer, without a plan. None by default. */
+          deadlineMs: Type.Optional(Type.Integer({ minimum: 1 })),
         },
         { additionalProperties: false },
       ),

@@ -2,6 +2,7 @@ import { BUCKETS, type Buckets, GAIN, HOT, sortByGain } from "#libs/graph/bucket
 import { EDGE, type Edge, type MarketPool, NONE, TOKEN } from "#libs/graph/market.ts";
 import { longer } from "#libs/graph/shared.ts";
 import { measure } from "#libs/graph/size.ts";
+import type { Visits } from "#libs/graph/visits.ts";
 
 /** A cycle with its best size in the float search. */
 export interface Sized {
@@ -41,6 +42,8 @@ export interface CycleOptions {
   readonly shard?: Shard;
   /** Edges looked at, at most; then what has been found so far is the answer. In edges, not in time, so that the same input gives the same answer everywhere. */
   readonly maxVisits?: number;
+  /** Of all searches of a block; may end this one sooner. */
+  readonly visits?: Visits;
 }
 
 export interface Shard {
@@ -101,7 +104,11 @@ export class CycleFinder {
   #minimum = 0;
   #largest = 0;
   #shard: Shard = { index: 0, count: 1 };
+  /** Edges that may be looked at: before the next question, after it, and whether that was answered with none. */
   #visitsLeft = 0;
+  #budget = 0;
+  #visits: Visits | null = null;
+  #isCutShort = false;
   #maxHops = 0;
   /** Gain of the changed edge whose cycles are being looked for: those of more gain have been dealt with. */
   #own = 0;
@@ -128,7 +135,10 @@ export class CycleFinder {
     this.#largest = options.largest;
     this.#maxHops = options.maxHops;
     this.#shard = options.shard ?? { index: 0, count: 1 };
-    this.#visitsLeft = options.maxVisits ?? Number.POSITIVE_INFINITY;
+    this.#visitsLeft = 0;
+    this.#budget = options.maxVisits ?? Number.MAX_SAFE_INTEGER;
+    this.#visits = options.visits ?? null;
+    this.#isCutShort = false;
     this.#best = new Best(options.capacity);
     const first = this.#stamp + 1;
     for (const pool of without) for (const { id } of pool.edges) this.#done[id] = first + BUCKETS;
@@ -147,6 +157,7 @@ export class CycleFinder {
       this.#floor = 0;
     }
     this.#stamp++;
+    if (!this.#isCutShort) this.#visits?.giveBack(this.#visitsLeft);
     return this.#best.take();
   }
 
@@ -164,7 +175,21 @@ export class CycleFinder {
 
   /** Whether the last search was cut short by its bound of visits. */
   get isCutShort(): boolean {
-    return this.#visitsLeft < 0;
+    return this.#isCutShort;
+  }
+
+  /** Whether one more edge may be looked at. */
+  #mayVisit(): boolean {
+    return --this.#visitsLeft >= 0 || this.#mayGoOn();
+  }
+
+  #mayGoOn(): boolean {
+    if (this.#isCutShort) return false;
+    const taken = this.#visits === null ? this.#budget : this.#visits.take(this.#budget);
+    this.#isCutShort = taken <= 0;
+    this.#budget -= taken;
+    this.#visitsLeft = taken - 1;
+    return !this.#isCutShort;
   }
 
   /**
@@ -217,7 +242,7 @@ export class CycleFinder {
       if (this.#isPromising(id)) promising[count++] = id;
     }
     sortByGain(promising, count, gain, bucket);
-    for (let index = 0; index < count && this.#visitsLeft >= 0; index++) {
+    for (let index = 0; index < count && !this.#isCutShort; index++) {
       const id = promising[index] as number;
       if (this.#isOwn(id) && this.#isPromising(id)) {
         this.#head = MAX_HOPS;
@@ -342,17 +367,17 @@ export class CycleFinder {
     const { hot, changedEdges, market } = this.#buckets;
     const least = lacking / (Math.min(root, this.#mostOut(this.#end)) * Math.min(root, this.#mostIn(this.#begin)));
     for (const id of hot[this.#bucket] as number[]) {
-      if (this.#visitsLeft < 0) return;
+      if (this.#isCutShort) return;
       if (market.edgeTable[id * EDGE.width + EDGE.changed] === 0) this.#bridgeOver(id, gained, least);
     }
     for (const id of changedEdges) {
-      if (this.#visitsLeft < 0) return;
+      if (this.#isCutShort) return;
       this.#bridgeOver(id, gained, least);
     }
   }
 
   #bridgeOver(middle: number, gained: number, least: number): void {
-    this.#visitsLeft--;
+    if (!this.#mayVisit()) return;
     const { market, gain } = this.#buckets;
     const own = gain[middle * GAIN.width + this.#bucket] as number;
     if (own < least || (this.#done[middle] as number) >= this.#stamp) return;
@@ -377,7 +402,7 @@ export class CycleFinder {
 
   /** Adds a hop at one end and goes on. False when no edge of less gain can do either. */
   #extend(id: number, gained: number, left: number, forwards: boolean): boolean {
-    if (--this.#visitsLeft < 0) return false;
+    if (!this.#mayVisit()) return false;
     const { market, gain } = this.#buckets;
     const now = gained * this.#raised(gain[id * GAIN.width + this.#bucket] as number);
     const fixed = forwards ? this.#mostIn(this.#begin) : this.#mostOut(this.#end);
@@ -433,7 +458,7 @@ export class CycleFinder {
     this.#compose(this.#head, start - 1);
     const [after, slowingAfter] = [this.#a, this.#c];
     for (; id !== NONE; id = edgeTable[id * EDGE.width + EDGE.parallel] as number) {
-      if (--this.#visitsLeft < 0) return;
+      if (!this.#mayVisit()) return;
       const at = id * GAIN.width;
       if (gained * this.#raised(gain[at + this.#bucket] as number) < this.#needed || (this.#done[id] as number) >= this.#stamp) continue;
       const margin = before * (gain[at + GAIN.margin] as number);

@@ -20,6 +20,7 @@ import {
   type TestMarket,
   type TestToken,
 } from "#libs/graph/testing.ts";
+import { Visits } from "#libs/graph/visits.ts";
 import { asAddress } from "#libs/units/brand.ts";
 
 const MIN_PROFIT = 1e14;
@@ -234,6 +235,31 @@ test.prop([markets, fc.integer({ min: 0, max: 200 })], { numRuns: 100 })(
     expect(whole.isCutShort).toBe(false);
     if (bounded.isCutShort) for (const { cycleId } of bounded.candidates) expect(ids).toContain(cycleId);
     else expect(bounded.candidates).toEqual(whole.candidates);
+  },
+);
+
+test.prop([markets, fc.nat({ max: 100 })], { numRuns: 200 })(
+  "searches that a clock ends, one after the other, end at the same edge when they are told after how many",
+  (drawing, ticks) => {
+    const described = drawn(drawing);
+    const options = optionsFor(described);
+    const market = marketOf(described.pools);
+    const addresses = described.pools.map(({ info }) => info.pool);
+    const searched = (visits: Visits) =>
+      [addresses, addresses.slice(1), addresses].map((changed) => {
+        const { cycles, isCutShort } = findCycles(market, changed, { ...options, visits }, { floor: 0, capacity: 1e6, without: [] });
+        return { isCutShort, cycles: cycles.map(({ edges, profit }) => [cycleIdOf(edges), profit]) };
+      });
+    let ticked = 0;
+    const clock = new Visits(() => (ticked++ >= ticks ? "deadline" : null), 5);
+    const first = searched(clock);
+    const whole = searched(new Visits(() => null));
+    if (clock.ended === null) expect(first).toEqual(whole);
+    else {
+      expect(searched(new Visits(clock.ended))).toEqual(first);
+      expect(searched(new Visits(clock.ended, 3))).toEqual(first);
+      for (const [index, { isCutShort }] of first.entries()) if (!isCutShort) expect(first[index]).toEqual(whole[index]);
+    }
   },
 );
 

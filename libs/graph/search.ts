@@ -4,6 +4,7 @@ import { byProfit, CycleFinder, keyOf, type Shard, type Sized } from "#libs/grap
 import { confirm, refine } from "#libs/graph/exact.ts";
 import { hopOf } from "#libs/graph/hop.ts";
 import type { Edge, Market, MarketPool } from "#libs/graph/market.ts";
+import type { Visits } from "#libs/graph/visits.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
 export type { Shard, Sized } from "#libs/graph/cycles.ts";
@@ -25,12 +26,14 @@ export interface SearchOptions {
   readonly shard?: Shard;
   /** Edges looked at in one search, at most: what has been found by then is the answer, and `isCutShort` says so. Some ten million a second. */
   readonly maxVisits?: number;
+  /** What may end the searches of a block sooner, all together. No data: it comes in where they run. */
+  readonly visits?: Visits;
 }
 
 export interface SearchResult {
   /** Cycles that earn the minimum in the float search: those that stood, and of the new ones as many as the answer needs (`LEAST_FOUND`). */
   readonly cyclesFound: number;
-  /** The search ended at `maxVisits`: there may be better cycles. */
+  /** The search ended at `maxVisits`, or was ended: there may be better cycles. */
   readonly isCutShort: boolean;
   readonly candidates: Candidate[];
 }
@@ -126,7 +129,7 @@ export function findCycles(
   // Of a caller that does not rest: its searches are longer, not wrong.
   if (buckets.waiting > MOST_WAITING) buckets.absorb();
   buckets.refresh();
-  const { startToken, otherStarts = [], maxHops, minGrossProfit, maxAmountIn, shard, maxVisits } = options;
+  const { startToken, otherStarts = [], maxHops, minGrossProfit, maxAmountIn, shard, maxVisits, visits } = options;
   const cycles = finder.find([...poolsOf(market, changed)], without, {
     starts: [startToken, ...otherStarts],
     maxHops,
@@ -135,6 +138,7 @@ export function findCycles(
     largest: Number(maxAmountIn),
     ...(shard === undefined ? {} : { shard }),
     ...(maxVisits === undefined ? {} : { maxVisits }),
+    ...(visits === undefined ? {} : { visits }),
   });
   return { cycles, isCutShort: finder.isCutShort };
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { Effect, Received } from "#libs/actor/actor.ts";
 import { calls, drive, published, received } from "#libs/actor/testing.ts";
-import type { SearchResult } from "#libs/graph/search.ts";
 import { UNTAUGHT } from "#proto/opportunity/v1/scored.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import type { FoundPools, StateRowOf } from "#proto/pool/v1/state.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 import { type Config, initialState, type Keys, type Reply, type Request, type State, solver } from "#services/solver/actor.ts";
+import type { BlockResult } from "#services/solver/kernel.ts";
 
 const config: Config = {
   chain: "local",
@@ -19,13 +19,14 @@ const config: Config = {
   maxTokens: 16,
   maxGas: 8_000_000,
   lateDexMs: 250,
+  deadlineMs: null,
 };
 
 const hashOf = (name: string) => `0x${Buffer.from(name).toString("hex").padStart(64, "0")}`;
 const poolOf = (index: number) => `0x${index.toString(16).padStart(40, "0")}`;
 type Row = StateRowOf<"uniswap-v2">;
 const row = (pool: number, reserve: number): Row => [poolOf(pool), reserve.toString(), "1", 3_000, 3_000];
-const NOTHING: SearchResult = { cyclesFound: 0, isCutShort: false, candidates: [] };
+const NOTHING: BlockResult = { cyclesFound: 0, isCutShort: false, candidates: [] };
 
 type Effects = readonly Effect<Request>[];
 const searches = (effects: Effects) => calls(effects).filter((request) => request.call === "search");
@@ -172,7 +173,7 @@ function start(options: { readonly loaded?: readonly string[]; readonly answered
         ),
       ),
     deadline: (): Effects => core.give({ type: "timer", name: "late-dex" }),
-    answer: (result: SearchResult = NOTHING): Effects => core.give({ type: "reply", reply: { kind: "searched", result } satisfies Reply }),
+    answer: (result: BlockResult = NOTHING): Effects => core.give({ type: "reply", reply: { kind: "searched", result } satisfies Reply }),
   };
   if (options.loaded !== undefined) {
     stream.block("before", 9);
@@ -209,8 +210,8 @@ describe("a block", () => {
       [7, 70],
       [8, 80],
     ]);
-    const candidate = { cycleId: "0123456789abcdef" } as SearchResult["candidates"][number];
-    const effects = stream.answer({ cyclesFound: 5, isCutShort: true, candidates: [candidate] });
+    const candidate = { cycleId: "0123456789abcdef" } as BlockResult["candidates"][number];
+    const effects = stream.answer({ cyclesFound: 5, isCutShort: true, candidates: [candidate], ended: { after: 7, by: "deadline" } });
     expect(published(effects)).toEqual([
       {
         type: "publish",
@@ -232,6 +233,7 @@ describe("a block", () => {
           lateDexes: [],
           cyclesFound: 5,
           isCutShort: true,
+          ended: { after: 7, by: "deadline" },
           candidates: [candidate],
         },
       },

@@ -1,10 +1,10 @@
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
 import { maxNextBaseFee } from "#libs/evm/gas-price.ts";
 import type { PlanOptions } from "#libs/graph/plan.ts";
-import type { SearchOptions, SearchResult } from "#libs/graph/search.ts";
+import type { SearchOptions } from "#libs/graph/search.ts";
 import type { PoolSnapshot } from "#proto/pool/v1/snapshotted.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import type { SearchedBlock, Update } from "#services/solver/kernel.ts";
+import type { BlockResult, SearchedBlock, Update } from "#services/solver/kernel.ts";
 
 type Block = Received<"blockObserved">;
 
@@ -61,6 +61,8 @@ export interface Config {
   readonly priorityFeePerGas: bigint;
   /** How long a block waits for the DEXes that usually report in time. */
   readonly lateDexMs: number;
+  /** What has been found so long after a search was asked for is the answer; null without a bound in time. */
+  readonly deadlineMs: number | null;
 }
 
 export type Keys = "opportunityScored" | "blockObserved" | "blockReorged" | "poolChanged" | "poolDiscovered" | "poolSnapshotted";
@@ -80,7 +82,7 @@ export type Request =
 export type Reply =
   | { readonly kind: "prepared" }
   | { readonly kind: "snapshot-loaded"; readonly dex: string; readonly snapshot: PoolSnapshot | null }
-  | { readonly kind: "searched"; readonly result: SearchResult };
+  | { readonly kind: "searched"; readonly result: BlockResult };
 
 /** Values of the metric: how a DEX stands with the solver. Stale: late for so long that it will hardly come by itself. */
 const CONDITION = { fresh: 0, late: 1, stale: 2, loading: 3 } as const;
@@ -245,7 +247,7 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
 const planOptions = ({ search, maxSwaps, maxTokens, maxGas, priorityFeePerGas }: Config, baseFeePerGas: bigint): PlanOptions | null =>
   maxSwaps > search.maxHops ? { maxSwaps, maxTokens, maxGas, gasPrice: baseFeePerGas + priorityFeePerGas } : null;
 
-function finish(state: State, result: SearchResult, config: Config, effects: Effect<Request>[]): void {
+function finish(state: State, result: BlockResult, config: Config, effects: Effect<Request>[]): void {
   const search = state.searching.shift();
   if (search === undefined) return;
   const { body, meta } = search.block;
@@ -265,6 +267,7 @@ function finish(state: State, result: SearchResult, config: Config, effects: Eff
     ...(search.gatedPools.length > 0 ? { gatedPools: [...search.gatedPools] } : {}),
     cyclesFound: result.cyclesFound,
     ...(result.isCutShort ? { isCutShort: true } : {}),
+    ...(result.ended === undefined ? {} : { ended: result.ended }),
     candidates: result.candidates,
   };
   effects.push(

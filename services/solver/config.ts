@@ -37,6 +37,7 @@ export function solverConfig({ chain, solver }: SolverSettings): Config {
     chainId: chain.chainId,
     dexes: chain.dexes.filter((dex) => !isLocked(dex, chain)).map(({ id }) => id),
     lateDexMs: solver?.lateDexMs ?? LATE_DEX_MS,
+    deadlineMs: solver?.deadlineMs ?? null,
     maxSwaps: solver?.maxSwaps ?? MAX_SWAPS,
     maxTokens: MAX_TOKENS,
     maxGas: MAX_GAS_ESTIMATE,

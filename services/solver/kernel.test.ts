@@ -3,6 +3,7 @@ import { describe, expect } from "vitest";
 import type { RowOf } from "#libs/dex/family.ts";
 import type { SearchOptions } from "#libs/graph/search.ts";
 import { type PoolSpec, randomFrom, randomMarket } from "#libs/graph/testing.ts";
+import { type EndedBy, Visits } from "#libs/graph/visits.ts";
 import type { PoolRow, StateRowOf } from "#proto/pool/v1/state.ts";
 import type { QuoteRequest } from "#proto/quote/v1/quote.ts";
 import { Kernel, type Update } from "#services/solver/kernel.ts";
@@ -86,6 +87,41 @@ describe("a quote", () => {
     const next = [v2([], [reserves("b", 100n * ETHER, 110n * ETHER), reserves("d", 90n * ETHER, 110n * ETHER)])];
     for (const each of [asked, not]) each.update(next);
     expect(asked.search(options)).toEqual(not.search(options));
+  });
+});
+
+describe("a search whose time is up", () => {
+  const isOver = (by: EndedBy) => new Visits({ after: 0, by });
+
+  test("answers with what stands, and says so; what it did not come to is found behind it", () => {
+    const kernel = new Kernel();
+    kernel.update([two]);
+    expect(poolsOf(kernel)).toEqual(["ba"]);
+    kernel.update([v2([], [reserves("c", 104n * ETHER, 100n * ETHER)])]);
+    const found = kernel.search(options, {}, null, null, isOver("deadline"));
+    expect(found).toMatchObject({ isCutShort: true, ended: { after: 0, by: "deadline" } });
+    expect(found.candidates.map(({ hops }) => hops[0]?.pool.slice(2, 3))).toEqual(["b"]);
+    kernel.rest(options);
+    expect(kernel.search(options)).toMatchObject({ isCutShort: false, candidates: [{ hops: [{ pool: `0x${"d".repeat(40)}` }, {}] }] });
+  });
+
+  test("because a newer block waits, leaves no work before that one", () => {
+    const kernel = new Kernel();
+    kernel.update([two]);
+    expect(kernel.search(options, {}, null, null, isOver("newer-block")).candidates).toEqual([]);
+    kernel.rest(options);
+    expect(kernel.search(options, {}, null, null, isOver("deadline")).candidates).toEqual([]);
+    kernel.rest(options);
+    expect(poolsOf(kernel)).toEqual(["ba"]);
+  });
+
+  test("makes no plan", () => {
+    const plan = { maxSwaps: 12, maxTokens: 16, maxGas: 10_000_000, gasPrice: 1n };
+    const kernel = new Kernel();
+    kernel.update([two]);
+    const whole = kernel.search(options, {}, plan);
+    expect(whole.candidates.map(({ hops }) => hops.length)).toEqual([4, 2]);
+    expect(kernel.search(options, {}, plan, null, isOver("deadline")).candidates).toEqual(whole.candidates.slice(1));
   });
 });
 
@@ -225,6 +261,30 @@ test.prop([fc.integer(), storms], { numRuns: 30 })(
       fresh.update(updateOf(current, true));
       const leftOut = { lateDexes: late, gatedPools: gated.map((place) => (current[place] as PoolSpec).row[0]) };
       expect(kernel.search(search, leftOut).candidates).toEqual(fresh.search(search, leftOut).candidates);
+    }
+  },
+);
+
+const ends = fc.option(fc.record({ asks: fc.nat({ max: 60 }), by: fc.constantFrom<EndedBy>("deadline", "newer-block") }), { nil: null });
+
+test.prop([fc.integer(), storms, fc.array(ends, { minLength: 8, maxLength: 8 })], { numRuns: 60 })(
+  "a kernel that is told where the searches of another one were ended finds the same in every block, and leaves the same",
+  (seed, story, endings) => {
+    const { tokens, pools } = randomMarket(randomFrom(seed), { tokens: 4, pools: 30 });
+    const search = { ...options, startToken: tokens[0]?.address as string, maxHops: 4, maxCandidates: 16 };
+    const plan = { maxSwaps: 12, maxTokens: 16, maxGas: 10_000_000, gasPrice: 1n };
+    const [first, again] = [new Kernel(), new Kernel()];
+    for (const kernel of [first, again]) kernel.update(updateOf(pools, true));
+    const current = [...pools];
+    for (const [index, { changes, late }] of [{ changes: [], late: [] }, ...story].entries()) {
+      const updates = updateOf(move(current, changes), false);
+      for (const kernel of [first, again]) kernel.update(updates);
+      const ending = endings[index % endings.length] ?? null;
+      let asked = 0;
+      const clock = new Visits(() => (ending !== null && asked++ >= ending.asks ? ending.by : null), 7);
+      const result = first.search(search, { lateDexes: late }, plan, null, clock);
+      expect(again.search(search, { lateDexes: late }, plan, null, new Visits(result.ended ?? (() => null)))).toEqual(result);
+      for (const kernel of [first, again]) kernel.rest(search);
     }
   },
 );

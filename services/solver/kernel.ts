@@ -16,6 +16,7 @@ import {
   searchCycles,
   settle,
 } from "#libs/graph/search.ts";
+import { type Ended, Visits } from "#libs/graph/visits.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import type { PoolRow } from "#proto/pool/v1/state.ts";
 import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
@@ -35,6 +36,12 @@ export interface SearchedBlock {
   readonly blockHash: string;
 }
 
+/** What is found in a block. */
+export interface BlockResult extends SearchResult {
+  /** The search was ended before it was done, or its plan was left out because it was time. */
+  readonly ended?: Ended;
+}
+
 /** The engine optimises after some thousand calls; each round sizes a thousand cycles and more. */
 const PRACTICE_ROUNDS = 3;
 /** A market too large to be searched whole is not tried again behind each block: that would hold up the next. */
@@ -52,6 +59,8 @@ export class Kernel {
   /** Pools that the last search went without: what lay in them was not looked at, so they count as changed once they are back. */
   #leftOut: ReadonlySet<MarketPool> = new Set();
   #restsToSkip = 0;
+  /** A newer block was waiting when the last search was ended. */
+  #isAwaited = false;
   /** Whose states the market holds, once a block has been searched. */
   #at: SearchedBlock | null = null;
 
@@ -84,7 +93,10 @@ export class Kernel {
     this.#changed.clear();
   }
 
-  /** Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. So are those whose quotes were never kept. */
+  /**
+   * Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. So are those whose quotes were never kept.
+   * Where `visits` ends the search, what has been found by then is the answer.
+   */
   search(
     options: SearchOptions,
     {
@@ -93,21 +105,27 @@ export class Kernel {
     }: { readonly lateDexes?: readonly string[] | undefined; readonly gatedPools?: readonly string[] | undefined } = {},
     plan: PlanOptions | null = null,
     at: SearchedBlock | null = null,
-  ): SearchResult {
+    visits = new Visits(() => null),
+  ): BlockResult {
     this.#at = at;
     const gated = gatedPools.flatMap((address) => this.#market.pool(address) ?? []);
     const without = new Set([...poolsOfDexes(this.#market, lateDexes), ...gated]);
     const returned = [...this.#leftOut].filter((pool) => !without.has(pool) && this.#market.pool(pool.info.pool) === pool);
     // Whether a late report came before the search that went without it or after, which no stream tells, must not show in the order.
     if (returned.length > 0) this.#changed = new Set([...this.#changed, ...returned.map(({ info }) => info.pool)].sort());
-    const search = searchCycles(this.#market, this.#changed, options, this.#standing, without);
-    const planned = plan === null ? null : planSwaps(this.#market, search, this.#changed, options, plan, without);
+    const search = searchCycles(this.#market, this.#changed, { ...options, visits }, this.#standing, without);
+    const planned = plan === null || visits.isOver ? null : planSwaps(this.#market, search, this.#changed, options, plan, without);
     this.#changed.clear();
     this.#standing = search.standing;
     this.#leftOut = without;
+    const { ended } = visits;
+    this.#isAwaited = ended?.by === "newer-block";
     const { cyclesFound, isCutShort, candidates } = search;
     const all = planned === null ? candidates : [planned, ...candidates];
-    return { cyclesFound, isCutShort, candidates: all.map((candidate) => withPriceImpact(this.#market, candidate)) };
+    return {
+      ...{ cyclesFound, isCutShort, candidates: all.map((candidate) => withPriceImpact(this.#market, candidate)) },
+      ...(ended === null ? {} : { ended }),
+    };
   }
 
   /** The best route for an amount on the states of the block searched last, through the pools that its search could use. Changes nothing. `native`: the wrapped native coin. */
@@ -140,11 +158,11 @@ export class Kernel {
 
   /**
    * For the time between blocks: what has changed is sorted in, what the last block's answer did not need is looked for, and what stands is replenished, so that the
-   * next search finds all in place.
+   * next search finds all in place. Not where that one waits already.
    */
   rest(options: SearchOptions): void {
     rest(this.#market);
-    if (this.#changed.size > 0) return;
+    if (this.#changed.size > 0 || this.#isAwaited) return;
     this.#standing = settle(this.#market, options, this.#standing, this.#leftOut);
     if (--this.#restsToSkip > 0) return;
     this.#standing = replenish(this.#market, options, this.#standing, this.#leftOut);

@@ -2,10 +2,12 @@ import { Piscina } from "piscina";
 import type { Bus } from "#libs/actor/bus.ts";
 import type { ActorSpec } from "#libs/actor/run.ts";
 import { loadSnapshot } from "#libs/actor/snapshots.ts";
-import type { SearchResult } from "#libs/graph/search.ts";
+import { sharedInts } from "#libs/graph/shared.ts";
 import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
 import { type Config, initialState, type Keys, type Reply, type Request, type State, solver } from "#services/solver/actor.ts";
 import { type SolverSettings, solverConfig } from "#services/solver/config.ts";
+import type { BlockResult } from "#services/solver/kernel.ts";
+import { type Limits, monotonicMs } from "#services/solver/limits.ts";
 
 /** Each takes a millisecond or some of the thread that blocks wait for. */
 const QUOTES_AT_ONCE = 4;
@@ -23,6 +25,12 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
   let bus: Bus | null = null;
   /** The thread has nothing to do. */
   let done: Promise<void> = Promise.resolve();
+  const latest = sharedInts(1);
+  const limits = (): Limits => ({
+    untilMs: config.deadlineMs === null ? null : monotonicMs() + config.deadlineMs,
+    turn: Atomics.add(latest, 0, 1) + 1,
+    latest,
+  });
   let quotes = 0;
   async function quote(request: QuoteRequest): Promise<QuoteReply> {
     if (quotes >= QUOTES_AT_ONCE) return { kind: "quote-reply", v: 1, answer: { ok: false, reason: "busy" } };
@@ -79,8 +87,9 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
         return { kind: "snapshot-loaded", dex: request.dex, snapshot: await loadSnapshot(bus as Bus, config.chain, request.object) };
       // One task at a time: piscina does not promise that those it holds start in the order in which they came. The rest stands behind its search and before whatever is asked
       // next, so that a replay can do the same: how many cycles stand, and what a search that is cut short still finds, depends on it.
-      const answer = done.then(() => pool.run(request) as Promise<SearchResult | null>);
-      // A failure shows in the next search; on closing it is dropped.
+      const task = request.call === "search" ? { ...request, limits: limits() } : request;
+      const answer = done.then(() => pool.run(task) as Promise<BlockResult | null>);
+      // A failure shows in the next search.
       done = answer
         .then(() => pool.run(request.search, { name: "rest" }))
         .then(
@@ -90,6 +99,10 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
       const result = await answer;
       return result === null ? { kind: "prepared" } : { kind: "searched", result };
     },
-    close: () => pool.destroy(),
+    async close() {
+      // Piscina throws at a task that ends when it has been destroyed.
+      await done;
+      await pool.destroy();
+    },
   };
 }

@@ -1,7 +1,9 @@
 import type { PlanOptions } from "#libs/graph/plan.ts";
-import type { SearchOptions, SearchResult } from "#libs/graph/search.ts";
+import type { SearchOptions } from "#libs/graph/search.ts";
+import { type Ended, Visits } from "#libs/graph/visits.ts";
 import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
-import { Kernel, type SearchedBlock, type Update } from "#services/solver/kernel.ts";
+import { type BlockResult, Kernel, type SearchedBlock, type Update } from "#services/solver/kernel.ts";
+import { dueBy, type Limits } from "#services/solver/limits.ts";
 
 const kernel = new Kernel();
 
@@ -21,6 +23,8 @@ export default function solve({
   lateDexes,
   gatedPools,
   plan,
+  limits,
+  ended,
 }: {
   readonly call: "prepare" | "search";
   readonly block?: SearchedBlock;
@@ -29,9 +33,13 @@ export default function solve({
   readonly lateDexes?: readonly string[];
   readonly gatedPools?: readonly string[];
   readonly plan?: PlanOptions | null;
-}): SearchResult | null {
+  readonly limits?: Limits;
+  /** Of a search that is made again: where it ended. */
+  readonly ended?: Ended;
+}): BlockResult | null {
   kernel.update(updates);
-  if (call === "search") return kernel.search(search, { lateDexes, gatedPools }, plan, block);
+  const visits = new Visits(ended ?? (limits === undefined ? () => null : dueBy(limits)));
+  if (call === "search") return kernel.search(search, { lateDexes, gatedPools }, plan, block, visits);
   kernel.practise(search, plan);
   return null;
 }

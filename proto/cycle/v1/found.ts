@@ -71,8 +71,10 @@ export const CycleFound = messageSchema("cycle-found", {
    * same number here.
    */
   cyclesFound: Count,
-  /** The search ended at its bound of work: there may be better cycles. */
+  /** The search ended at its bound of work, or was ended (`ended`): there may be better cycles. */
   isCutShort: Type.Optional(Type.Boolean()),
+  /** Time was up, or a newer block waited, when the search had looked at so many edges: nothing more was looked for, no plan either. A replay ends at the same edge. */
+  ended: Type.Optional(Type.Object({ after: Count, by: Type.Union([Type.Literal("deadline"), Type.Literal("newer-block")]) })),
   candidates: Type.Array(Candidate),
 });
 export type CycleFound = Static<typeof CycleFound>;

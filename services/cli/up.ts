@@ -10,8 +10,9 @@ import { startLocalBroker, stopChild } from "#libs/actor/local-broker.ts";
 import { type RunningActor, runActor } from "#libs/actor/run.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import { chainOf } from "#libs/chains/index.ts";
-import { parseSystemConfig, type SystemConfig } from "#libs/chains/system-config.ts";
+import { parseSystemConfig, readActorSettings, type SystemConfig } from "#libs/chains/system-config.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
+import type { RivalRulesName } from "#libs/rivals/rules.ts";
 import { createLogger } from "#libs/telemetry/log.ts";
 import { collectProcessMetrics } from "#libs/telemetry/metrics.ts";
 import { startTracing } from "#libs/telemetry/trace.ts";
@@ -30,6 +31,10 @@ export interface UpOptions {
   readonly blocks: number | null;
   readonly seed: number;
   readonly blockTimeMs: number;
+  /** Searchers that compete on the local chain; null: nobody does. */
+  readonly rivals: RivalRulesName | null;
+  /** A file with settings of the chain's actors; null: as they are by default. */
+  readonly settings: string | null;
   readonly report: string | null;
   readonly processes: "one" | "each";
   /** A built-in chain with an endpoint, in paper mode; null for the local chain. */
@@ -105,11 +110,12 @@ async function run(options: UpOptions, directory: string, cleanups: Cleanup[], v
     cleanups.push(() => broker.stop());
     natsUrl = broker.url;
   }
+  const settings = options.settings === null ? {} : readActorSettings(options.settings);
   const market = options.remote === null ? await startMarket(options, directory, cleanups, view, signal) : remoteMarket(options.remote);
   const config = parseSystemConfig(
     {
       nats: { servers: [natsUrl] },
-      chains: { [market.key]: market.section },
+      chains: { [market.key]: { ...market.section, ...settings } },
       http: { host: HOST, port: options.metricsPort },
       gateway: { host: HOST, port: await portFor(options.apiPort, DEFAULT_API_PORT), corsOrigins: [] },
     },
@@ -198,6 +204,7 @@ async function startMarket(
   const localnet = await LocalnetProcess.start({
     seed: options.seed,
     blockTimeMs: options.blockTimeMs,
+    ...(options.rivals === null ? {} : { rivals: options.rivals }),
     signal,
     onProgress: ({ stage, done, total, note }) => view.step(stage, `${note} ${total > 0 ? `${done}/${total}` : ""}`),
   });

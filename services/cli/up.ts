@@ -22,7 +22,7 @@ import { warmUpCodec } from "#proto/codec.ts";
 import { ACTORS, type ActorName } from "#proto/subjects.ts";
 import { hostActors } from "#services/cli/hosting.ts";
 import { LiveView } from "#services/cli/live-view.ts";
-import { holdings, makeReport, type Report, type ReportInput, readTally } from "#services/cli/report.ts";
+import { countOpen, holdings, makeReport, type Report, type ReportInput } from "#services/cli/report.ts";
 import { VERSION } from "#services/cli/version.ts";
 import { ensureDashboardBuilt } from "#services/dashboard/build.ts";
 import { createDashboardServer } from "#services/dashboard/server.ts";
@@ -405,9 +405,9 @@ async function settle(actors: Actors, bus: Bus, chain: ChainConfig, drain: Marke
   // An execution is planned within some 10 ms of the ranking; one that waits for its block gets one.
   await new Promise((resolve) => setTimeout(resolve, 300));
   await until("executions are still open", async () => {
-    if ((await readTally(bus, chain.key)).open.size === 0) return true;
+    if ((await countOpen(bus, chain.key)) === 0) return true;
     await drain.oneMore();
     await new Promise((resolve) => setTimeout(resolve, 300));
-    return (await readTally(bus, chain.key)).open.size === 0;
+    return (await countOpen(bus, chain.key)) === 0;
   });
 }

@@ -136,7 +136,7 @@ function say(learning: Learning, effect: Publish, effects: Effects): void {
 export function learnFromModel(learning: Learning, { body, meta }: Said, where: Where, effects: Effects): string | null {
   const before = { champion: championOf(learning, where), stage: learning.stage };
   learning.standing = standingAfter(learning.standing, body);
-  const stage = stageOf(learning.standing, where.learning.ownModel, before.stage);
+  const stage = stageOf(learning.standing, where.learning.ownModel, where.learning.trial.ranking, before.stage);
   learning.stage = stage;
   if (learning.training !== null && learning.answered.has(learning.training.request.causeId)) learning.training = null;
   if (body.kind === "model-trained" && stage?.challenger === body.version && body.microsPerRow > where.learning.trial.mostMicrosPerRow) {

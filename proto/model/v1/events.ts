@@ -15,7 +15,7 @@ export type Interval = Static<typeof Interval>;
 export const MODEL_JUDGES = ["gates", "operator"] as const;
 export type ModelJudge = (typeof MODEL_JUDGES)[number];
 
-/** Two models on the same labelled candidates, each by the score that it gave before anything was known. */
+/** Two models, or a model and the order of net profit, on the same labelled candidates, each by what it said before anything was known. */
 export const Comparison = Type.Object({
   champion: ModelVersion,
   challenger: ModelVersion,
@@ -31,6 +31,11 @@ export const Comparison = Type.Object({
   /** Expected calibration errors. */
   eceChampion: Type.Number(),
   eceChallenger: Type.Number(),
+  /**
+   * The side that is no model's: while none of the chain's own has been promoted net profit decides, so what is compared is its order, with the share that has landed
+   * so far as the probability of each. The version on that side is then the installed model's, which decided nothing. Absent: both are models.
+   */
+  netProfit: Type.Optional(Type.Enum(["champion", "challenger"])),
 });
 export type Comparison = Static<typeof Comparison>;
 

@@ -53,7 +53,7 @@ export type Verdict =
   | { readonly kind: "promote"; readonly share: number; readonly evidence: Comparison }
   | {
       readonly kind: "reject";
-      readonly reason: Exclude<ModelRejected["reason"], "training-failed" | "superseded">;
+      readonly reason: Exclude<ModelRejected["reason"], "training-failed" | "too-few-outcomes" | "superseded">;
       readonly detail: string;
       readonly evidence: Comparison | null;
     }

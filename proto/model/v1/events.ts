@@ -73,11 +73,22 @@ export const ModelPromoted = messageSchema("model-promoted", {
 });
 export type ModelPromoted = Static<typeof ModelPromoted>;
 
-/** A challenger was not good enough: it scores no more. Or a training did not come to a model: `training-failed`, without a version. */
+/**
+ * A challenger was not good enough: it scores no more. Or, without a version, there is no new model: a training came to none (`training-failed`), or was not
+ * begun because nearly all candidates had the same end (`too-few-outcomes`).
+ */
 export const ModelRejected = messageSchema("model-rejected", {
   version: nullable(ModelVersion),
   /** The gate that stopped it. */
-  reason: Type.Enum(["no-gain-in-log-loss", "no-gain-in-profit", "worse-calibration", "too-slow", "training-failed", "superseded"]),
+  reason: Type.Enum([
+    "no-gain-in-log-loss",
+    "no-gain-in-profit",
+    "worse-calibration",
+    "too-slow",
+    "training-failed",
+    "too-few-outcomes",
+    "superseded",
+  ]),
   detail: Type.String(),
   evidence: nullable(Comparison),
 });

@@ -170,7 +170,7 @@ function Standing({ view }: { view: ModelsView }) {
       {failure === undefined ? null : (
         <Fact name="Trainings" testId="training-failures">
           <span className="warning">
-            {count(trainingFailures.length)} failed, the last: {failure.detail}
+            {count(trainingFailures.length)} came to nothing, the last: {failure.detail}
           </span>
         </Fact>
       )}

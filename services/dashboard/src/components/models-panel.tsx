@@ -105,7 +105,8 @@ function Standing({ view }: { view: ModelsView }) {
             )}
             {trial.evidence === null ? null : (
               <span className="fact-more" title="Challenger less champion, mean and 95 % interval, as the trainer compared them">
-                by the trainer, over {count(trial.evidence.blocks)} blocks: log loss {interval(trial.evidence.logLoss)}
+                by the trainer{trial.evidence.netProfit === undefined ? "" : ", net profit for the installed model"}, over{" "}
+                {count(trial.evidence.blocks)} blocks: log loss {interval(trial.evidence.logLoss)}
               </span>
             )}
           </>

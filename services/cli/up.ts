@@ -101,6 +101,7 @@ async function portFor(chosen: number | null, fallback: number): Promise<number>
 
 async function run(options: UpOptions, directory: string, cleanups: Cleanup[], view: LiveView, signal: AbortSignal): Promise<number> {
   const startedAtMs = Date.now();
+  const settings = options.settings === null ? {} : readActorSettings(options.settings);
   view.step("dashboard", "building where its sources have changed");
   await ensureDashboardBuilt();
   view.step("broker", options.natsUrl ?? "starting nats-server");
@@ -110,7 +111,6 @@ async function run(options: UpOptions, directory: string, cleanups: Cleanup[], v
     cleanups.push(() => broker.stop());
     natsUrl = broker.url;
   }
-  const settings = options.settings === null ? {} : readActorSettings(options.settings);
   const market = options.remote === null ? await startMarket(options, directory, cleanups, view, signal) : remoteMarket(options.remote);
   const config = parseSystemConfig(
     {

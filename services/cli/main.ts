@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from "commander";
+import { RIVAL_RULES } from "#libs/rivals/rules.ts";
 import { UserError } from "#libs/units/invariant.ts";
 import { VERSION } from "#services/cli/version.ts";
 
@@ -49,7 +50,7 @@ program
   .option("--seed <n>", "decides the local market's every trade", wholeNumber(0, 2 ** 31 - 1), 1)
   .option("--block-time <duration>", "time between blocks of the local chain", duration, 2_000)
   .addOption(
-    new Option("--rivals <rules>", "searchers that compete on the local chain (libs/rivals/rules.ts)").choices(["few", "five", "crowd"]),
+    new Option("--rivals <rules>", "searchers that compete on the local chain (libs/rivals/rules.ts)").choices(Object.keys(RIVAL_RULES)),
   )
   .option("--settings <file>", "solver, scorer, trainer and minNetProfitWei of the chain, YAML or JSON (docs/configuration.md)")
   .option("--report <file>", "write the report there as JSON")

@@ -168,7 +168,7 @@ async function answerToTrainer(request: TrainerRequest): Promise<TrainerReply> {
 
 /** All streams through the trainer's core again, one after the other: nothing tells it at what pace they came. */
 async function replayTrainer(messages: readonly Stored[]): Promise<ReadonlyMap<string, BodyOf<"outcomeLabelled">>> {
-  const config = trainerConfig({ chain: system.chain }, ownModel().version);
+  const config = trainerConfig({ chain: system.chain, section: { scorer: { ranking: "model" } } }, ownModel().version);
   const core = drive(trainer, config, initialTrainer(config, { DECISIONS: 0, MONEY: 0 }, 0));
   let isTurn = false;
   async function act(effects: readonly Effect<TrainerRequest>[]): Promise<void> {

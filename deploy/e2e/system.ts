@@ -8,10 +8,12 @@ import { freePort } from "#libs/actor/free-port.ts";
 import { type LocalBroker, startLocalBroker, stopChild } from "#libs/actor/local-broker.ts";
 import { loadSnapshot } from "#libs/actor/snapshots.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
+import type { ActorSettings } from "#libs/chains/system-config.ts";
 import { familyOf } from "#libs/dex/registry.ts";
 import { readerAt } from "#libs/evm/chain-reader.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
 import { LocalnetProcess } from "#libs/localnet/client.ts";
+import type { RivalRulesName } from "#libs/rivals/rules.ts";
 import type { Address } from "#libs/units/brand.ts";
 import { createKeystore } from "#libs/wallet/keystore.ts";
 import type { AnyBody, BodyOf, StreamKey } from "#proto/subjects.ts";
@@ -65,11 +67,22 @@ export class System {
     return this.localnet.chain;
   }
 
-  static async start(options: { readonly seed: number; readonly blockTimeMs: number; readonly mode?: "paper" | "live" }): Promise<System> {
+  static async start(options: {
+    readonly seed: number;
+    readonly blockTimeMs: number;
+    readonly mode?: "paper" | "live";
+    readonly rivals?: RivalRulesName;
+    /** In live mode. */
+    readonly settings?: ActorSettings;
+  }): Promise<System> {
     const directory = mkdtempSync(join(tmpdir(), "hs-e2e-"));
     const [broker, localnet] = await Promise.all([
       startLocalBroker({ directory: join(directory, "nats") }),
-      LocalnetProcess.start({ seed: options.seed, blockTimeMs: options.blockTimeMs }),
+      LocalnetProcess.start({
+        seed: options.seed,
+        blockTimeMs: options.blockTimeMs,
+        ...(options.rivals === undefined ? {} : { rivals: options.rivals }),
+      }),
     ]);
     const password = "only play money is behind this";
     const keystore = await createKeystore(password, 2 ** 10);
@@ -89,6 +102,7 @@ export class System {
             rpc: [localnet.wsUrl],
             mode: "live",
             scorer: { ranking: "model" },
+            ...options.settings,
             wallet,
             admission: WHOLE,
             definition: { ...publicChain, executorContract },

@@ -1,4 +1,4 @@
-import type { RivalRule } from "./rivals.ts";
+import { CROWD, FEW, FIVE, type RivalRule } from "#libs/rivals/rules.ts";
 import type { TraderRules } from "./traders.ts";
 
 /**
@@ -43,103 +43,20 @@ const TRADERS: TraderRules = {
 
 const FAILING: FailingRules = { share: 0.06, shown: 0.6, begins: 0.004, ends: 0.02, fails: 0.9 };
 
-const ETHER = 1e18;
-const ALL = ["uniswap-v2", "uniswap-v3", "pancake-v3"];
-const ALWAYS = { duty: 1, period: 1 };
-
-/** Five kinds of searchers with reaches that overlap. */
-const RIVALS: readonly RivalRule[] = [
-  // Bots of the first kind there was: two pairs, any token, thin margins.
-  {
-    name: "pairs",
-    families: ["uniswap-v2"],
-    maxHops: 2,
-    follows: 1,
-    latency: 0,
-    minNetProfit: 0.001 * ETHER,
-    tipShare: 0.6,
-    reliability: 0.5,
-    bundles: 2,
-    ...ALWAYS,
-  },
-  // A house that knows the large tokens and some others, in all pools.
-  {
-    name: "majors",
-    families: ALL,
-    maxHops: 3,
-    follows: 0.25,
-    latency: 0,
-    minNetProfit: 0.003 * ETHER,
-    tipShare: 0.8,
-    reliability: 0.6,
-    bundles: 3,
-    ...ALWAYS,
-  },
-  // Anything large, by day.
-  {
-    name: "large",
-    families: ALL,
-    maxHops: 3,
-    follows: 1,
-    latency: 0,
-    minNetProfit: 0.05 * ETHER,
-    tipShare: 0.9,
-    reliability: 0.7,
-    bundles: 2,
-    duty: 0.6,
-    period: 500,
-  },
-  // Slow, with what the others leave.
-  {
-    name: "late",
-    families: ALL,
-    maxHops: 3,
-    follows: 0.5,
-    latency: 3,
-    minNetProfit: 0.001 * ETHER,
-    tipShare: 0.3,
-    reliability: 0.4,
-    bundles: 1,
-    ...ALWAYS,
-  },
-  // Pools with ranges only, for some hours.
-  {
-    name: "ranges",
-    families: ["uniswap-v3", "pancake-v3"],
-    maxHops: 3,
-    follows: 0.5,
-    latency: 0,
-    minNetProfit: 0.001 * ETHER,
-    tipShare: 0.7,
-    reliability: 0.6,
-    bundles: 2,
-    duty: 0.4,
-    period: 400,
-  },
-];
-
-/** The same five, quicker to send and following more. */
-const CROWD: readonly RivalRule[] = RIVALS.map((rule) => ({
-  ...rule,
-  reliability: Math.min(0.9, rule.reliability * 1.4),
-  follows: Math.min(1, rule.follows * 1.5),
-  minNetProfit: rule.minNetProfit / 2,
-}));
-
 export const RULES = {
   /** Private bundles: one that is not included costs nothing. Rivals take about a third of the best single gaps. */
-  private: { name: "private", traders: TRADERS, rivals: RIVALS, failing: FAILING, reverts: "left-out" },
+  private: { name: "private", traders: TRADERS, rivals: FIVE, failing: FAILING, reverts: "left-out" },
   /** The same people on a chain without private bundles. */
-  mined: { name: "mined", traders: TRADERS, rivals: RIVALS, failing: FAILING, reverts: "mined" },
+  mined: { name: "mined", traders: TRADERS, rivals: FIVE, failing: FAILING, reverts: "mined" },
   /** More competition. */
   crowded: { name: "crowded", traders: TRADERS, rivals: CROWD, failing: FAILING, reverts: "left-out" },
   /** Every pool pays what its state says: what is left is what rivals do. */
-  steady: { name: "steady", traders: TRADERS, rivals: RIVALS, failing: { ...FAILING, share: 0 }, reverts: "left-out" },
+  steady: { name: "steady", traders: TRADERS, rivals: FIVE, failing: { ...FAILING, share: 0 }, reverts: "left-out" },
   /** Little competition: one house and one that is late. */
   few: {
     name: "few",
     traders: TRADERS,
-    rivals: RIVALS.filter(({ name }) => name === "majors" || name === "late"),
+    rivals: FEW,
     failing: FAILING,
     reverts: "left-out",
   },

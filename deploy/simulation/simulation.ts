@@ -5,6 +5,7 @@ import { familyOf } from "#libs/dex/registry.ts";
 import type { MarketPool } from "#libs/graph/market.ts";
 import type { Kernel } from "#libs/ml/kernel.ts";
 import { NO_STANDING } from "#libs/ml/standing.ts";
+import { GAS_SHARE } from "#libs/rivals/rivals.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
@@ -25,7 +26,7 @@ import { trainerConfig } from "#services/trainer/config.ts";
 import { BLOCK_SECONDS, type Bundle, CHAIN_ID, Chain } from "./chain.ts";
 import { DEXES, type MadeMarket, madeMarket } from "./market.ts";
 import { drawsOf } from "./random.ts";
-import { GAS_SHARE, Rivals } from "./rivals.ts";
+import { Rivals } from "./rivals.ts";
 import type { FailingRules, Rules } from "./rules.ts";
 import { TRADER, Traders } from "./traders.ts";
 

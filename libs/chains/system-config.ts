@@ -180,6 +180,11 @@ export type ChainSection = Static<typeof ChainSection>;
 
 const check = Compile(SystemConfig);
 
+/** Of a chain's section what its actors go by, without where the chain is and who pays. */
+const ActorSettings = Type.Pick(ChainSection, ["solver", "scorer", "trainer", "minNetProfitWei"], { additionalProperties: false });
+export type ActorSettings = Static<typeof ActorSettings>;
+const checkSettings = Compile(ActorSettings);
+
 function fillFromEnvironment(value: unknown, environment: Readonly<Record<string, string | undefined>>, path: string): unknown {
   if (typeof value === "string" && value.startsWith("env:")) {
     const name = value.slice(4);
@@ -198,11 +203,8 @@ function fillFromEnvironment(value: unknown, environment: Readonly<Record<string
   return value;
 }
 
-/** Checks a parsed configuration. Throws `UserError` that names the first wrong field. */
-export function parseSystemConfig(raw: unknown, origin: string, environment: Readonly<Record<string, string | undefined>>): SystemConfig {
-  const filled = fillFromEnvironment(raw, environment, "");
-  if (check.Check(filled)) return filled;
-  const errors = check.Errors(filled);
+/** The first wrong field, in words. */
+function faultIn(origin: string, errors: ReturnType<typeof check.Errors>): UserError {
   // Where several forms are allowed, "must be string" only says that it is another of them: what is wrong with that one comes after.
   const forms = new Set(errors.filter(({ keyword }) => keyword === "anyOf").map(({ instancePath }) => instancePath));
   const error =
@@ -211,25 +213,42 @@ export function parseSystemConfig(raw: unknown, origin: string, environment: Rea
     error?.params && "additionalProperties" in error.params
       ? ` (${(error.params as { additionalProperties: string[] }).additionalProperties.join(", ")})`
       : "";
-  throw new UserError(
+  return new UserError(
     `malformed configuration ${origin}: ${error?.instancePath || "/"} ${error?.message ?? "is wrong"}${extra}`,
     "correct that field; docs/configuration.md lists all of them",
   );
 }
 
+/** Checks a parsed configuration. Throws `UserError` that names the first wrong field. */
+export function parseSystemConfig(raw: unknown, origin: string, environment: Readonly<Record<string, string | undefined>>): SystemConfig {
+  const filled = fillFromEnvironment(raw, environment, "");
+  if (check.Check(filled)) return filled;
+  throw faultIn(origin, check.Errors(filled));
+}
+
+/** Reads a file with settings of a chain's actors. Throws `UserError` as `readSystemConfig` does. */
+export function readActorSettings(file: string, environment: Readonly<Record<string, string | undefined>> = process.env): ActorSettings {
+  const filled = fillFromEnvironment(readYaml(file, "--settings"), environment, "");
+  if (checkSettings.Check(filled)) return filled;
+  throw faultIn(file, checkSettings.Errors(filled));
+}
+
 /** Reads a configuration file. Throws `UserError` for a file that is missing, not YAML, or malformed. */
 export function readSystemConfig(file: string, environment: Readonly<Record<string, string | undefined>> = process.env): SystemConfig {
+  return parseSystemConfig(readYaml(file, "--config"), file, environment);
+}
+
+function readYaml(file: string, option: "--config" | "--settings"): unknown {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new UserError(`cannot read configuration ${file}: ${(cause as Error).message}`, "give an existing file with --config FILE", {
+    throw new UserError(`cannot read configuration ${file}: ${(cause as Error).message}`, `give an existing file with ${option} FILE`, {
       cause,
     });
   }
-  let raw: unknown;
   try {
-    raw = parse(text);
+    return parse(text);
   } catch (cause) {
     throw new UserError(
       `configuration ${file} is not YAML: ${(cause as Error).message.split("\n")[0]}`,
@@ -237,5 +256,4 @@ export function readSystemConfig(file: string, environment: Readonly<Record<stri
       { cause },
     );
   }
-  return parseSystemConfig(raw, file, environment);
 }

@@ -22,6 +22,8 @@ export const OWNER = localAccount("owner");
 export const CROWD = localAccount("crowd");
 /** As many as trade at once: their transactions of one block need no order among each other. */
 export const TRADERS: readonly LocalAccount[] = Array.from({ length: 8 }, (_, index) => localAccount(`trader ${index}`));
+/** In a hurry: each sends at most one transaction a block, to the builder directly. As many as a block has trades. */
+export const HASTY_TRADERS: readonly LocalAccount[] = Array.from({ length: 14 }, (_, index) => localAccount(`hasty trader ${index}`));
 
 /** Far above any base fee of the local chain, so that no transaction of its own is ever priced out. */
 export const GENEROUS_FEE_PER_GAS = 1_000_000_000_000n;

@@ -88,8 +88,19 @@ export interface BuiltBlock extends Head {
   readonly reorgDepth?: number;
 }
 
-/** The traders' side of a block: signed transactions, given the parent's state. */
-export type TradeSource = (blockNumber: number, branch: number) => Promise<readonly string[]>;
+/** The traders' side of a block, given the parent's state: signed transactions, and bundles of those who are in a hurry. */
+export type TradeSource = (
+  blockNumber: number,
+  branch: number,
+) => Promise<{ readonly trades: readonly string[]; readonly bundles: readonly Bundle[] }>;
+
+/** What competing searchers send for the block after this head, seconds: its timestamp. */
+export type RivalSource = (next: {
+  readonly head: Head;
+  readonly branch: number;
+  readonly timestamp: number;
+  readonly baseFeePerGas: bigint;
+}) => Promise<readonly Bundle[]>;
 
 /** What a block was made of, apart from the filling, so that a reorg can make another one of it. */
 interface Ingredients {
@@ -116,6 +127,7 @@ export class Builder {
   readonly #recordedBaseFee: bigint;
   readonly #secondsPerBlock: number;
   readonly #trades: TradeSource;
+  #rivals: RivalSource = async () => [];
   readonly #marketAbi = marketInterface();
 
   #head: Head;
@@ -148,6 +160,11 @@ export class Builder {
 
   get head(): Head {
     return this.#head;
+  }
+
+  /** How many reorganisations there have been. */
+  get branch(): number {
+    return this.#branch;
   }
 
   get firstBlock(): number {
@@ -197,7 +214,10 @@ export class Builder {
     return this.#exclusively(async () => {
       const number = this.#head.number + 1;
       const publicTransactions = await this.#takePublicPool();
-      const trades = options.withTraders ? await this.#trades(number, this.#branch) : [];
+      const { trades, bundles } = options.withTraders ? await this.#trades(number, this.#branch) : { trades: [], bundles: [] };
+      // Everybody's bundles rest on the head; who asked last is of no advantage.
+      const rivals = options.withTraders ? await this.#rivals(await this.#next()) : [];
+      for (const bundle of [...bundles, ...rivals]) this.addBundle(bundle);
       const candidates = [...(this.#records.get(number)?.values() ?? [])].slice(0, BUNDLES_PER_BLOCK_MAX);
       return this.#assemble({ number, candidates, publicTransactions, trades });
     });
@@ -246,6 +266,16 @@ export class Builder {
       }
       return built;
     });
+  }
+
+  /** From the next block on these compete for it. */
+  admit(rivals: RivalSource): void {
+    this.#rivals = rivals;
+  }
+
+  async #next(): Promise<Parameters<RivalSource>[0]> {
+    const { timestamp, baseFeePerGas } = await this.contextFor(this.#head.number + 1);
+    return { head: this.#head, branch: this.#branch, timestamp, baseFeePerGas };
   }
 
   /** Resolves when what is being built now is done. */

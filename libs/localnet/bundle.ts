@@ -50,6 +50,22 @@ function optionalSeconds(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
 
+const bundleHashOf = (transactions: readonly BundleTransaction[]): Hash =>
+  asHash(keccak256(`0x${transactions.map(({ hash }) => hash.slice(2)).join("")}`));
+
+/** One transaction of the chain's own people for one block, as if it had come through the relay. */
+export function ownBundle({ raw, hash, from }: { raw: string; hash: string; from: Address }, blockNumber: number): Bundle {
+  const transactions = [{ raw, hash: asHash(hash), from, parsed: Transaction.from(raw) }];
+  return {
+    bundleHash: bundleHashOf(transactions),
+    transactions,
+    blockNumber,
+    minTimestamp: undefined,
+    maxTimestamp: undefined,
+    revertingTxHashes: new Set(),
+  };
+}
+
 /** Reads the parameter object of eth_sendBundle and eth_callBundle. */
 export function parseBundle(parameters: BundleParameters, chainId: number): Result<Bundle, BundleFailure> {
   const malformed = (message: string) => fail({ code: "malformed-parameters", message } as const);
@@ -74,7 +90,7 @@ export function parseBundle(parameters: BundleParameters, chainId: number): Resu
   }
   if (bytes > BYTES_MAX) return malformed(`a bundle has at most ${BYTES_MAX} bytes`);
   return ok({
-    bundleHash: asHash(keccak256(`0x${transactions.map(({ hash }) => hash.slice(2)).join("")}`)),
+    bundleHash: bundleHashOf(transactions),
     transactions,
     blockNumber: Number(blockNumber),
     minTimestamp: optionalSeconds(minTimestamp),

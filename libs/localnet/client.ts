@@ -24,6 +24,7 @@ export class LocalnetProcess implements Localnet {
   readonly firstTradingBlock: number;
   readonly owner: LocalnetFacts["owner"];
   readonly marketContract: Address;
+  readonly rivals: LocalnetFacts["rivals"];
   readonly poolCounts: LocalnetFacts["poolCounts"];
   readonly leftOut: LocalnetFacts["leftOut"];
   readonly pid: number;
@@ -47,6 +48,7 @@ export class LocalnetProcess implements Localnet {
     this.firstTradingBlock = facts.firstTradingBlock;
     this.owner = facts.owner;
     this.marketContract = facts.marketContract;
+    this.rivals = facts.rivals;
     this.poolCounts = facts.poolCounts;
     this.leftOut = facts.leftOut;
     this.pid = child.pid ?? -1;

@@ -4,6 +4,7 @@ import { Interface, type InterfaceAbi } from "ethers";
 import type { ChainConfig, DexDeployment } from "#libs/chains/chain.ts";
 import { artifact } from "#libs/contracts/artifact.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
+import type { RivalRulesName } from "#libs/rivals/rules.ts";
 import { type Address, asAddress, type Hash } from "#libs/units/brand.ts";
 import { InvariantError, UserError } from "#libs/units/invariant.ts";
 import { DEPLOYER, OWNER, sign } from "./accounts.ts";
@@ -13,6 +14,7 @@ import { deployAndLoad, FEE_BPS, LOAD_GAS_LIMIT, type LoadedMarket } from "./dep
 import { CHAIN_ID, genesis, MULTICALL3, symbolOf } from "./genesis.ts";
 import { type LeftOutReason, planMarket, type RecordedMarket, recordedMarket } from "./market.ts";
 import { type Relay, startRelay } from "./relay.ts";
+import { type RivalFacts, startRivals } from "./rivals.ts";
 import { Traders } from "./traders.ts";
 
 /** Of the recorded tokens: USDC, USDT and DAI. */
@@ -21,6 +23,9 @@ const STABLE_COINS = new Set([
   "0xdac17f958d2ee523a2206206994597c13d831ec7",
   "0x6b175474e89094c44da98b954eedeac495271d0f",
 ]);
+
+/** Share of the swaps that come before all arbitrages of their block, where there are rivals: as in deploy/simulation. */
+const HASTY_SHARE = 0.1;
 
 /** A block of the load is one batch: its transactions go to the pool in the order of their nonces. */
 const LOAD_BATCH = 10_000;
@@ -47,6 +52,8 @@ export interface LocalnetSettings {
   readonly relayPort?: number;
   /** Loads only so many pools, the deepest. Absent: all. */
   readonly poolLimit?: number;
+  /** Searchers that compete for the gaps, and traders in a hurry. Absent: nobody does. */
+  readonly rivals?: RivalRulesName;
 }
 
 export interface LocalnetOptions extends LocalnetSettings {
@@ -66,6 +73,7 @@ export interface LocalnetFacts {
   /** Owner of the executor contract. The key is derived from public words: it protects nothing. */
   readonly owner: { readonly address: Address; readonly privateKey: `0x${string}` };
   readonly marketContract: Address;
+  readonly rivals: readonly RivalFacts[];
   readonly poolCounts: Readonly<Record<string, number>>;
   readonly leftOut: Readonly<Partial<Record<LeftOutReason, number>>>;
 }
@@ -123,7 +131,8 @@ export async function startLocalnet(options: LocalnetOptions): Promise<InProcess
     onProgress({ stage: "chain", done: 1, total: 1, note: anvil.httpUrl });
     const rpc = new RpcClient({ url: anvil.httpUrl, maxBatch: LOAD_BATCH }, "local", { timeoutMs: RPC_TIMEOUT_MS });
     const loaded = await deployAndLoad({ rpc, plan, native, onProgress, signal });
-    const traders = new Traders({ rpc, loaded, native, seed });
+    const hasty = options.rivals === undefined ? 0 : HASTY_SHARE;
+    const traders = new Traders({ rpc, loaded, native, seed, hasty });
     const builder = await Builder.takeOver({
       rpc,
       seed,
@@ -134,6 +143,7 @@ export async function startLocalnet(options: LocalnetOptions): Promise<InProcess
     });
     const relay = await startRelay({ rpc, builder, port: options.relayPort ?? 0 });
     const chain = chainConfig({ recorded, loaded, native, blockTimeMs, relayUrl: relay.url });
+    const rivals = options.rivals === undefined ? [] : await startRivals({ rules: options.rivals, seed, chain, rpc, builder });
     const poolCounts: Record<string, number> = { "balancer-v2": loaded.weighted.length };
     for (const { dex } of [...loaded.pairs, ...loaded.pools]) poolCounts[dex] = (poolCounts[dex] ?? 0) + 1;
     const leftOut: Partial<Record<LeftOutReason, number>> = {};
@@ -147,6 +157,7 @@ export async function startLocalnet(options: LocalnetOptions): Promise<InProcess
       firstTradingBlock: builder.firstBlock,
       owner: { address: OWNER.address, privateKey: OWNER.privateKey },
       marketContract: loaded.contracts.market,
+      rivals,
       poolCounts,
       leftOut,
     };

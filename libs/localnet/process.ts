@@ -42,8 +42,8 @@ async function execute(net: InProcessLocalnet, command: Command): Promise<unknow
 }
 
 function factsOf(net: InProcessLocalnet): LocalnetFacts {
-  const { chain, rpcUrl, wsUrl, relayUrl, loadedBlock, firstTradingBlock, owner, marketContract, poolCounts, leftOut } = net;
-  return { chain, rpcUrl, wsUrl, relayUrl, loadedBlock, firstTradingBlock, owner, marketContract, poolCounts, leftOut };
+  const { chain, rpcUrl, wsUrl, relayUrl, loadedBlock, firstTradingBlock, owner, marketContract, rivals, poolCounts, leftOut } = net;
+  return { chain, rpcUrl, wsUrl, relayUrl, loadedBlock, firstTradingBlock, owner, marketContract, rivals, poolCounts, leftOut };
 }
 
 async function main(): Promise<void> {

@@ -8,9 +8,9 @@
 import type { RpcClient } from "#libs/evm/rpc.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { invariant } from "#libs/units/invariant.ts";
-import { sign, TRADERS } from "./accounts.ts";
+import { HASTY_TRADERS, sign, TRADERS } from "./accounts.ts";
 import type { TradeSource } from "./builder.ts";
-import { noncesOf } from "./bundle.ts";
+import { type Bundle, noncesOf, ownBundle } from "./bundle.ts";
 import { ALGEBRA_FEE_PIPS, decodeWords, encodeLoad, FEE_BPS, type LoadedMarket, marketInterface } from "./deploy.ts";
 import { CHAIN_ID } from "./genesis.ts";
 import { type ConcentratedDex, nativePricesApprox, type RecordedWeightedPool, type V2Dex, venueKey, virtualReserves } from "./market.ts";
@@ -46,6 +46,9 @@ const SQRT_PRICE_MOVE_MAX = { numerator: 985n, denominator: 1000n };
 /** Every so many blocks somebody opens a pool. */
 const NEW_POOL_EVERY_BLOCKS = 20;
 const NEW_POOL_DEPTH_MIN_WEI = 20e18;
+
+/** Wei per gas above the base fee, of those in a hurry: with a swap's gas more than the builder gets of all but the largest arbitrages. */
+const HASTY_TIP_PER_GAS = 500_000_000_000n;
 
 const SWAP_GAS_LIMIT = 600_000n;
 const NEW_POOL_GAS_LIMIT = 8_000_000n;
@@ -281,14 +284,17 @@ export class Traders {
   readonly #rpc: RpcClient;
   readonly #loaded: LoadedMarket;
   readonly #seed: number;
+  readonly #hasty: number;
   readonly #firstBlock: number;
   readonly #pools: readonly TradedPool[];
   readonly #takenAtStart: ReadonlySet<string>;
 
-  constructor(options: { rpc: RpcClient; loaded: LoadedMarket; native: Address; seed: number }) {
+  /** `hasty`: share of the swaps that pay to come before everybody else; what others quoted on the head no longer holds in their pools. */
+  constructor(options: { rpc: RpcClient; loaded: LoadedMarket; native: Address; seed: number; hasty?: number }) {
     this.#rpc = options.rpc;
     this.#loaded = options.loaded;
     this.#seed = options.seed;
+    this.#hasty = options.hasty ?? 0;
     this.#firstBlock = options.loaded.blockNumber + 1;
     this.#pools = tradedPools(options.loaded, options.native);
     this.#takenAtStart = new Set([
@@ -301,21 +307,34 @@ export class Traders {
     return this.#pools;
   }
 
-  /** Signed transactions for the block after the head, in order. */
+  /** For the block after the head: signed transactions, in order, and the bundles of those in a hurry. */
   readonly transactionsFor: TradeSource = async (blockNumber, branch) => {
     const random = randomFor(this.#seed, "trades", blockNumber, branch);
     const chosen = choosePools(random, this.#pools);
     const opens = blockNumber > this.#firstBlock && (blockNumber - this.#firstBlock) % NEW_POOL_EVERY_BLOCKS === 0;
     const like = opens ? random.pick(this.#pools.filter((pool) => pool.depthWeiApprox >= NEW_POOL_DEPTH_MIN_WEI)) : undefined;
     const states = await this.#read(like ? [...chosen, like] : chosen);
+    const senders = this.#hasty > 0 ? [...TRADERS, ...HASTY_TRADERS] : TRADERS;
     const nonces = await noncesOf(
       this.#rpc,
-      TRADERS.map(({ address }) => address),
+      senders.map(({ address }) => address),
       "latest",
     );
 
     const market = this.#loaded.contracts.market;
     const raws: string[] = [];
+    const bundles: Bundle[] = [];
+    // Draws of their own: without hasty traders the others do what they always did.
+    const haste = randomFor(this.#seed, "haste", blockNumber, branch);
+    const hurry = (data: string): boolean => {
+      const trader = haste.chance(this.#hasty) ? HASTY_TRADERS[bundles.length] : undefined;
+      if (trader === undefined) return false;
+      const nonce = nonces.get(trader.address) ?? 0;
+      const fees = { maxPriorityFeePerGas: HASTY_TIP_PER_GAS };
+      const signed = sign(trader, CHAIN_ID, { nonce, to: market, data, gasLimit: SWAP_GAS_LIMIT, ...fees });
+      bundles.push(ownBundle({ ...signed, from: trader.address }, blockNumber));
+      return true;
+    };
     const send = (data: string, gasLimit: bigint): void => {
       const trader = random.pick(TRADERS);
       const nonce = nonces.get(trader.address) ?? 0;
@@ -325,7 +344,9 @@ export class Traders {
     for (const [index, pool] of chosen.entries()) {
       const state = states[index];
       const trade = state && planTrade(random, pool, state);
-      if (trade) send(encodeSwap(trade, this.#loaded.contracts), SWAP_GAS_LIMIT);
+      if (trade === undefined) continue;
+      const data = encodeSwap(trade, this.#loaded.contracts);
+      if (!hurry(data)) send(data, SWAP_GAS_LIMIT);
     }
     const likeState = states[chosen.length];
     if (like && likeState) {
@@ -333,7 +354,7 @@ export class Traders {
       const opened = venues.length > 0 ? planNewPool(random, like, likeState, venues) : undefined;
       if (opened) send(encodeNewPool(opened, this.#loaded.contracts), NEW_POOL_GAS_LIMIT);
     }
-    return raws;
+    return { trades: raws, bundles };
   };
 
   /** Venues without a pool for these tokens, the chain asked about those that the load did not fill. */

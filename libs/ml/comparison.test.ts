@@ -59,6 +59,27 @@ test("nothing is sent that is worth nothing, or was below the least net profit",
   expect(pairs.compare(A, B, 1)?.profit.mean).toBe(50);
 });
 
+test("nothing is sent that another gate than a model's has stopped", () => {
+  const pairs = new Pairs();
+  const phantom = { ...row(null, 300), rejected: "phantom" };
+  const risky = { ...row(40, 200), rejected: "not-worth-the-risk" };
+  const all = [phantom, risky, row(50, 100, 1)];
+  pairs.add(
+    1,
+    all.map((label) => ({ label, champion: pairs.byNetProfit(label), challenger: scoreOf(0.5, label.rank === 1 ? 9 : 1) })),
+    "nothing",
+  );
+  expect(pairs.compare(A, B, 1)?.profit.mean).toBe(50 - 40);
+});
+
+test("net profit says what is promised, and that as many land as have so far", () => {
+  const pairs = new Pairs();
+  expect(pairs.byNetProfit(row(70, 100))).toEqual({ landing: 1 / 2, value: "100" });
+  const both = (label: Label) => ({ label, champion: scoreOf(0.5, 1), challenger: scoreOf(0.5, 1) });
+  pairs.add(1, [both(row(70)), both(row(70)), both(row(null))], "nothing");
+  expect(pairs.byNetProfit(row(null, -5))).toEqual({ landing: 3 / 5, value: "-5" });
+});
+
 test("what sending came to: what it paid, nothing or its gas where it was gone, what the revert cost, or not known", () => {
   expect(proceedsOf(row(70), "gas")).toBe(70);
   expect(proceedsOf(row(null, 5), "nothing")).toBe(0);

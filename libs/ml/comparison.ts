@@ -1,14 +1,17 @@
 import { lessonOf } from "#libs/ml/dataset.ts";
 import { ece, logLosses, mean, pairedBootstrap } from "#libs/ml/metrics.ts";
 import type { Comparison } from "#proto/model/v1/events.ts";
-import type { ModelScore } from "#proto/opportunity/v1/scored.ts";
+import type { ModelScore, Rejection } from "#proto/opportunity/v1/scored.ts";
 import type { Label } from "#proto/outcome/v1/labelled.ts";
+
+/** What an order says of a candidate: how likely it lands, and what it is worth to it, wei. */
+export type Said = Pick<ModelScore, "landing" | "value">;
 
 /** A labelled candidate with what two models had said of it before anything was known. */
 export interface Judged {
   readonly label: Label;
-  readonly champion: ModelScore;
-  readonly challenger: ModelScore;
+  readonly champion: Said;
+  readonly challenger: Said;
 }
 
 /** What a candidate that does not land costs: nothing where bundles are private and reverts are not mined, its gas where they are. */
@@ -24,12 +27,15 @@ export function proceedsOf(label: Label, failingCosts: FailingCosts): number | n
   return failingCosts === "gas" ? Number(BigInt(label.netProfit) - BigInt(label.grossProfit)) : 0;
 }
 
-/** The candidate that a model would have sent: the best value above zero of those that were not below the least net profit; null where it would have sent none. */
+/** No order is asked about what another gate than a model's has stopped. */
+const isUpForChoice = ({ rejected }: Label): boolean => rejected === null || rejected === ("not-worth-the-risk" satisfies Rejection);
+
+/** The candidate that a model would have sent: the best value above zero of those that were up for choice; null where it would have sent none. */
 function firstOf(judged: readonly Judged[], by: "champion" | "challenger"): Label | null {
   let best: { readonly label: Label; readonly value: bigint } | null = null;
   for (const each of judged) {
     const value = BigInt(each[by].value);
-    if (value <= 0n || each.label.rejected === "below-minimum") continue;
+    if (value <= 0n || !isUpForChoice(each.label)) continue;
     const isBetter =
       best === null || value > best.value || (value === best.value && BigInt(each.label.netProfit) > BigInt(best.label.netProfit));
     if (isBetter) best = { label: each.label, value };
@@ -76,6 +82,13 @@ export class Pairs {
   }
   get landed(): number {
     return this.#landings.landed.reduce((sum, each) => sum + each, 0);
+  }
+  /**
+   * What somebody says of a candidate who knows no more than how many have landed so far (Laplace's rule of succession) and ranks by net profit: the order that decides
+   * where no model does.
+   */
+  byNetProfit({ netProfit }: Pick<Label, "netProfit">): Said {
+    return { landing: (this.landed + 1) / (this.candidates + 2), value: netProfit };
   }
   /** Blocks in which it is known what either order's first came to. */
   get profitBlocks(): number {

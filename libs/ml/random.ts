@@ -22,6 +22,16 @@ export function randomFrom(seed: number): Random {
   };
 }
 
+/** A draw for each purpose and block: what one arm of a comparison does differently moves no dice of the other. */
+export function drawsOf(seed: number, ...purpose: readonly number[]): Random {
+  let mixed = seed >>> 0;
+  for (const part of purpose) mixed = Math.imul(mixed ^ (part + 0x9e3779b9), 0x85ebca6b) ^ (mixed >>> 13);
+  const random = randomFrom(mixed);
+  // Neighbouring seeds begin alike.
+  for (let skipped = 0; skipped < 4; skipped++) random.unit();
+  return random;
+}
+
 /** Fisher and Yates, in place. */
 export function shuffle<Items extends { length: number; [index: number]: number }>(items: Items, random: Random): Items {
   for (let index = items.length - 1; index > 0; index--) {

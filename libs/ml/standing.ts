@@ -35,6 +35,15 @@ export const NO_STANDING: ModelStanding = {
   caredAtMs: null,
 };
 
+/** Who makes the order, by configuration: net profit until a model of the chain's own has been promoted, any champion, or never a model. */
+export type RankingChoice = "proven" | "model" | "net-profit";
+/** Scorer and trainer have to agree. */
+export const DEFAULT_RANKING: RankingChoice = "proven";
+
+/** Whether net profit makes the order while this model is champion: under `proven` the installed one has yet to be beaten by a model of the chain's own. */
+export const isNetProfits = (champion: string | null, ownModel: string, ranking: RankingChoice): boolean =>
+  ranking === "net-profit" || (ranking === "proven" && (champion === null || champion === ownModel));
+
 /**
  * The standing after one more message. What the gates said in ignorance does not count: they wrote before they had read what an operator had said of the same models.
  */

@@ -129,7 +129,11 @@ export const metrics = {
     "Blocks compared ÷ the most that the stage takes (shadow, canary, probation); 0 where there is none",
     ["chain", "stage"],
   ),
-  modelTrainings: counter("hs_model_trainings_total", "Trainings, by how they ended (trained, failed)", ["chain", "result"]),
+  modelTrainings: counter(
+    "hs_model_trainings_total",
+    "Trainings, by how they ended (trained, failed), or that too few of one outcome had come to begin one (not-begun)",
+    ["chain", "result"],
+  ),
   modelDecisions: counter("hs_model_decisions_total", "What the gates decided about models: canary, promoted, rejected, rolled-back", [
     "chain",
     "event",

@@ -145,6 +145,15 @@ test("a malformed configuration names the field", async () => {
   expectRefusal(await hyperspeed(["run", "watcher", "--config", "/nowhere.yaml"]), /cannot read configuration/, /--config FILE/);
 });
 
+test("settings of a run are read before anything is started, and hold nothing but what actors go by", async () => {
+  const file = join(directory, "settings.yaml");
+  expectRefusal(await hyperspeed(["up", "--settings", "/nowhere.yaml"]), /cannot read configuration/, /--settings FILE/);
+  writeFileSync(file, "scorer: { ranking: never }");
+  expectRefusal(await hyperspeed(["up", "--settings", file]), /malformed configuration .*\/scorer\/ranking/, /correct that field/);
+  writeFileSync(file, "trainer: { trialBlocks: 20 }\nmode: paper");
+  expectRefusal(await hyperspeed(["up", "--settings", file]), /malformed configuration .*\(mode\)/, /correct that field/);
+});
+
 test("an unknown actor, chain or option is said with what there is", async () => {
   expectRefusal(
     await run({ nats: { servers: [broker.url] }, chains: { test: section(chain.url) } }, "oracle"),
@@ -153,6 +162,8 @@ test("an unknown actor, chain or option is said with what there is", async () =>
   );
   expectRefusal(await hyperspeed(["up", "--chain", "atlantis", "--rpc", chain.url]), /chain atlantis is not built in/, /ethereum/);
   expectRefusal(await hyperspeed(["up", "--chain", "ethereum"]), /--chain and --rpc belong together/, /give both/);
+  const remote = ["up", "--chain", "ethereum", "--rpc", chain.url];
+  expectRefusal(await hyperspeed([...remote, "--rivals", "five"]), /--rivals is for the local chain/, /leave it out/);
   const outcome = await hyperspeed(["up", "--blocks", "none"]);
   expect(outcome.stderr).toMatch(/a whole number from 1/);
   expect(outcome.code).toBe(2);

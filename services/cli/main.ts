@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from "commander";
+import { RIVAL_RULES } from "#libs/rivals/rules.ts";
 import { UserError } from "#libs/units/invariant.ts";
 import { VERSION } from "#services/cli/version.ts";
 
@@ -48,6 +49,10 @@ program
   .option("--blocks <n>", "stop after so many blocks, drain and report", wholeNumber(1, 1_000_000))
   .option("--seed <n>", "decides the local market's every trade", wholeNumber(0, 2 ** 31 - 1), 1)
   .option("--block-time <duration>", "time between blocks of the local chain", duration, 2_000)
+  .addOption(
+    new Option("--rivals <rules>", "searchers that compete on the local chain (libs/rivals/rules.ts)").choices(Object.keys(RIVAL_RULES)),
+  )
+  .option("--settings <file>", "solver, scorer, trainer and minNetProfitWei of the chain, YAML or JSON (docs/configuration.md)")
   .option("--report <file>", "write the report there as JSON")
   .addOption(new Option("--processes <how>", "all actors in one process, or each in its own").choices(["one", "each"]).default("one"))
   .option("--chain <key>", "run against a public chain instead of the local one")
@@ -65,16 +70,20 @@ program
   .option("--json", "print nothing but the report, as JSON, on standard output", false)
   .addHelpText(
     "after",
-    "\nExamples:\n  hyperspeed up\n  hyperspeed up --blocks 60 --block-time 1s --report report.json\n  hyperspeed up --chain ethereum --rpc wss://node.example --mode paper",
+    "\nExamples:\n  hyperspeed up\n  hyperspeed up --blocks 60 --block-time 1s --report report.json\n  hyperspeed up --rivals five --settings learning.yaml\n  hyperspeed up --chain ethereum --rpc wss://node.example --mode paper",
   )
   .action(async (given) => {
     if ((given.chain === undefined) !== (given.rpc === undefined))
       throw new UserError("--chain and --rpc belong together", "give both for a public chain, neither for the local one");
+    if (given.chain !== undefined && given.rivals !== undefined)
+      throw new UserError("--rivals is for the local chain", "a public one has rivals enough: leave it out");
     const { up } = await import("#services/cli/up.ts");
     process.exitCode = await up({
       blocks: given.blocks ?? null,
       seed: given.seed,
       blockTimeMs: given.blockTime,
+      rivals: given.rivals ?? null,
+      settings: given.settings ?? null,
       report: given.report ?? null,
       processes: given.processes,
       remote: given.chain === undefined ? null : { chain: given.chain, rpc: given.rpc, mode: given.mode },

@@ -89,7 +89,7 @@ test("from labels to a model that decides, and back", { timeout: 180_000 }, asyn
   for (const { body, meta } of world.messages)
     await bus.publish("blockObserved", { chain: "local" }, body as never, { messageId: meta.id, trace: null });
 
-  const stands = async () => shownOf("local", await historyOf(bus, "local"), installed.version);
+  const stands = async () => shownOf("local", await historyOf(bus, "local"), installed.version, null);
   expect(await stands()).toMatchObject({
     champion: installed.version,
     challenger: null,

@@ -63,10 +63,13 @@ export async function historyOf(bus: Bus, chain: string): Promise<History> {
   return { standing, events };
 }
 
+type Ranking = BodyOf<"opportunityScored">["ranking"];
 type Fate = "champion" | "canary" | "challenger" | "former champion" | "rejected" | "rolled back" | "superseded" | "trained";
 
 export interface Shown {
   readonly chain: string;
+  /** Who made the newest order; null where nothing has been ranked. */
+  readonly ranking: Ranking | null;
   readonly champion: string;
   readonly challenger: string | null;
   readonly canaryShare: number;
@@ -81,7 +84,7 @@ export interface Shown {
 }
 
 /** What stands, and what became of each model, newest last. */
-export function shownOf(chain: string, { standing, events }: History, installed: string): Shown {
+export function shownOf(chain: string, { standing, events }: History, installed: string, ranking: Ranking | null): Shown {
   const models = new Map<string, { version: string; fate: Fate; trained: ModelTrained | null; why: string }>();
   const of = (version: string) => {
     const known = models.get(version) ?? {
@@ -112,6 +115,7 @@ export function shownOf(chain: string, { standing, events }: History, installed:
     of(challenger).fate = challengerIsFormer ? "former champion" : canaryShare > 0 ? "canary" : "challenger";
   return {
     chain,
+    ranking,
     champion,
     challenger,
     canaryShare,
@@ -123,7 +127,7 @@ export function shownOf(chain: string, { standing, events }: History, installed:
 
 const short = (value: number): string => String(Number(value.toPrecision(4)));
 
-function shownText({ chain, champion, challenger, canaryShare, drift, models, failedTrainings }: Shown): string {
+function shownText({ chain, ranking, champion, challenger, canaryShare, drift, models, failedTrainings }: Shown): string {
   const beside =
     challenger === null || challenger === champion
       ? "nobody"
@@ -141,6 +145,7 @@ function shownText({ chain, champion, challenger, canaryShare, drift, models, fa
     off.length === 0
       ? ""
       : `moved most ${off.map(({ name, psi }) => `${name} ${short(psi)}`).join(", ")} (stability index; landing ${short(drift?.scorePsi ?? 0)})\n`;
+  const decider = ranking === "net-profit" ? `net profit, as last ranked; ${champion} scores and decides nothing` : champion;
   const rows = models.map(({ version, fate, trained, why }) => [
     version,
     fate,
@@ -152,11 +157,15 @@ function shownText({ chain, champion, challenger, canaryShare, drift, models, fa
   ]);
   const table = textTable(["version", "is", "rows", "AUC", "log-loss", "ECE", ""], rows, ["rows", "AUC", "log-loss", "ECE"]);
   const failed = failedTrainings === 0 ? "" : `${failedTrainings} trainings came to nothing\n`;
-  return `chain      ${chain}\ndecides    ${champion}\nbeside it  ${beside}\nchampion   ${health}\n${reasons}${moved}\n${table}${failed}`;
+  return `chain      ${chain}\ndecides    ${decider}\nbeside it  ${beside}\nchampion   ${health}\n${reasons}${moved}\n${table}${failed}`;
 }
 
 export async function showModels(where: Where, json: boolean): Promise<void> {
-  const shown = await withBus(where, async (bus) => shownOf(where.chain, await historyOf(bus, where.chain), ownModel().version));
+  const { chain } = where;
+  const shown = await withBus(where, async (bus) => {
+    const ranking = (await bus.lastOf("opportunityScored", { chain }))?.body.ranking ?? null;
+    return shownOf(chain, await historyOf(bus, chain), ownModel().version, ranking);
+  });
   process.stdout.write(json ? `${JSON.stringify(shown)}\n` : shownText(shown));
 }
 
@@ -372,5 +381,8 @@ export async function rollBackModel(where: Where, { json }: { readonly json: boo
     return said;
   });
   if (json) process.stdout.write(`${JSON.stringify({ version, to })}\n`);
-  else process.stdout.write(`${version} decides no more; ${to} does\n`);
+  else {
+    const next = to === installed ? `${to} stands in its place: net profit decides, unless scorer.ranking is model` : `${to} does`;
+    process.stdout.write(`${version} decides no more; ${next}\n`);
+  }
 }

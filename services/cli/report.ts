@@ -4,7 +4,7 @@ import { uintAt } from "#libs/evm/hex.ts";
 import type { Rpc } from "#libs/evm/rpc.ts";
 import { balanceChanges, type ReceiptLog } from "#libs/ledger/settlement.ts";
 import type { Address } from "#libs/units/brand.ts";
-import type { AnyBody, BodyOf } from "#proto/subjects.ts";
+import type { AnyBody, BodyOf, StreamKey } from "#proto/subjects.ts";
 
 export interface Percentiles {
   readonly p50: number | null;
@@ -152,12 +152,24 @@ export class Tally {
   }
 }
 
-export async function readTally(bus: Bus, chain: string, measuredFrom = 0): Promise<Tally> {
+async function readTally(
+  bus: Bus,
+  chain: string,
+  {
+    measuredFrom = 0,
+    streams = ["MARKET", "DECISIONS", "MONEY"],
+  }: { readonly measuredFrom?: number; readonly streams?: readonly StreamKey[] },
+): Promise<Tally> {
   const tally = new Tally(measuredFrom);
-  for (const stream of ["MARKET", "DECISIONS", "MONEY"] as const) {
+  for (const stream of streams) {
     for await (const message of bus.read(stream, chain)) if (message !== null) tally.add(message.body, message.meta.storedAtMs);
   }
   return tally;
+}
+
+/** How many executions have not come to their end. Of MONEY alone: the other streams of a long run take seconds to read. */
+export async function countOpen(bus: Bus, chain: string): Promise<number> {
+  return (await readTally(bus, chain, { streams: ["MONEY"] })).open.size;
 }
 
 /** What our contract and wallet hold, in wei: the wrapped native coin of one, the native coin of the other. */
@@ -204,7 +216,7 @@ export interface ReportInput {
 
 /** The report of a run, from what the streams hold and what the chain says. */
 export async function makeReport({ bus, chain, client, seed, measuredFrom, earnings }: ReportInput): Promise<Report> {
-  const tally = await readTally(bus, chain.key, measuredFrom);
+  const tally = await readTally(bus, chain.key, { measuredFrom });
   const trades: ReportedTrade[] = [];
   const profitByToken: Record<string, string> = {};
   let profitWei = 0n;

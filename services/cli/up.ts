@@ -10,8 +10,9 @@ import { startLocalBroker, stopChild } from "#libs/actor/local-broker.ts";
 import { type RunningActor, runActor } from "#libs/actor/run.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import { chainOf } from "#libs/chains/index.ts";
-import { parseSystemConfig, type SystemConfig } from "#libs/chains/system-config.ts";
+import { parseSystemConfig, readActorSettings, type SystemConfig } from "#libs/chains/system-config.ts";
 import { RpcClient } from "#libs/evm/rpc.ts";
+import type { RivalRulesName } from "#libs/rivals/rules.ts";
 import { createLogger } from "#libs/telemetry/log.ts";
 import { collectProcessMetrics } from "#libs/telemetry/metrics.ts";
 import { startTracing } from "#libs/telemetry/trace.ts";
@@ -21,7 +22,7 @@ import { warmUpCodec } from "#proto/codec.ts";
 import { ACTORS, type ActorName } from "#proto/subjects.ts";
 import { hostActors } from "#services/cli/hosting.ts";
 import { LiveView } from "#services/cli/live-view.ts";
-import { holdings, makeReport, type Report, type ReportInput, readTally } from "#services/cli/report.ts";
+import { countOpen, holdings, makeReport, type Report, type ReportInput } from "#services/cli/report.ts";
 import { VERSION } from "#services/cli/version.ts";
 import { ensureDashboardBuilt } from "#services/dashboard/build.ts";
 import { createDashboardServer } from "#services/dashboard/server.ts";
@@ -30,6 +31,10 @@ export interface UpOptions {
   readonly blocks: number | null;
   readonly seed: number;
   readonly blockTimeMs: number;
+  /** Searchers that compete on the local chain; null: nobody does. */
+  readonly rivals: RivalRulesName | null;
+  /** A file with settings of the chain's actors; null: as they are by default. */
+  readonly settings: string | null;
   readonly report: string | null;
   readonly processes: "one" | "each";
   /** A built-in chain with an endpoint, in paper mode; null for the local chain. */
@@ -96,6 +101,7 @@ async function portFor(chosen: number | null, fallback: number): Promise<number>
 
 async function run(options: UpOptions, directory: string, cleanups: Cleanup[], view: LiveView, signal: AbortSignal): Promise<number> {
   const startedAtMs = Date.now();
+  const settings = options.settings === null ? {} : readActorSettings(options.settings);
   view.step("dashboard", "building where its sources have changed");
   await ensureDashboardBuilt();
   view.step("broker", options.natsUrl ?? "starting nats-server");
@@ -109,7 +115,7 @@ async function run(options: UpOptions, directory: string, cleanups: Cleanup[], v
   const config = parseSystemConfig(
     {
       nats: { servers: [natsUrl] },
-      chains: { [market.key]: market.section },
+      chains: { [market.key]: { ...market.section, ...settings } },
       http: { host: HOST, port: options.metricsPort },
       gateway: { host: HOST, port: await portFor(options.apiPort, DEFAULT_API_PORT), corsOrigins: [] },
     },
@@ -198,6 +204,7 @@ async function startMarket(
   const localnet = await LocalnetProcess.start({
     seed: options.seed,
     blockTimeMs: options.blockTimeMs,
+    ...(options.rivals === null ? {} : { rivals: options.rivals }),
     signal,
     onProgress: ({ stage, done, total, note }) => view.step(stage, `${note} ${total > 0 ? `${done}/${total}` : ""}`),
   });
@@ -398,9 +405,9 @@ async function settle(actors: Actors, bus: Bus, chain: ChainConfig, drain: Marke
   // An execution is planned within some 10 ms of the ranking; one that waits for its block gets one.
   await new Promise((resolve) => setTimeout(resolve, 300));
   await until("executions are still open", async () => {
-    if ((await readTally(bus, chain.key)).open.size === 0) return true;
+    if ((await countOpen(bus, chain.key)) === 0) return true;
     await drain.oneMore();
     await new Promise((resolve) => setTimeout(resolve, 300));
-    return (await readTally(bus, chain.key)).open.size === 0;
+    return (await countOpen(bus, chain.key)) === 0;
   });
 }

@@ -500,7 +500,9 @@ export const ModelsView = Type.Object({
     },
     { description: "Expected and realised profit of what was executed" },
   ),
-  trainingFailures: Type.Array(Type.Object({ atMs: Count, detail: Type.String() }), { description: "Oldest first" }),
+  trainingFailures: Type.Array(Type.Object({ atMs: Count, detail: Type.String() }), {
+    description: "Trainings that came to no model, or were not begun for want of one of the outcomes; oldest first",
+  }),
   models: Type.Array(KnownModelView, { description: "Newest first" }),
 });
 export type ModelsView = Static<typeof ModelsView>;

@@ -436,7 +436,7 @@ export function modelsView({ config, learning }: ChainModel, limit: number): Mod
       realisedOfScored: realised.realisedOfScored.toString(),
     },
     trainingFailures: life.flatMap(({ body, storedAtMs }) =>
-      body.kind === "model-rejected" && body.reason === "training-failed" ? [{ atMs: storedAtMs, detail: body.detail }] : [],
+      body.kind === "model-rejected" && body.version === null ? [{ atMs: storedAtMs, detail: body.detail }] : [],
     ),
     models: [...entries]
       .reverse()

@@ -353,6 +353,9 @@ describe("models come and go", () => {
     expect(new Set(blocks(core, world, 2, 30).map(({ ranking }) => ranking))).toEqual(new Set(["net-profit", "challenger"]));
     say(core, world, () => world.promoted({ number: 31 }, FIRST, null, 1));
     expect(blocks(core, world, 32, 1)[0]).toMatchObject({ ranking: "champion", champion: FIRST });
+    // Back to the installed one is back to net profit.
+    say(core, world, () => world.rolledBack({ number: 33 }, FIRST, OWN));
+    expect(blocks(core, world, 34, 1)[0]).toMatchObject({ ranking: "net-profit", champion: OWN });
   });
 
   test("a canary decides its share of the blocks, the same ones in every replay", () => {

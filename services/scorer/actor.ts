@@ -4,7 +4,7 @@ import { branchOf } from "#libs/history/blocks.ts";
 import { type About, HISTORY_KEYS, History } from "#libs/history/history.ts";
 import { SCHEMA_HASH } from "#libs/ml/features.ts";
 import type { Kernel } from "#libs/ml/kernel.ts";
-import { MODEL_KEYS, type ModelStanding, standingAfter } from "#libs/ml/standing.ts";
+import { isNetProfits, MODEL_KEYS, type ModelStanding, type RankingChoice, standingAfter } from "#libs/ml/standing.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import type { Unfit } from "#proto/opportunity/v1/scored.ts";
 import type { BodyOf } from "#proto/subjects.ts";
@@ -23,7 +23,7 @@ export interface Config extends Worth {
   /** What the lender takes of the borrowed amount, in 1e-6. */
   readonly loanFeePips: bigint;
   /** Who makes the order. `proven`: net profit, until a model of this chain's own has been promoted. `net-profit`: models score, and decide nothing. */
-  readonly ranking: "proven" | "model" | "net-profit";
+  readonly ranking: RankingChoice;
   /** Version of the model that the installation brings: champion until another is promoted. */
   readonly ownModel: string;
   /** A champion of which nothing has been heard for longer counts as stale. */
@@ -178,8 +178,8 @@ function deciderOf(
 ): { readonly by: By | null; readonly unfit: Unfit | null } {
   const { standing } = state;
   const isCanary = kernelOf(state, challengerOf(state)) !== null && drawOf("canary", body) < standing.canaryShare;
-  const isProven = standing.champion !== null || isCanary;
-  if (config.ranking === "net-profit" || (config.ranking === "proven" && !isProven)) return { by: "net-profit", unfit: null };
+  const mayDecide = isCanary && config.ranking !== "net-profit";
+  if (!mayDecide && isNetProfits(standing.champion, config.ownModel, config.ranking)) return { by: "net-profit", unfit: null };
   if (!hasRows) return { by: null, unfit: "no-features" };
   if (kernelOf(state, state.champion) === null) return { by: null, unfit: "refused" };
   if (standing.caredAtMs !== null && body.observedAtMs - standing.caredAtMs > config.maxModelAgeMs) return { by: null, unfit: "stale" };

@@ -1,6 +1,7 @@
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
 import { PRIORITY_FEE_PER_GAS } from "#libs/evm/gas-price.ts";
+import { DEFAULT_RANKING } from "#libs/ml/standing.ts";
 import type { Config } from "#services/scorer/actor.ts";
 
 export interface ScorerSettings {
@@ -15,7 +16,7 @@ const HOUR_MS = 3_600_000;
 const EXPLORATION_SHARE = 0.05;
 
 export function scorerConfig({ chain, section }: ScorerSettings, ownModel: string): Config {
-  const { ranking = "proven", maxModelAgeHours = 168, riskAversion = 0, explorationShare } = section.scorer ?? {};
+  const { ranking = DEFAULT_RANKING, maxModelAgeHours = 168, riskAversion = 0, explorationShare } = section.scorer ?? {};
   return {
     chain: chain.key,
     priorityFeePerGas: PRIORITY_FEE_PER_GAS,

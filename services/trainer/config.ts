@@ -1,10 +1,11 @@
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
+import { DEFAULT_RANKING } from "#libs/ml/standing.ts";
 import type { Config } from "#services/trainer/actor.ts";
 
 export interface TrainerSettings {
   readonly chain: ChainConfig;
-  readonly section?: Pick<ChainSection, "trainer"> | undefined;
+  readonly section?: Pick<ChainSection, "trainer" | "scorer"> | undefined;
 }
 
 /**
@@ -60,6 +61,7 @@ export function trainerConfig({ chain, section }: TrainerSettings, ownModel: str
         mostMicrosPerRow: MOST_MICROS_PER_ROW,
         // As the scorer counts (services/scorer/config.ts): nothing is sent that may revert in a block.
         failingCosts: "nothing",
+        ranking: section?.scorer?.ranking ?? DEFAULT_RANKING,
         seed: 1,
       },
       drift: { everyBlocks: checkEveryBlocks, windowBlocks: CHECK_WINDOW_BLOCKS, leastCandidates: CHECK_LEAST_CANDIDATES },

@@ -46,6 +46,8 @@ interface Script {
   readonly trainings: readonly TrainingResult[];
   /** Blocks from the request to the answer. */
   readonly trainingTakes?: number;
+  /** Chance to land of a candidate with this chance by its row. Default: that. */
+  readonly truth?: Says;
   /** What an operator says before a block. */
   readonly operator?: Readonly<Record<number, (world: World) => void>>;
 }
@@ -71,7 +73,7 @@ const trainedTo = (number: number, microsPerRow = 1): TrainingResult => ({
  * A trainer beside a broker that stores what it says of models, and a scorer that scores by what stands: labels of four candidates a block. Labels are said by the
  * world, not by the trainer: rankings would be most of the test.
  */
-function live({ seed = 1, blocks, models, trainings, trainingTakes = 5, operator = {} }: Script) {
+function live({ seed = 1, blocks, models, trainings, trainingTakes = 5, truth = RIGHT, operator = {} }: Script) {
   const world = new World();
   const random = randomFrom(seed);
   const driven = drive(trainer, config, initialState(config, { DECISIONS: 0, MONEY: 0 }, 0, noLearning({ version: OWN, of: null })));
@@ -113,7 +115,7 @@ function live({ seed = 1, blocks, models, trainings, trainingTakes = 5, operator
     const { challenger } = standing;
     const labels = Array.from({ length: 4 }, (_, rank) => {
       const chance = random.unit();
-      const landedWei = random.unit() < chance ? 100 : null;
+      const landedWei = random.unit() < truth(chance) ? 100 : null;
       const says = (model: string | null) => (model === null ? null : scoreOf((models[model] ?? VAGUE)(chance), 100_000));
       return labelOf(
         { rank, features: Array(24).fill(chance), netProfitWei: 100 - rank, landedWei },
@@ -208,6 +210,22 @@ test("a training that fails is said, and tried again after as many labels", () =
 
 test("a training that comes to the champion itself has failed", () => {
   expect(told(live({ blocks: 60, models: {}, trainings: [trainedTo(0)] }).events)).toEqual(["40 rejected none training-failed"]);
+});
+
+test("where all candidates have the same end nothing is trained, and it is said why, as often as a training would have come", () => {
+  const { events, requests } = live({ blocks: 125, models: { [OWN]: () => 1 }, trainings: [], truth: () => 1 });
+  expect(requests).toEqual([]);
+  const said = (blocks: number) =>
+    `not begun: of the candidates of ${blocks} blocks ${4 * blocks} landed and 0 did not, 20 of each are needed`;
+  expect(events.filter(({ kind }) => kind !== "model-checked")).toMatchObject(
+    [40, 80, 120].map((blockNumber) => ({
+      kind: "model-rejected",
+      reason: "too-few-outcomes",
+      version: null,
+      blockNumber,
+      detail: said(blockNumber),
+    })),
+  );
 });
 
 test("one that is too slow is rejected before its trial", () => {

@@ -127,6 +127,8 @@ function say(learning: Learning, effect: Publish, effects: Effects): void {
   const { body } = effect;
   if (body.kind === "model-trained") effects.push(count("modelTrainings", { result: "trained" }));
   else if (body.kind === "model-rejected" && body.reason === "training-failed") effects.push(count("modelTrainings", { result: "failed" }));
+  else if (body.kind === "model-rejected" && body.reason === "too-few-outcomes")
+    effects.push(count("modelTrainings", { result: "not-begun" }));
   else if (body.kind === "model-rejected") effects.push(count("modelDecisions", { event: "rejected" }));
   else if (body.kind === "model-promoted") effects.push(count("modelDecisions", { event: body.share < 1 ? "canary" : "promoted" }));
   else if (body.kind === "model-rolled-back") effects.push(count("modelDecisions", { event: "rolled-back" }));
@@ -136,7 +138,7 @@ function say(learning: Learning, effect: Publish, effects: Effects): void {
 export function learnFromModel(learning: Learning, { body, meta }: Said, where: Where, effects: Effects): string | null {
   const before = { champion: championOf(learning, where), stage: learning.stage };
   learning.standing = standingAfter(learning.standing, body);
-  const stage = stageOf(learning.standing, where.learning.ownModel, before.stage);
+  const stage = stageOf(learning.standing, where.learning.ownModel, where.learning.trial.ranking, before.stage);
   learning.stage = stage;
   if (learning.training !== null && learning.answered.has(learning.training.request.causeId)) learning.training = null;
   if (body.kind === "model-trained" && stage?.challenger === body.version && body.microsPerRow > where.learning.trial.mostMicrosPerRow) {
@@ -234,7 +236,7 @@ export function learnFromLabels(
   // By the chain's numbers, so that it does not depend on where the stream was read from.
   const isDue = previous !== null && Math.floor(body.blockNumber / drift.everyBlocks) > Math.floor(previous / drift.everyBlocks);
   if (isDue) checkChampion(learning, body, meta.id, where, effects);
-  askForTraining(learning, body, meta, where);
+  askForTraining(learning, body, meta, where, effects);
 }
 
 function lookAt(learning: Learning, stage: Stage, at: At, causeId: string, where: Where, effects: Effects): void {
@@ -290,13 +292,22 @@ function showCheck({ logLoss, ece, featurePsi, scorePsi, level }: ModelChecked, 
   );
 }
 
-function askForTraining(learning: Learning, at: At, { id, sequence }: Pick<Said["meta"], "id" | "sequence">, where: Where): void {
+function askForTraining(
+  learning: Learning,
+  at: At,
+  { id, sequence }: Pick<Said["meta"], "id" | "sequence">,
+  where: Where,
+  effects: Effects,
+): void {
   const { fresh, standing, answered } = learning;
   const { everyBlocks, leastOfEach, windowBlocks, seed } = where.learning.training;
   const isAnswered = answered.has(id);
   const every = standing.drift === "act" ? Math.ceil(everyBlocks / 4) : everyBlocks;
-  const isDue = fresh.blocks >= every && Math.min(fresh.landed, fresh.lost) >= leastOfEach;
+  const hasBoth = Math.min(fresh.landed, fresh.lost) >= leastOfEach;
+  const isDue = fresh.blocks >= every && hasBoth;
   const isFree = learning.training === null && (learning.stage === null || isOver(learning.stage, where.learning.trial));
+  // Said as often as a training would have come; what has been counted stays, so that the rarer end may come together.
+  if (isFree && !hasBoth && fresh.blocks % every === 0) say(learning, notBegun(learning, at, id, where), effects);
   if (!isAnswered && !(isDue && isFree)) return;
   learning.fresh = { blocks: 0, landed: 0, lost: 0 };
   if (isAnswered && !(isDue && isFree)) return;
@@ -313,6 +324,14 @@ function askForTraining(learning: Learning, at: At, { id, sequence }: Pick<Said[
     seed,
   } as const;
   learning.training = { request, isRunning: false };
+}
+
+function notBegun({ fresh }: Learning, at: At, causeId: string, where: Where): Publish {
+  const { chain, learning } = where;
+  const { leastOfEach } = learning.training;
+  const detail = `not begun: of the candidates of ${fresh.blocks} blocks ${fresh.landed} landed and ${fresh.lost} did not, ${leastOfEach} of each are needed`;
+  const rejection = { kind: "model-rejected", version: null, reason: "too-few-outcomes", detail, evidence: null } as const;
+  return publish("modelRejected", { chain }, `not-begun:${chain}:${causeId}`, { ...envelope(at, causeId, where), ...rejection });
 }
 
 /** All that was stored has been taken up: a training that the streams hold no end of is begun. */

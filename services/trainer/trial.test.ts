@@ -16,10 +16,11 @@ const config: TrialConfig = {
   canaryBlocks: 20,
   mostMicrosPerRow: 20,
   failingCosts: "nothing",
+  ranking: "model",
   seed: 1,
 };
 const trial: ModelStanding = { ...NO_STANDING, challenger: NEW };
-const stage = (standing: ModelStanding) => stageOf(standing, OWN, null) as Stage;
+const stage = (standing: ModelStanding) => stageOf(standing, OWN, "model", null) as Stage;
 
 type Says = (chance: number, random: ReturnType<typeof randomFrom>) => number;
 const right: Says = (chance) => chance;
@@ -52,8 +53,8 @@ const said = ({ verdict, block }: { readonly verdict: Verdict | null; readonly b
 
 describe("what a standing means", () => {
   test("nobody beside the champion, or the champion itself: nothing is compared", () => {
-    expect(stageOf(NO_STANDING, OWN, null)).toBeNull();
-    expect(stageOf({ ...NO_STANDING, challenger: OWN }, OWN, null)).toBeNull();
+    expect(stageOf(NO_STANDING, OWN, "model", null)).toBeNull();
+    expect(stageOf({ ...NO_STANDING, challenger: OWN }, OWN, "model", null)).toBeNull();
   });
   test("a challenger that only scores, one that decides a share, the champion of before", () => {
     expect(stage(trial)).toMatchObject({ kind: "shadow", champion: OWN, challenger: NEW });
@@ -65,9 +66,9 @@ describe("what a standing means", () => {
   });
   test("a stage goes on while it is the same, and begins anew when anything is another", () => {
     const before = stage(trial);
-    expect(stageOf({ ...trial, drift: "watch", caredAtMs: 5 }, OWN, before)).toBe(before);
-    expect(stageOf({ ...trial, canaryShare: 0.2 }, OWN, before)).not.toBe(before);
-    expect(stageOf({ ...trial, champion: "2".repeat(16) }, OWN, before)).not.toBe(before);
+    expect(stageOf({ ...trial, drift: "watch", caredAtMs: 5 }, OWN, "model", before)).toBe(before);
+    expect(stageOf({ ...trial, canaryShare: 0.2 }, OWN, "model", before)).not.toBe(before);
+    expect(stageOf({ ...trial, champion: "2".repeat(16) }, OWN, "model", before)).not.toBe(before);
   });
 });
 
@@ -125,6 +126,43 @@ describe("as a canary", () => {
   });
   test("one that never gets to decide has failed", () => {
     expect(said(run(stage(canary), [right, right]))).toMatchObject({ kind: "roll-back", block: 320, evidence: null });
+  });
+});
+
+describe("while net profit decides", () => {
+  const proven = (standing: ModelStanding) => stageOf(standing, OWN, "proven", null) as Stage;
+  test("it stands for the installed model, in a probation for the one before, and for no model of the chain's own", () => {
+    expect(proven(trial).netProfit).toBe("champion");
+    expect(proven({ ...trial, champion: OWN }).netProfit).toBe("champion");
+    expect(proven({ ...trial, champion: "2".repeat(16) }).netProfit).toBeNull();
+    const promoted = { ...trial, champion: NEW, challengerIsFormer: true };
+    expect(proven({ ...promoted, challenger: OWN }).netProfit).toBe("challenger");
+    expect(proven({ ...promoted, challenger: "2".repeat(16) }).netProfit).toBeNull();
+    expect(stageOf({ ...trial, champion: "2".repeat(16) }, OWN, "net-profit", null)?.netProfit).toBe("champion");
+  });
+  test("a challenger has to be better than it, however bad the installed model is", () => {
+    // The first by net profit is what the challenger would send too, and it knows nothing of landing.
+    const byRank: Says = () => 0.5;
+    expect(said(run(stage(trial), [wrong, byRank]))).toMatchObject({ kind: "promote" });
+    expect(said(run(proven(trial), [wrong, byRank]))).toMatchObject({
+      kind: "reject",
+      reason: "no-gain-in-log-loss",
+      block: 160,
+      evidence: { champion: OWN, challenger: NEW, netProfit: "champion" },
+    });
+    expect(said(run(proven(trial), [wrong, right]))).toMatchObject({ kind: "promote", block: 40, evidence: { netProfit: "champion" } });
+  });
+  test("that the installed model cannot be scored is of no consequence", () => {
+    const of = proven(trial);
+    const label = labelOf({ rank: 0, features: [], netProfitWei: 1, landedWei: 1 }, { champion: null, challenger: scoreOf(0.5, 1) });
+    observe(of, labelled(1, [label], { champion: null, challenger: NEW }), "nothing");
+    expect(of.pairs.blocks).toBe(1);
+    observe(of, labelled(2, [label], { champion: null, challenger: "2".repeat(16) }), "nothing");
+    expect(of.pairs.blocks).toBe(1);
+  });
+  test("a promoted model that turns out worse gives its place back to it", () => {
+    const probation = { ...trial, champion: NEW, challenger: OWN, challengerIsFormer: true };
+    expect(said(run(proven(probation), [wrong, vague]))).toMatchObject({ kind: "roll-back", evidence: { netProfit: "challenger" } });
   });
 });
 

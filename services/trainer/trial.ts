@@ -1,5 +1,5 @@
 import { type FailingCosts, Pairs } from "#libs/ml/comparison.ts";
-import type { ModelStanding } from "#libs/ml/standing.ts";
+import { isNetProfits, type ModelStanding, type RankingChoice } from "#libs/ml/standing.ts";
 import type { Comparison, ModelRejected } from "#proto/model/v1/events.ts";
 import type { OutcomeLabelled } from "#proto/outcome/v1/labelled.ts";
 
@@ -18,6 +18,8 @@ export interface TrialConfig {
   /** Of a kernel's row. */
   readonly mostMicrosPerRow: number;
   readonly failingCosts: FailingCosts;
+  /** Who makes the order: what a new model has to be better than. */
+  readonly ranking: RankingChoice;
   /** Of the bootstrap. */
   readonly seed: number;
 }
@@ -30,12 +32,14 @@ export interface TrialConfig {
 export const STAGES = ["shadow", "canary", "probation"] as const;
 export type StageKind = (typeof STAGES)[number];
 
-/** Two models side by side, from the event that put them there on. */
+/** Two models side by side, or one and the order of net profit that decides in the installed one's place, from the event that put them there on. */
 export interface Stage {
   readonly kind: StageKind;
   readonly champion: string;
   readonly challenger: string;
   readonly share: number;
+  /** The side for which net profit stands, because its model decides nothing: the champion's, or of a probation that of the one before. Null: two models. */
+  readonly netProfit: "champion" | "challenger" | null;
   readonly pairs: Pairs;
   /** Labelled blocks since it began, comparable or not. */
   blocks: number;
@@ -49,7 +53,7 @@ export type Verdict =
   | { readonly kind: "promote"; readonly share: number; readonly evidence: Comparison }
   | {
       readonly kind: "reject";
-      readonly reason: Exclude<ModelRejected["reason"], "training-failed" | "superseded">;
+      readonly reason: Exclude<ModelRejected["reason"], "training-failed" | "too-few-outcomes" | "superseded">;
       readonly detail: string;
       readonly evidence: Comparison | null;
     }
@@ -57,24 +61,31 @@ export type Verdict =
   | { readonly kind: "roll-back"; readonly detail: string; readonly evidence: Comparison | null };
 
 /** The stage that a standing means; the one before where it is the same. Null where nothing is compared. */
-export function stageOf(standing: ModelStanding, ownModel: string, before: Stage | null): Stage | null {
+export function stageOf(standing: ModelStanding, ownModel: string, ranking: RankingChoice, before: Stage | null): Stage | null {
   const { challenger, challengerIsFormer, canaryShare } = standing;
   const champion = standing.champion ?? ownModel;
   if (challenger === null || challenger === champion) return null;
   const kind = challengerIsFormer ? "probation" : canaryShare > 0 ? "canary" : "shadow";
   if (before?.kind === kind && before.champion === champion && before.challenger === challenger && before.share === canaryShare)
     return before;
-  return { kind, champion, challenger, share: canaryShare, pairs: new Pairs(), blocks: 0, looks: 0, isDecided: false };
+  const [side, old] = kind === "probation" ? (["challenger", challenger] as const) : (["champion", champion] as const);
+  const netProfit = isNetProfits(old, ownModel, ranking) ? side : null;
+  return { kind, champion, challenger, share: canaryShare, netProfit, pairs: new Pairs(), blocks: 0, looks: 0, isDecided: false };
 }
 
 /** Takes a block's labels up. A canary is judged by the blocks that it decided: by what happened, not by what would have. */
 export function observe(stage: Stage, body: OutcomeLabelled, failingCosts: FailingCosts): void {
   if (body.labels.length === 0) return;
   stage.blocks++;
-  if (body.champion !== stage.champion || body.challenger !== stage.challenger) return;
+  const { netProfit, pairs } = stage;
+  // Where net profit stands for a model, it is of no consequence whether that one can be scored.
+  if (netProfit !== "champion" && body.champion !== stage.champion) return;
+  if (netProfit !== "challenger" && body.challenger !== stage.challenger) return;
   if (stage.kind === "canary" && body.ranking !== "challenger") return;
   const judged = body.labels.flatMap((label) => {
-    const { champion, challenger } = label.evaluation;
+    if (label.evaluation.features === null) return [];
+    const by = (side: "champion" | "challenger") => (side === netProfit ? pairs.byNetProfit(label) : label.evaluation[side]);
+    const [champion, challenger] = [by("champion"), by("challenger")];
     return champion === null || challenger === null ? [] : [{ label, champion, challenger }];
   });
   stage.pairs.add(body.blockNumber, judged, failingCosts);
@@ -102,10 +113,11 @@ export function isOver(stage: Stage | null, config: TrialConfig): boolean {
 const isClearlyWorse = ({ logLoss, profit }: Comparison): boolean => logLoss.low > 0 || profit.high < 0;
 const isClearlyBetter = ({ logLoss, profit }: Comparison): boolean => logLoss.high < 0 || profit.low > 0;
 
-const inWords = ({ logLoss, profit, eceChampion, eceChallenger, blocks }: Comparison): string => {
+const inWords = ({ logLoss, profit, eceChampion, eceChallenger, blocks, netProfit }: Comparison): string => {
   const interval = ({ mean, low, high }: Comparison["logLoss"]) =>
     `${mean.toPrecision(3)} (${low.toPrecision(3)} to ${high.toPrecision(3)})`;
-  return `over ${blocks} blocks: log-loss ${interval(logLoss)}, wei a block ${interval(profit)}, calibration ${eceChallenger.toFixed(3)} for ${eceChampion.toFixed(3)}`;
+  const against = netProfit === undefined ? "" : " against net profit";
+  return `over ${blocks} blocks${against}: log-loss ${interval(logLoss)}, wei a block ${interval(profit)}, calibration ${eceChallenger.toFixed(3)} for ${eceChampion.toFixed(3)}`;
 };
 
 /**
@@ -124,18 +136,25 @@ export function gateOf(comparison: Comparison, { eceSlack }: TrialConfig): Extra
   return comparison.eceChallenger > Math.max(comparison.eceChampion, eceByChance(comparison)) + eceSlack ? "worse-calibration" : null;
 }
 
+function compareIn({ champion, challenger, netProfit, pairs }: Stage, { seed }: TrialConfig): Comparison | null {
+  const comparison = pairs.compare(champion, challenger, seed);
+  return comparison === null || netProfit === null ? comparison : { ...comparison, netProfit };
+}
+
 /**
  * What is to be done about a stage now; null for nothing yet. Looks double (250, 500, 1,000, … blocks): who looks at every block until the interval suits finds
  * a gain by chance.
  */
 export function judge(stage: Stage, config: TrialConfig): Verdict | null {
   if (stage.isDecided || isOver(stage, config)) return null;
-  const { kind, champion, challenger, pairs } = stage;
+  const { kind } = stage;
+  const compare = () => compareIn(stage, config);
+  const { pairs } = stage;
   const last = lastLookOf(stage, config);
   const limit = (kind === "canary" ? last / stage.share : last) * PATIENCE;
   if (stage.blocks >= limit && kind !== "probation") {
     const detail = `${pairs.blocks} blocks to compare in ${stage.blocks} labelled ones`;
-    const evidence = pairs.compare(champion, challenger, config.seed);
+    const evidence = compare();
     return kind === "canary"
       ? { kind: "roll-back", detail, evidence }
       : { kind: "reject", reason: "no-gain-in-log-loss", detail, evidence };
@@ -144,7 +163,7 @@ export function judge(stage: Stage, config: TrialConfig): Verdict | null {
   if (pairs.blocks < next) return null;
   stage.looks++;
   const isLast = next >= last;
-  const comparison = pairs.compare(champion, challenger, config.seed);
+  const comparison = compare();
   const isEnough = comparison !== null && comparison.candidates >= config.leastCandidates && comparison.landed >= config.leastLanded;
   if (!isEnough) {
     const detail = `${pairs.candidates} candidates, ${pairs.landed} landed, ${pairs.profitBlocks} blocks with both ends known: too few to judge by`;

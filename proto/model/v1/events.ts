@@ -15,7 +15,7 @@ export type Interval = Static<typeof Interval>;
 export const MODEL_JUDGES = ["gates", "operator"] as const;
 export type ModelJudge = (typeof MODEL_JUDGES)[number];
 
-/** Two models on the same labelled candidates, each by the score that it gave before anything was known. */
+/** Two models, or a model and the order of net profit, on the same labelled candidates, each by what it said before anything was known. */
 export const Comparison = Type.Object({
   champion: ModelVersion,
   challenger: ModelVersion,
@@ -31,6 +31,11 @@ export const Comparison = Type.Object({
   /** Expected calibration errors. */
   eceChampion: Type.Number(),
   eceChallenger: Type.Number(),
+  /**
+   * The side that is no model's: while none of the chain's own has been promoted net profit decides, so what is compared is its order, with the share that has landed
+   * so far as the probability of each. The version on that side is then the installed model's, which decided nothing. Absent: both are models.
+   */
+  netProfit: Type.Optional(Type.Enum(["champion", "challenger"])),
 });
 export type Comparison = Static<typeof Comparison>;
 
@@ -68,11 +73,22 @@ export const ModelPromoted = messageSchema("model-promoted", {
 });
 export type ModelPromoted = Static<typeof ModelPromoted>;
 
-/** A challenger was not good enough: it scores no more. Or a training did not come to a model: `training-failed`, without a version. */
+/**
+ * A challenger was not good enough: it scores no more. Or, without a version, there is no new model: a training came to none (`training-failed`), or was not
+ * begun because nearly all candidates had the same end (`too-few-outcomes`).
+ */
 export const ModelRejected = messageSchema("model-rejected", {
   version: nullable(ModelVersion),
   /** The gate that stopped it. */
-  reason: Type.Enum(["no-gain-in-log-loss", "no-gain-in-profit", "worse-calibration", "too-slow", "training-failed", "superseded"]),
+  reason: Type.Enum([
+    "no-gain-in-log-loss",
+    "no-gain-in-profit",
+    "worse-calibration",
+    "too-slow",
+    "training-failed",
+    "too-few-outcomes",
+    "superseded",
+  ]),
   detail: Type.String(),
   evidence: nullable(Comparison),
 });

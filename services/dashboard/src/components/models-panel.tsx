@@ -105,7 +105,8 @@ function Standing({ view }: { view: ModelsView }) {
             )}
             {trial.evidence === null ? null : (
               <span className="fact-more" title="Challenger less champion, mean and 95 % interval, as the trainer compared them">
-                by the trainer, over {count(trial.evidence.blocks)} blocks: log loss {interval(trial.evidence.logLoss)}
+                by the trainer{trial.evidence.netProfit === undefined ? "" : ", net profit for the installed model"}, over{" "}
+                {count(trial.evidence.blocks)} blocks: log loss {interval(trial.evidence.logLoss)}
               </span>
             )}
           </>
@@ -170,7 +171,7 @@ function Standing({ view }: { view: ModelsView }) {
       {failure === undefined ? null : (
         <Fact name="Trainings" testId="training-failures">
           <span className="warning">
-            {count(trainingFailures.length)} failed, the last: {failure.detail}
+            {count(trainingFailures.length)} came to nothing, the last: {failure.detail}
           </span>
         </Fact>
       )}

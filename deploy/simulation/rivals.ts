@@ -2,9 +2,11 @@ import { keyOf } from "#libs/graph/cycles.ts";
 import { confirm } from "#libs/graph/exact.ts";
 import type { MarketPool } from "#libs/graph/market.ts";
 import { GAS_BASE, NOTHING_STANDING, rest, type SearchOptions, type Sized, type Standing, searchCycles } from "#libs/graph/search.ts";
+import type { Random } from "#libs/ml/random.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import type { Bundle, Chain, Step } from "./chain.ts";
-import { drawsOf } from "./random.ts";
+import { drawsOf, hashOf, quantileOf } from "./random.ts";
+import { type Delays, delayOf } from "./records.ts";
 
 /** A kind of searcher. What it sees and wants is fixed here and drawn from the seed: nobody else is told. */
 export interface RivalRule {
@@ -26,6 +28,22 @@ export interface RivalRule {
   /** It works `duty` of each `period` blocks, from an offset of its own; a duty of 1 never rests. */
   readonly duty: number;
   readonly period: number;
+  /** Instead of `latency` and `tipShare`, where they are drawn from records. */
+  readonly habits?: Habits;
+}
+
+/** What has been recorded of searchers (records.ts). */
+export interface Habits {
+  readonly delays: Delays;
+  /**
+   * How often it was seen, where `delays` are its own: of those that could take a gap, one is drawn by this and comes after its delay. A record is of whoever was first, so that several
+   * that came each after its own would be faster than what has been recorded. Null where `delays` are of whoever was first: all come after the same.
+   */
+  readonly seen: number | null;
+  /** Quantiles of what is paid for gas and tip, as a share of the gain. */
+  readonly paidShares: readonly number[];
+  /** Nothing is sent that gains less than so many times its gas at the base fee. */
+  readonly leastGainToCost: number;
 }
 
 interface Rival extends RivalRule {
@@ -40,8 +58,20 @@ interface Rival extends RivalRule {
 const LOOKED_AT = 96;
 /** What bundles use of the gas that is estimated for them. */
 export const GAS_SHARE = 0.95;
+/** Of those whose payment is drawn, wei per gas: as much as the scorer's, so that whoever wants the same as we do comes first here too. */
+const LEAST_TIP = 1e8;
+/** Tells the transactions at the end of a block from those at its top. */
+const BACKRUNS = 128;
 
 export const rivalContract = (index: number): Address => asAddress(`0x${"51".repeat(19)}${(index + 16).toString(16)}`);
+
+export interface Sent {
+  /** Wei, all of it. */
+  readonly tip: number;
+  /** Blocks from the one that opened the gap to this one. */
+  readonly stood: number;
+  readonly bundle: Bundle;
+}
 
 /** All rivals of a chain. They search the real market with the real search, each for what it can reach. */
 export class Rivals {
@@ -90,10 +120,44 @@ export class Rivals {
     this.#since = since;
   }
 
-  /** Bundles for the next block. `isShunned`: pools that do not pay what they show, which whoever trades there often knows. */
-  bundles(chain: Chain, isShunned: (pool: MarketPool) => boolean): readonly { readonly tip: number; readonly bundle: Bundle }[] {
+  /**
+   * Bundles behind the trades of the block that is being built, for gaps that it has opened: of rivals whose recorded delay is no block at all. They see transactions before they are
+   * in a block, which nobody else here does.
+   */
+  backruns(chain: Chain, isShunned: (pool: MarketPool) => boolean): readonly Sent[] {
+    if (this.#rivals.every(({ habits }) => habits === undefined)) return [];
+    const { cycles } = searchCycles(chain.market, chain.touched, this.#options, this.#standing).standing;
+    const opened = cycles.slice(0, LOOKED_AT).filter(({ edges }) => !this.#since.has(keyOf(edges)));
     const block = chain.head.number + 1;
-    return this.#rivals.flatMap((rival) => this.#of(rival, block, chain, isShunned));
+    return this.#rivals.flatMap((rival) =>
+      rival.habits === undefined ? [] : this.#of(rival, block, chain, isShunned, { cycles: opened, since: () => block, place: BACKRUNS }),
+    );
+  }
+
+  /** Bundles for the next block. `isShunned`: pools that do not pay what they show, which whoever trades there often knows. */
+  bundles(chain: Chain, isShunned: (pool: MarketPool) => boolean): readonly Sent[] {
+    const block = chain.head.number + 1;
+    const seen = { cycles: this.#standing.cycles.slice(0, LOOKED_AT), since: (key: string) => this.#since.get(key) as number, place: 0 };
+    return this.#rivals.flatMap((rival) => this.#of(rival, block, chain, isShunned, seen));
+  }
+
+  /** Blocks that a gap must have stood for a rival's bundle. */
+  #delayOf({ index, latency, habits }: Rival, cycle: Sized, key: string, since: number): number {
+    if (habits === undefined) return latency + 1;
+    const random = drawsOf(this.#seed, 50, hashOf(key), since);
+    if (habits.seen !== null && this.#drawn(cycle, random) !== index) return Number.POSITIVE_INFINITY;
+    return delayOf(habits.delays, random.unit());
+  }
+
+  /** Who takes a gap, of those whose own delays are known. */
+  #drawn(cycle: Sized, random: Random): number | null {
+    const able = this.#rivals.flatMap((rival) => (reaches(rival, cycle) ? [{ index: rival.index, seen: rival.habits?.seen ?? 0 }] : []));
+    let left = random.unit() * able.reduce((sum, { seen }) => sum + seen, 0);
+    for (const { index, seen } of able) {
+      left -= seen;
+      if (left < 0) return index;
+    }
+    return null;
   }
 
   #of(
@@ -101,27 +165,32 @@ export class Rivals {
     block: number,
     chain: Chain,
     isShunned: (pool: MarketPool) => boolean,
-  ): { readonly tip: number; readonly bundle: Bundle }[] {
-    const { index, duty, period, offset, latency, minNetProfit, tipShare, reliability, contract, sender } = rival;
+    seen: { readonly cycles: readonly Sized[]; readonly since: (key: string) => number; readonly place: number },
+  ): Sent[] {
+    const { index, duty, period, offset, minNetProfit, tipShare, reliability, contract, sender, habits } = rival;
     if ((block + offset) % period >= duty * period) return [];
-    const random = drawsOf(this.#seed, 30 + index, block);
+    const random = drawsOf(this.#seed, 30 + index, block, ...(seen.place === 0 ? [] : [seen.place]));
     const baseFee = Number(chain.baseFeePerGas);
     const used = new Set<MarketPool>();
-    const bundles: { tip: number; bundle: Bundle }[] = [];
-    for (const cycle of this.#standing.cycles.slice(0, LOOKED_AT)) {
+    const bundles: Sent[] = [];
+    for (const cycle of seen.cycles) {
       if (bundles.length === rival.bundles) break;
       // In the order of gross profit: what comes after this one earns less.
       if (cycle.profit < minNetProfit) break;
-      if (!reaches(rival, cycle) || block - (this.#since.get(keyOf(cycle.edges)) as number) <= latency) continue;
+      if (!reaches(rival, cycle)) continue;
+      const key = keyOf(cycle.edges);
+      const since = seen.since(key);
+      if (block - since < this.#delayOf(rival, cycle, key, since)) continue;
       if (cycle.edges.some(({ pool }) => used.has(pool) || isShunned(pool))) continue;
       const gas = Math.round(GAS_SHARE * gasOf(cycle));
       const net = cycle.profit - gas * baseFee;
-      if (net < minNetProfit) continue;
+      if (net < minNetProfit || (habits !== undefined && cycle.profit < habits.leastGainToCost * gas * baseFee)) continue;
       if (random.unit() >= reliability) continue;
       const exact = confirm(cycle.edges, cycle.amountIn, this.#options.maxAmountIn);
       if (exact === null) continue;
       for (const { pool } of cycle.edges) used.add(pool);
-      const tip = tipShare * net;
+      const paid = habits === undefined ? 0 : quantileOf(habits.paidShares, random.unit()) * cycle.profit;
+      const tip = habits === undefined ? tipShare * net : Math.max(LEAST_TIP * gas, paid - gas * baseFee);
       const priorityFeePerGas = BigInt(Math.floor(tip / gas));
       const steps = cycle.edges.map(
         ({ pool, indexIn }, hop): Step => ({
@@ -132,10 +201,11 @@ export class Rivals {
           forwards: false,
         }),
       );
-      const transactionHash = `0x${block.toString(16).padStart(56, "0")}${(0x51_0000 + index * 256 + bundles.length).toString(16).padStart(8, "0")}`;
+      const transactionHash = `0x${block.toString(16).padStart(56, "0")}${(0x51_0000 + index * 256 + seen.place + bundles.length).toString(16).padStart(8, "0")}`;
       const minProfit = BigInt(gas) * (chain.baseFeePerGas + priorityFeePerGas);
       bundles.push({
         tip,
+        stood: block - since,
         bundle: { contract, sender, loanToken: this.#options.startToken, minProfit, steps, gas, priorityFeePerGas, transactionHash },
       });
     }

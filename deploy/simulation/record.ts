@@ -110,8 +110,9 @@ export interface Delays {
 
 const four = (value: number): number => Number(value.toPrecision(4));
 
-/** At 0, 1/STEPS, … 1, each a value that was seen; four digits. */
+/** At 0, 1/STEPS, … 1, each a value that was seen; four digits. None of nothing. */
 export function quantiles(values: readonly number[], steps = STEPS): readonly number[] {
+  if (values.length === 0) return [];
   const sorted = [...values].sort((left, right) => left - right);
   return Array.from({ length: steps + 1 }, (_, step) => four(sorted[Math.round((step / steps) * (sorted.length - 1))] as number));
 }

@@ -25,7 +25,11 @@ const LIMITS = `No real chain was seen: how it ranks on one, only that chain's l
   only what was taken), pools that do not pay what they show, the base fee, and that bundles which do not pay cost nothing;
 - **left out** are: reorganisations, late DEXes, relays that refuse, liquidity that comes and goes, mempools, transfer taxes and every family but pairs and pools with ranges.
 
-In the first ${MEMORY_BLOCKS} blocks on a chain it does not know how many rivals there are (feature \`rivals\` is missing), and judges by what was taken from the candidate's own pools.`;
+In the first ${MEMORY_BLOCKS} blocks on a chain it does not know how many rivals there are (feature \`rivals\` is missing), and judges by what was taken from the candidate's own pools.
+
+Gaps above a coin were rare, and trees answer no more than they were taught: it promises less of them than they pay, so that where such gaps decide, ranking by it is worth little.
+
+The test window has all rules in it. What it earned there is mostly what "alone" brings, where either order gets nearly everything: what ranking is worth where there are rivals stands in docs/benchmarks.md, by rules.`;
 
 function runsIn(folder: string): KeptRuns {
   mkdirSync(folder, { recursive: true });

@@ -157,6 +157,11 @@ export class Chain {
     return this.#baseFee;
   }
 
+  /** Pools whose states the block that is being built has changed so far. */
+  get touched(): Iterable<string> {
+    return [...this.#touched.keys()].map(({ info }) => info.pool);
+  }
+
   /** Opens the next block: its base fee follows from the head's fullness. Source: EIP-1559. */
   open(): void {
     const { baseFeePerGas, gasUsed, gasLimit, number } = this.head;

@@ -5,9 +5,10 @@ import type { Ensemble } from "#libs/ml/ensemble.ts";
 import { buildKernel } from "#libs/ml/kernel.ts";
 import { ece } from "#libs/ml/metrics.ts";
 import { type Dataset, DEFAULT_OPTIONS, type TrainedModel, trainEnsemble } from "#libs/ml/train.ts";
+import type { Xgboost } from "#libs/ml/xgboost.ts";
 import { invariant } from "#libs/units/invariant.ts";
 import type { SubjectKey } from "#proto/subjects.ts";
-import type { Rules } from "./rules.ts";
+import { RULES, type Rules } from "./rules.ts";
 import { Simulation } from "./simulation.ts";
 
 /** Runs of the simulation: some to learn from, and pairs that differ in nothing but the ranking. */
@@ -90,6 +91,8 @@ export function runOf({ blocks, ...options }: RunOptions & { readonly blocks: nu
 }
 
 export interface Lessons {
+  /** Runs follow these in turn, over and over: every window of a training then has all of them. */
+  readonly rules: readonly Rules[];
   /** First seed and number of runs that rank by net profit, and of those that rank by a model that has learnt from these. */
   readonly byNetProfit: { readonly firstSeed: number; readonly runs: number };
   readonly byModel: { readonly firstSeed: number; readonly runs: number };
@@ -100,9 +103,11 @@ export interface Lessons {
   readonly seed: number;
 }
 
+/** Of six runs two with many rivals of an invented kind, two with recorded habits, one with few rivals and one with none. */
 export const LESSONS: Lessons = {
-  byNetProfit: { firstSeed: 1_001, runs: 12 },
-  byModel: { firstSeed: 2_001, runs: 12 },
+  rules: [RULES.private, RULES.recorded, RULES.few, RULES.private, RULES.auction, RULES.alone],
+  byNetProfit: { firstSeed: 1_001, runs: 30 },
+  byModel: { firstSeed: 2_001, runs: 30 },
   blocks: 700,
   explored: 0.1,
   seed: 1,
@@ -110,29 +115,44 @@ export const LESSONS: Lessons = {
 /** Nothing was trained, chosen or looked at on these. */
 export const UNSEEN = { seeds: [9_001, 9_002, 9_003, 9_004, 9_005], blocks: 1_200 } as const;
 
-/**
- * A model from runs in two rounds: what was executed in the first follows from net profit, and a model trained on that alone is too sure of what it would choose instead;
- * in the second it is chosen by that model.
- */
-export async function learn(rules: Rules, lessons: Lessons): Promise<{ readonly model: TrainedModel; readonly dataset: Dataset }> {
-  const round = (of: { readonly firstSeed: number; readonly runs: number }, model: Ensemble | null): LabelledBlock[] =>
-    Array.from({ length: of.runs }, (_, index) => of.firstSeed + index).flatMap(
-      (seed) => runOf({ seed, rules, blocks: lessons.blocks, model, explored: lessons.explored }).labelled,
-    );
-  const first = round(lessons.byNetProfit, null);
-  const { model } = await trainedOn(first, rules, lessons.seed);
-  return trainedOn([...first, ...round(lessons.byModel, model.ensemble)], rules, lessons.seed);
+/** Where runs are kept, so that a training that is interrupted need not begin again. A name stands for what one version of this code makes. */
+export interface KeptRuns {
+  read(name: string): readonly LabelledBlock[] | null;
+  write(name: string, labelled: readonly LabelledBlock[]): void;
 }
 
-async function trainedOn(
-  labelled: readonly LabelledBlock[],
-  rules: Rules,
-  seed: number,
-): Promise<{ readonly model: TrainedModel; readonly dataset: Dataset }> {
-  const dataset = datasetOf(labelled);
-  const trained = await trainEnsemble(dataset, { ...DEFAULT_OPTIONS, xgboost: null, seed });
-  invariant(trained.ok, `${rules.name}: ${JSON.stringify(trained)}`);
-  return { model: trained.value, dataset };
+export const NOTHING_KEPT: KeptRuns = { read: () => null, write: () => {} };
+
+/**
+ * What a model is to learn from, in two rounds: what was executed in the first follows from net profit, and a model trained on that alone is too sure of what it would choose instead;
+ * in the second it is chosen by that model.
+ */
+export async function lessonsOf(lessons: Lessons, kept: KeptRuns = NOTHING_KEPT): Promise<Dataset> {
+  const { rules: all, blocks, explored } = lessons;
+  const round = (name: string, of: { readonly firstSeed: number; readonly runs: number }, model: Ensemble | null): LabelledBlock[] =>
+    Array.from({ length: of.runs }, (_, index) => index).flatMap((index) => {
+      const rules = all[index % all.length] as Rules;
+      const seed = of.firstSeed + index;
+      const run = `${name}-${rules.name}-${seed}`;
+      const known = kept.read(run);
+      if (known !== null) return known;
+      const labelled = taught(runOf({ seed, rules, blocks, model, explored }).labelled);
+      kept.write(run, labelled);
+      return labelled;
+    });
+  const first = round("by-net-profit", lessons.byNetProfit, null);
+  const { ensemble } = await trainedOn(datasetOf(first), lessons.seed);
+  return datasetOf([...first, ...round("by-model", lessons.byModel, ensemble)]);
+}
+
+/** Labels that say something. */
+const taught = (labelled: readonly LabelledBlock[]): LabelledBlock[] =>
+  labelled.map((block) => ({ ...block, labels: block.labels.filter((label) => lessonOf(label) !== null) }));
+
+export async function trainedOn(dataset: Dataset, seed: number, xgboost: Xgboost | null = null): Promise<TrainedModel> {
+  const trained = await trainEnsemble(dataset, { ...DEFAULT_OPTIONS, xgboost, seed });
+  invariant(trained.ok, JSON.stringify(trained));
+  return trained.value;
 }
 
 export interface Calibration {

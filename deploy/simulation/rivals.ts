@@ -8,6 +8,14 @@ import type { Bundle, Chain, Step } from "./chain.ts";
 export const rivalContract = (index: number): Address => asAddress(`0x${"51".repeat(19)}${(index + 16).toString(16)}`);
 const rivalSender = (index: number): Address => asAddress(`0x${"52".repeat(19)}${(index + 16).toString(16)}`);
 
+export interface Sent {
+  /** Wei, all of it. */
+  readonly tip: number;
+  /** Blocks from the one that opened the gap to this one. */
+  readonly stood: number;
+  readonly bundle: Bundle;
+}
+
 /** All rivals of the made chain: what they choose is in libs/rivals, what they send is a bundle of this chain. */
 export class Rivals {
   readonly #choosing: Choosing;
@@ -30,12 +38,19 @@ export class Rivals {
   }
 
   /** Bundles for the next block. `isShunned`: pools that do not pay what they show, which whoever trades there often knows. */
-  bundles(chain: Chain, isShunned: (pool: MarketPool) => boolean): readonly { readonly tip: number; readonly bundle: Bundle }[] {
-    const block = chain.head.number + 1;
-    return this.#choosing.choices({ block, baseFeePerGas: chain.baseFeePerGas, isShunned }).map((choice) => ({
-      tip: choice.tip,
-      bundle: this.#bundleOf(choice, block),
-    }));
+  bundles({ head, baseFeePerGas }: Chain, isShunned: (pool: MarketPool) => boolean): readonly Sent[] {
+    const block = head.number + 1;
+    return this.#choosing.choices({ block, baseFeePerGas, isShunned }).map((choice) => this.#sent(choice, block));
+  }
+
+  /** Bundles behind the trades of the block that is being built. */
+  backruns({ head, baseFeePerGas, market, touched }: Chain, isShunned: (pool: MarketPool) => boolean): readonly Sent[] {
+    const block = head.number + 1;
+    return this.#choosing.backruns(market, touched, { block, baseFeePerGas, isShunned }).map((choice) => this.#sent(choice, block));
+  }
+
+  #sent(choice: RivalChoice, block: number): Sent {
+    return { tip: choice.tip, stood: choice.stood, bundle: this.#bundleOf(choice, block) };
   }
 
   #bundleOf({ rival, place, cycle, amounts, gas, priorityFeePerGas, minProfit }: RivalChoice, block: number): Bundle {

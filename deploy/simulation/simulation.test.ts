@@ -9,6 +9,7 @@ import { randomEnsemble } from "#libs/ml/testing.ts";
 import { encode } from "#proto/codec.ts";
 import type { BodyOf, SubjectKey } from "#proto/subjects.ts";
 import type { Block } from "./chain.ts";
+import { RECORDED } from "./records.ts";
 import { rivalContract } from "./rivals.ts";
 import { RULES, type Rules } from "./rules.ts";
 import { CONTRACT, Simulation, type SimulationOptions, WALLET } from "./simulation.ts";
@@ -17,6 +18,8 @@ interface Observed {
   readonly simulation: Simulation;
   readonly blocks: readonly Block[];
   readonly landings: readonly number[];
+  /** Blocks that gaps had stood which rivals took. */
+  readonly stood: readonly number[];
   /** SHA-256 of every message as it would be stored. */
   readonly digest: string;
   bodies<Key extends SubjectKey>(key: Key): readonly BodyOf<Key>[];
@@ -33,15 +36,18 @@ function run(seed: number, count: number, rules: Rules = RULES.private, options:
   const simulation = new Simulation({ seed, rules, model: null, explored: 0, labels: true, onMessage, ...options });
   const blocks: Block[] = [];
   const landings: number[] = [];
+  const stood: number[] = [];
   for (let block = 0; block < count; block++) {
     simulation.step();
     blocks.push(simulation.chain.head);
     landings.push(simulation.tally.rivalLandings);
+    stood.push(...simulation.tally.stood);
   }
   return {
     simulation,
     blocks,
     landings,
+    stood,
     digest: digest.digest("hex"),
     bodies: <Key extends SubjectKey>(key: Key) => messages.flatMap((message) => (message.key === key ? [message.body as BodyOf<Key>] : [])),
   };
@@ -113,19 +119,57 @@ describe("a market with rivals", { timeout: 120_000 }, () => {
       expect(family.toRow(info, state)).toEqual(family.toRow(info, chain.market.pool(info.pool)?.state as object));
   });
 
-  test("has rivals whose arbitrages the analyst finds, each by its sender, with what it earned", () => {
-    const { simulation, blocks, landings, bodies } = observed;
-    const seen = bodies("arbitrageObserved").flatMap(({ blockNumber, arbitrages }) =>
-      arbitrages.map((arbitrage) => ({ blockNumber, ...arbitrage })),
-    );
-    const theirs = seen.filter(({ ours }) => !ours);
-    expect(landings.reduce((sum, landed) => sum + landed, 0)).toBeGreaterThan(20);
-    expect(blocks.map(({ number }) => theirs.filter(({ blockNumber }) => blockNumber === number).length)).toEqual(landings);
-    expect(seen.filter(({ ours }) => ours).length).toBe(bodies("executionLanded").length);
-    for (let index = 0; index < RULES.private.rivals.length; index++) {
-      const earned = theirs.filter(({ to }) => to === rivalContract(index)).reduce((sum, { grossProfit }) => sum + BigInt(grossProfit), 0n);
-      expect(earned).toBe(simulation.chain.balanceOf(rivalContract(index), simulation.config.wrappedNative));
+  test.each(["private", "auction", "recorded"] as const)(
+    "has rivals whose arbitrages the analyst finds, each by its sender, with what it earned: %s",
+    (name) => {
+      const { simulation, blocks, landings, bodies } = name === "private" ? observed : run(12, 60, RULES[name]);
+      const seen = bodies("arbitrageObserved").flatMap(({ blockNumber, arbitrages }) =>
+        arbitrages.map((arbitrage) => ({ blockNumber, ...arbitrage })),
+      );
+      const theirs = seen.filter(({ ours }) => !ours);
+      expect(landings.reduce((sum, landed) => sum + landed, 0)).toBeGreaterThan(20);
+      expect(blocks.map(({ number }) => theirs.filter(({ blockNumber }) => blockNumber === number).length)).toEqual(landings);
+      expect(seen.filter(({ ours }) => ours).length).toBe(bodies("executionLanded").length);
+      for (let index = 0; index < RULES[name].rivals.length; index++) {
+        const earned = theirs
+          .filter(({ to }) => to === rivalContract(index))
+          .reduce((sum, { grossProfit }) => sum + BigInt(grossProfit), 0n);
+        expect(earned).toBe(simulation.chain.balanceOf(rivalContract(index), simulation.config.wrappedNative));
+      }
+    },
+  );
+
+  test("has rivals that take gaps after as many blocks as was recorded of whoever was first", () => {
+    const { stood } = run(13, 200, RULES.auction);
+    const { counts } = RECORDED.ethereum.delays;
+    const all = counts.reduce((sum, [, times]) => sum + times, 0);
+    expect(stood.length).toBeGreaterThan(150);
+    for (const [blocks, times] of counts.slice(0, 3)) {
+      const share = times / all;
+      // Three deviations of so many draws, and what a gap that closes by itself takes away from those that wait.
+      const apart = Math.abs(stood.filter((each) => each === blocks).length / stood.length - share);
+      expect(apart).toBeLessThan(3 * Math.sqrt((share * (1 - share)) / stood.length) + 0.03);
     }
+  });
+
+  test("has gaps for which one of the contracts that were seen comes, and nobody before its delay", () => {
+    const { stood, simulation, bodies } = run(13, 120, RULES.recorded);
+    const theirs = bodies("arbitrageObserved").flatMap(({ arbitrages }) => arbitrages.filter(({ ours }) => !ours));
+    expect(new Set(theirs.map(({ to }) => to)).size).toBeGreaterThan(4);
+    // Of each contract's record, few are in the very block; with a delay each they would be a quarter.
+    expect(stood.filter((blocks) => blocks === 0).length / stood.length).toBeLessThan(0.15);
+    expect([...simulation.chain.totals()].filter(([, change]) => change !== 0n)).toEqual([]);
+  });
+
+  test("is all ours where nobody else is", () => {
+    const { landings, bodies } = run(13, 60, RULES.alone);
+    expect(landings.every((landed) => landed === 0)).toBe(true);
+    expect(
+      bodies("arbitrageObserved")
+        .flatMap(({ arbitrages }) => arbitrages)
+        .every(({ ours }) => ours),
+    ).toBe(true);
+    expect(bodies("executionLanded").length / bodies("executionPlanned").length).toBeGreaterThan(0.9);
   });
 
   test("is ranked by the model under test, whose scores and rows are in the messages", () => {

@@ -51,6 +51,8 @@ const SEARCH_MS = 5;
 export interface Tally {
   readonly rivalBundles: number;
   readonly rivalLandings: number;
+  /** Blocks that the gaps had stood which these took. */
+  readonly stood: readonly number[];
 }
 
 interface Host {
@@ -132,7 +134,7 @@ export class Simulation {
   /** What the relay has been given for the next block. */
   #submitted: Bundle | null = null;
   readonly #simulated = new Map<string, Bundle>();
-  tally: Tally = { rivalBundles: 0, rivalLandings: 0 };
+  tally: Tally = { rivalBundles: 0, rivalLandings: 0, stood: [] };
 
   constructor(options: SimulationOptions) {
     const { seed, rules } = options;
@@ -170,26 +172,30 @@ export class Simulation {
       }
     };
     // What is sent rests on the head, as everybody saw it.
-    const sent: { readonly tip: number; readonly bundle: Bundle; readonly isOurs: boolean }[] = this.#rivals
-      .bundles(chain, ({ info }: MarketPool) => this.#failing.has(info.pool))
+    const isShunned = ({ info }: MarketPool) => this.#failing.has(info.pool);
+    const sent: { readonly tip: number; readonly stood: number; readonly bundle: Bundle; readonly isOurs: boolean }[] = this.#rivals
+      .bundles(chain, isShunned)
       .map((each) => ({ ...each, isOurs: false }));
     const own = this.#submitted;
-    if (own !== null) sent.push({ tip: own.gas * Number(own.priorityFeePerGas), bundle: own, isOurs: true });
+    if (own !== null) sent.push({ tip: own.gas * Number(own.priorityFeePerGas), stood: 0, bundle: own, isOurs: true });
     sent.sort((left, right) => right.tip - left.tip);
     trade(early);
-    let landings = 0;
-    for (const { bundle, isOurs } of sent) {
+    const taken: number[] = [];
+    for (const { stood, bundle, isOurs } of sent) {
       const isRefused =
         isOurs &&
         this.#failing.refuses(
           bundle.steps.map(({ pool }) => pool),
           { block: number, where: "block" },
         );
-      if (chain.include(bundle, rules.reverts, isRefused) && !isOurs) landings++;
+      if (chain.include(bundle, rules.reverts, isRefused) && !isOurs) taken.push(stood);
     }
     this.#submitted = null;
-    this.tally = { rivalBundles: sent.length - (own === null ? 0 : 1), rivalLandings: landings };
     trade(late);
+    const backruns = [...this.#rivals.backruns(chain, isShunned)].sort((left, right) => right.tip - left.tip);
+    for (const { stood, bundle } of backruns) if (chain.include(bundle, "left-out")) taken.push(stood);
+    const rivalBundles = sent.length - (own === null ? 0 : 1) + backruns.length;
+    this.tally = { rivalBundles, rivalLandings: taken.length, stood: taken };
     chain.seal(this.#otherGas(number));
     this.#rivals.look(chain);
     this.#tell();

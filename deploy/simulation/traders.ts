@@ -1,8 +1,8 @@
 import type { Random } from "#libs/ml/random.ts";
+import { drawsOf, quantileOf } from "#libs/ml/random.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import type { Chain } from "./chain.ts";
 import type { MadeMarket, MadeToken } from "./market.ts";
-import { drawsOf } from "./random.ts";
 
 /**
  * The people whose trades move prices: as those of the local chain (libs/localnet/traders.ts), they sell what they have and never look at a second pool. On top of that
@@ -19,6 +19,8 @@ export interface TraderRules {
   /** Of a swap, on the pool's depth; log-normal. A share s moves the price by about 2 s. */
   readonly shareMedian: number;
   readonly shareSigma: number;
+  /** Quantiles of the shares, instead of the log-normal ones. */
+  readonly shares?: readonly number[];
   /** Storms trade larger by this factor. */
   readonly stormShare: number;
   /** How much more often a hot token's pools are traded, how many tokens are hot, and for how many blocks. */
@@ -100,9 +102,11 @@ export class Traders {
     const [one, other] = pool.info.tokens.map((token) => this.#tokens.get(token)) as [MadeToken, MadeToken];
     const fair = Math.log(one.value / other.value) + (this.#worth.get(one.address) ?? 0) - (this.#worth.get(other.address) ?? 0);
     const zeroForOne = random.unit() < 1 / (1 + Math.exp(-2 * PULL * (2 * Math.log(curve.sqrtPrice) - fair)));
-    const drawn =
-      this.#rules.shareMedian * (this.#isStorm ? this.#rules.stormShare : 1) * Math.exp(this.#rules.shareSigma * random.normal());
-    const share = Math.min(drawn, SHARE_MAX, TRADE_MAX_WEI / this.#depth(pool));
+    const { shares, shareMedian, shareSigma, stormShare } = this.#rules;
+    const usual = shares === undefined ? shareMedian * Math.exp(shareSigma * random.normal()) : quantileOf(shares, random.unit());
+    const drawn = (this.#isStorm ? stormShare : 1) * usual;
+    // What has been recorded has its own largest.
+    const share = Math.min(drawn, shares === undefined ? SHARE_MAX : drawn, TRADE_MAX_WEI / this.#depth(pool));
     const reserveIn = zeroForOne ? curve.liquidity / curve.sqrtPrice : curve.liquidity * curve.sqrtPrice;
     const amountIn = BigInt(Math.floor(reserveIn * share));
     return amountIn === 0n ? null : { pool: pool.info.pool, zeroForOne, amountIn };

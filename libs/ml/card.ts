@@ -153,7 +153,7 @@ ${table(
 ![calibration](calibration.svg) ![lift](lift.svg) ![importance](importance.svg)
 
 What a candidate that was not picked would have brought is the outcome that was recorded for it: where that is a simulation, so is the lift.
-
+${data.limits === undefined ? "" : `\n## Limits\n\n${data.limits}\n`}
 ## Evaluators
 
 On ${parity.rows} rows and ${parity.adversarialRows} hard ones, \

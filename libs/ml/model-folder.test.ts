@@ -17,7 +17,7 @@ let root: string;
 let model: TrainedModel;
 let folder: string;
 let manifest: Manifest;
-const about = { name: "local", parent: null, origin: "An invented market, seed 2" };
+const about = { name: "local", parent: null, origin: "An invented market, seed 2", limits: "It knows no Sunday." };
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "hyperspeed-models-"));
@@ -56,7 +56,7 @@ test("the manifest says what a later reader needs, and every file has its hash",
     parent: null,
     engine: { trees: "built-in" },
     schemaHash: SCHEMA_HASH,
-    data: { rows: 12_000, firstBlock: market.blocks[0], lastBlock: market.blocks.at(-1), origin: about.origin },
+    data: { rows: 12_000, firstBlock: market.blocks[0], lastBlock: market.blocks.at(-1), origin: about.origin, limits: about.limits },
     metrics: model.metrics,
     parity: { rows: 100_000, tolerance: 1e-6 },
   });
@@ -67,6 +67,7 @@ test("the manifest says what a later reader needs, and every file has its hash",
   const card = await readFile(join(folder, "card.md"), "utf8");
   expect(card).toContain(manifest.version);
   expect(card).toContain("not XGBoost");
+  expect(card).toContain(`## Limits\n\n${about.limits}\n`);
   for (const [, plot] of card.matchAll(/\((\w+\.svg)\)/g))
     expect(await readFile(join(folder, plot as string), "utf8")).toMatch(/^<svg[\s\S]*<\/svg>\n$/);
 });

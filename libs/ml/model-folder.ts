@@ -40,6 +40,8 @@ export interface Manifest {
     readonly lastBlock: number;
     /** Where they come from, in words. */
     readonly origin: string;
+    /** What they cannot teach, in Markdown. */
+    readonly limits?: string;
     /** SHA-256 of rows, blocks and outcomes. */
     readonly hash: string;
     readonly windows: TrainedModel["windows"];
@@ -162,13 +164,19 @@ function timeKernel(kernel: Kernel, rows: Float32Array, featureCount: number): n
 export async function publishModel(
   trained: TrainedModel,
   dataset: Dataset,
-  about: { readonly root: string; readonly name: string; readonly parent: string | null; readonly origin: string },
+  about: {
+    readonly root: string;
+    readonly name: string;
+    readonly parent: string | null;
+    readonly origin: string;
+    readonly limits?: string;
+  },
   onProgress: TrainingProgress = () => {},
 ): Promise<Result<Published, PublishFailure>> {
   const { ensemble, options } = trained;
   const { featureCount } = ensemble;
   invariant(featureCount === FEATURE_COUNT, "a model of today's features");
-  const { root, name, parent, origin } = about;
+  const { root, name, parent, origin, limits } = about;
   const onnx = toOnnx(ensemble, { schemaHash: SCHEMA_HASH, engine: `${trained.engine.trees} ${trained.engine.version}` });
   const files = new Map<string, string | Uint8Array>([["model.onnx", onnx]]);
   for (const head of HEADS) files.set(boosterFile(head), trained.boosterJson[head]);
@@ -220,6 +228,7 @@ export async function publishModel(
       firstBlock: blocks[0] as number,
       lastBlock: blocks.at(-1) as number,
       origin,
+      ...(limits === undefined ? {} : { limits }),
       hash: sha256(bytesOf(dataset.rows), bytesOf(blocks), bytesOf(landed), bytesOf(profitWei), bytesOf(promisedWei)),
       windows: trained.windows,
     },

@@ -32,6 +32,20 @@ export function drawsOf(seed: number, ...purpose: readonly number[]): Random {
   return random;
 }
 
+/** From a table of quantiles at equal distances, between two of them in proportion: `share` of all values are less. */
+export function quantileOf(table: readonly number[], share: number): number {
+  const at = share * (table.length - 1);
+  const [below, above] = [table[Math.floor(at)] as number, table[Math.ceil(at)] as number];
+  return below + (at - Math.floor(at)) * (above - below);
+}
+
+/** FNV-1a, 32 bits: a number for a name, to draw for it. */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}
+
 /** Fisher and Yates, in place. */
 export function shuffle<Items extends { length: number; [index: number]: number }>(items: Items, random: Random): Items {
   for (let index = items.length - 1; index > 0; index--) {

@@ -1,3 +1,24 @@
+/** Blocks from a gap's opening to its taking, as they were counted. */
+export interface Delays {
+  /** So many times nothing was found that had opened it. */
+  readonly none: number;
+  readonly counts: readonly (readonly [blocks: number, times: number])[];
+}
+
+/** What has been recorded of searchers. */
+export interface Habits {
+  readonly delays: Delays;
+  /**
+   * How often it was seen, where `delays` are its own: of those that could take a gap, one is drawn by this and comes after its delay. A record is of whoever was first, so that several
+   * that came each after its own would be faster than what has been recorded. Null where `delays` are of whoever was first: all come after the same.
+   */
+  readonly seen: number | null;
+  /** Quantiles of what is paid for gas and tip, as a share of the gain. */
+  readonly paidShares: readonly number[];
+  /** Nothing is sent that gains less than so many times its gas at the base fee. */
+  readonly leastGainToCost: number;
+}
+
 /** A kind of searcher. What it sees and wants is fixed here and drawn from the seed: nobody else is told. */
 export interface RivalRule {
   readonly name: string;
@@ -18,6 +39,8 @@ export interface RivalRule {
   /** It works `duty` of each `period` blocks, from an offset of its own; a duty of 1 never rests. */
   readonly duty: number;
   readonly period: number;
+  /** Instead of `latency` and `tipShare`, where they are drawn from records. */
+  readonly habits?: Habits;
 }
 
 const ETHER = 1e18;

@@ -267,7 +267,7 @@ test.prop([fc.integer(), storms], { numRuns: 30 })(
 
 const ends = fc.option(fc.record({ asks: fc.nat({ max: 60 }), by: fc.constantFrom<EndedBy>("deadline", "newer-block") }), { nil: null });
 
-test.prop([fc.integer(), storms, fc.array(ends, { minLength: 8, maxLength: 8 })], { numRuns: 60 })(
+test.prop([fc.integer(), storms, fc.array(ends, { minLength: 8, maxLength: 8 })], { numRuns: 30 })(
   "a kernel that is told where the searches of another one were ended finds the same in every block, and leaves the same",
   (seed, story, endings) => {
     const { tokens, pools } = randomMarket(randomFrom(seed), { tokens: 4, pools: 30 });

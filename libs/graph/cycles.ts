@@ -302,7 +302,9 @@ export class CycleFinder {
 
   #highestChanged(): number {
     const { gain, changedEdges } = this.#buckets;
-    return changedEdges.reduce((most, id) => Math.max(most, gain[id * GAIN.width + this.#bucket] as number), 0);
+    let most = 0;
+    for (const id of changedEdges) most = Math.max(most, gain[id * GAIN.width + this.#bucket] as number);
+    return most;
   }
 
   /** Largest gain of an edge out of a token that the cycle may use. */
@@ -346,18 +348,21 @@ export class CycleFinder {
     const { gain, list, market } = this.#buckets;
     const { edgeTable, tokenTable } = market;
     const token = (forwards ? this.#end : this.#begin) * TOKEN.width;
+    // The most that the last hop at the other end can gain, and those between.
+    const fixed = forwards ? this.#mostIn(this.#begin) : this.#mostOut(this.#end);
+    const between = left > 3 ? this.#top ** (left - 3) : 1;
     const room = tokenTable[token + TOKEN.listRoom] as number;
     if (room > 0) {
       for (let at = (tokenTable[token + TOKEN.listStart] as number) + (forwards ? this.#bucket : BUCKETS + this.#bucket) * room; ; at++) {
         const id = list[at] as number;
         if (id === NONE) break;
         if (edgeTable[id * EDGE.width + EDGE.changed] === 1) continue;
-        if ((gain[id * GAIN.width + this.#bucket] as number) < least || !this.#extend(id, gained, left, forwards)) break;
+        if ((gain[id * GAIN.width + this.#bucket] as number) < least || !this.#extend(id, gained, left, forwards, fixed, between)) break;
       }
     }
     const next = forwards ? EDGE.nextOut : EDGE.nextIn;
     for (let id = tokenTable[token + (forwards ? TOKEN.firstOut : TOKEN.firstIn)] as number; id !== NONE; ) {
-      if ((gain[id * GAIN.width + this.#bucket] as number) >= least) this.#extend(id, gained, left, forwards);
+      if ((gain[id * GAIN.width + this.#bucket] as number) >= least) this.#extend(id, gained, left, forwards, fixed, between);
       id = edgeTable[id * EDGE.width + next] as number;
     }
   }
@@ -401,12 +406,10 @@ export class CycleFinder {
   }
 
   /** Adds a hop at one end and goes on. False when no edge of less gain can do either. */
-  #extend(id: number, gained: number, left: number, forwards: boolean): boolean {
+  #extend(id: number, gained: number, left: number, forwards: boolean, fixed: number, between: number): boolean {
     if (!this.#mayVisit()) return false;
     const { market, gain } = this.#buckets;
     const now = gained * this.#raised(gain[id * GAIN.width + this.#bucket] as number);
-    const fixed = forwards ? this.#mostIn(this.#begin) : this.#mostOut(this.#end);
-    const between = left > 3 ? this.#top ** (left - 3) : 1;
     if (now * fixed * (left > 2 ? this.#top * between : 1) < this.#needed) return false;
     const token = market.edgeTable[id * EDGE.width + (forwards ? EDGE.to : EDGE.from)] as number;
     const onwards = forwards ? this.#mostOut(token) : this.#mostIn(token);

@@ -38,9 +38,8 @@ function measure(
       comparisons.map(({ byModel }) => byModel),
       which,
     );
-    console.log(
-      `${rules.name}, ${which}: ${found.rows} candidates, ${percent(found.predicted)} predicted, ${percent(found.landed)} landed, calibration error ${found.ece.toFixed(4)}`,
-    );
+    const shares = `${percent(found.predicted)} predicted, ${percent(found.landed)} landed`;
+    console.log(`${rules.name}, ${which}: ${found.rows} candidates, ${shares}, calibration error ${found.ece.toFixed(4)}`);
   }
 }
 

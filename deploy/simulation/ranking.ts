@@ -124,8 +124,8 @@ export interface KeptRuns {
 export const NOTHING_KEPT: KeptRuns = { read: () => null, write: () => {} };
 
 /**
- * What a model is to learn from, in two rounds: what was executed in the first follows from net profit, and a model trained on that alone is too sure of what it would choose instead;
- * in the second it is chosen by that model.
+ * What a model is to learn from, in two rounds: what was executed in the first follows from net profit, and a model trained on that alone is too sure of
+ * what it would choose instead; in the second it is chosen by that model.
  */
 export async function lessonsOf(lessons: Lessons, kept: KeptRuns = NOTHING_KEPT): Promise<Dataset> {
   const { rules: all, blocks, explored } = lessons;

@@ -197,8 +197,8 @@ function sharesOf({ swaps, cycles }: WholeBlock): { readonly all: number[]; read
 }
 
 /**
- * Of what the native coin's arbitrages of a block gained, the share that they paid as gas; only where the record has both. What was paid to the miner directly is not in
- * it: those that paid no more than the base fee are left out, and the others may have paid more than this.
+ * Of what the native coin's arbitrages of a block gained, the share that they paid as gas; only where the record has both. What was paid to the miner
+ * directly is not in it: those that paid no more than the base fee are left out, and the others may have paid more than this.
  */
 const paidOf = ({ baseFeePerGas, transactions, cycles }: WholeBlock): number[] =>
   cycles.flatMap(({ hash, net }) => {

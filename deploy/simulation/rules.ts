@@ -45,9 +45,9 @@ const TRADERS: TraderRules = {
 const FAILING: FailingRules = { share: 0.06, shown: 0.6, begins: 0.004, ends: 0.02, fails: 0.9 };
 
 /**
- * Swaps as large as in recorded blocks. Worth wanders by 3.7 % a day: the median, over 178 pools with more than a million dollars, of the deviation of daily prices (1.4826 times the median absolute
- * change), May to September 2021. Source: nathan99sun/Uniswap-Arbitrage@ce371d3, Data/*.xlsx; of that set this figure is all that is used. How many swaps a block has, storms and hot
- * tokens are invented.
+ * Swaps as large as in recorded blocks. Worth wanders by 3.7 % a day: the median, over 178 pools with more than a million dollars, of the deviation of daily
+ * prices (1.4826 times the median absolute change), May to September 2021. Source: nathan99sun/Uniswap-Arbitrage@ce371d3, Data/*.xlsx; of that set this figure
+ * is all that is used. How many swaps a block has, storms and hot tokens are invented.
  */
 const RECORDED_TRADERS: TraderRules = { ...TRADERS, shares: RECORDED.ethereum.swapShares, wander: 0.037 / Math.sqrt(7_200) };
 
@@ -68,7 +68,7 @@ export const RULES = {
     failing: FAILING,
     reverts: "left-out",
   },
-  /** The eleven contracts that were seen most on Arbitrum in 2022 and 2023, each with its delays and payments; failing pools are invented. */
+  /** The eleven contracts that were seen most on Arbitrum from April to August 2023, each with its delays and payments; failing pools are invented. */
   recorded: { name: "recorded", traders: RECORDED_TRADERS, rivals: RECORDED_RIVALS, failing: FAILING, reverts: "left-out" },
   /** The invented five with the delays and payments of Ethereum in 2021: two of five gaps are gone in the block that opens them. */
   auction: { name: "auction", traders: RECORDED_TRADERS, rivals: bidding(FIVE), failing: FAILING, reverts: "left-out" },

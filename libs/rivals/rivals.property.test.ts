@@ -52,8 +52,8 @@ test.prop([seeds], { numRuns: 30 })(
         const rule = rules[choice.rival] as RivalRule;
         const { edges } = choice.cycle;
         expect(exactAmounts(edges, choice.amounts[0] as bigint)).toEqual(choice.amounts);
-        // What it goes by is in floating point.
-        const rounding = roundingOf(edges, market.tokens) + 1e-6 * Number(choice.amounts[0]);
+        // What it goes by is in floating point, and an input that is refused whole is lowered a little.
+        const rounding = 2 * roundingOf(edges, market.tokens) + 1e-6 * Number(choice.amounts[0]);
         expect(net(choice)).toBeGreaterThan(rule.minNetProfit - rounding);
         expect(Math.abs(choice.tip / rule.tipShare - net(choice))).toBeLessThan(rounding);
         expect(Number(choice.priorityFeePerGas) * choice.gas).toBeLessThanOrEqual(choice.tip * (1 + 1e-12));

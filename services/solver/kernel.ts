@@ -4,6 +4,7 @@ import { withPriceImpact } from "#libs/graph/impact.ts";
 import { Market, type MarketPool } from "#libs/graph/market.ts";
 import { type PlanOptions, planSwaps } from "#libs/graph/plan.ts";
 import { bestRoute } from "#libs/graph/routes.ts";
+import { sold } from "#libs/graph/sale.ts";
 import {
   NOTHING_STANDING,
   poolsOfDexes,
@@ -88,6 +89,7 @@ export class Kernel {
       const search = searchCycles(this.#market, this.#changed, options);
       this.#standing = search.standing;
       if (plan !== null) planSwaps(this.#market, search, this.#changed, options, plan);
+      sold(this.#market, search.candidates, { profitToken: options.startToken, gasPrice: 0n });
     }
     rest(this.#market);
     this.#changed.clear();
@@ -95,14 +97,19 @@ export class Kernel {
 
   /**
    * Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. So are those whose quotes were never kept.
-   * Where `visits` ends the search, what has been found by then is the answer.
+   * Where `visits` ends the search, what has been found by then is the answer. `gasPrice`: wei per gas that a swap of a sale has to earn.
    */
   search(
     options: SearchOptions,
     {
       lateDexes = [],
       gatedPools = [],
-    }: { readonly lateDexes?: readonly string[] | undefined; readonly gatedPools?: readonly string[] | undefined } = {},
+      gasPrice = 0n,
+    }: {
+      readonly lateDexes?: readonly string[] | undefined;
+      readonly gatedPools?: readonly string[] | undefined;
+      readonly gasPrice?: bigint | undefined;
+    } = {},
     plan: PlanOptions | null = null,
     at: SearchedBlock | null = null,
     visits = new Visits(() => null),
@@ -120,7 +127,8 @@ export class Kernel {
     this.#leftOut = without;
     const { ended } = visits;
     this.#isAwaited = ended?.by === "newer-block";
-    const { cyclesFound, isCutShort, candidates } = search;
+    const { cyclesFound, isCutShort } = search;
+    const candidates = sold(this.#market, search.candidates, { profitToken: options.startToken, gasPrice, without });
     const all = planned === null ? candidates : [planned, ...candidates];
     return {
       ...{ cyclesFound, isCutShort, candidates: all.map((candidate) => withPriceImpact(this.#market, candidate)) },

@@ -91,6 +91,9 @@ export class Kernel {
       if (plan !== null) planSwaps(this.#market, search, this.#changed, options, plan);
       sold(this.#market, search.candidates, { profitToken: options.startToken, gasPrice: 0n });
     }
+    // Sales have tables of their own, which the first makes; a market need not have any in it now.
+    for (const tokenIn of options.otherStarts ?? [])
+      bestRoute(this.#market, { tokenIn, tokenOut: options.startToken, amountIn: options.maxAmountsIn?.[tokenIn] ?? 1n }, { maxLegs: 1 });
     rest(this.#market);
     this.#changed.clear();
   }

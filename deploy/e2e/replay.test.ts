@@ -52,7 +52,7 @@ async function replaySolver(
   market: readonly Stored[],
   decisions: ReadonlyMap<string, BodyOf<"cycleFound">>,
 ): Promise<BodyOf<"cycleFound">[]> {
-  const config = solverConfig({ chain: system.chain });
+  const config = solverConfig({ chain: system.chain, solver: system.solver });
   const core = drive(solver, config, initialState(config, null));
   const answers: BodyOf<"cycleFound">[] = [];
   /** Snapshots that were asked for; when each came is known from the first block that had its DEX. */

@@ -17,6 +17,7 @@ import type { RivalRulesName } from "#libs/rivals/rules.ts";
 import type { Address } from "#libs/units/brand.ts";
 import { createKeystore } from "#libs/wallet/keystore.ts";
 import type { AnyBody, BodyOf, StreamKey } from "#proto/subjects.ts";
+import { lentStables } from "#services/cli/lent.ts";
 import { infoOf } from "#services/fetcher/actor.ts";
 
 const MAIN = fileURLToPath(new URL("../../services/cli/main.ts", import.meta.url));
@@ -36,6 +37,8 @@ export class System {
   readonly bus: Bus;
   readonly client: RpcClient;
   readonly wallet: Address;
+  /** What the configuration says of the solver. */
+  readonly solver: { readonly startTokens: Awaited<ReturnType<typeof lentStables>> };
   readonly gatewayUrl: string;
   readonly actors = new Map<string, Actor>();
   readonly #directory: string;
@@ -49,6 +52,7 @@ export class System {
     broker: LocalBroker;
     bus: Bus;
     wallet: Address;
+    solver: System["solver"];
     gatewayUrl: string;
     directory: string;
     configFile: string;
@@ -57,6 +61,7 @@ export class System {
     this.broker = parts.broker;
     this.bus = parts.bus;
     this.wallet = parts.wallet;
+    this.solver = parts.solver;
     this.gatewayUrl = parts.gatewayUrl;
     this.#directory = parts.directory;
     this.#configFile = parts.configFile;
@@ -94,14 +99,16 @@ export class System {
     const gatewayPort = await freePort();
     const configFile = join(directory, "config.json");
     const { executorContract, ...publicChain } = localnet.chain;
+    const solver = { startTokens: await lentStables(localnet.rpcUrl, localnet.chain) };
     // In paper mode the chain is as a public one is: our contract is not there, and no wallet is needed.
     const section =
       options.mode === "paper"
-        ? { rpc: [localnet.wsUrl], mode: "paper", admission: WHOLE, definition: publicChain }
+        ? { rpc: [localnet.wsUrl], mode: "paper", admission: WHOLE, solver, definition: publicChain }
         : {
             rpc: [localnet.wsUrl],
             mode: "live",
             scorer: { ranking: "model" },
+            solver,
             ...options.settings,
             wallet,
             admission: WHOLE,
@@ -118,6 +125,7 @@ export class System {
       broker,
       bus,
       wallet: keystore.address,
+      solver,
       gatewayUrl: `http://127.0.0.1:${gatewayPort}`,
       directory,
       configFile,

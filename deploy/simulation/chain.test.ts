@@ -33,7 +33,7 @@ function chainWithGap(): { readonly chain: Chain; readonly bundle: Bundle; reado
   const bundle = {
     contract,
     sender: TRADER,
-    loanToken: native.address,
+    profitToken: native.address,
     minProfit: profit,
     steps,
     gas: 300_000,
@@ -54,7 +54,7 @@ test("a bundle leaves its contract exactly its profit, and a wei more is not had
   expect(chain.wouldPay(bundle)).toBe(true);
   expect(statesOf(chain)).toEqual(before);
   expect(chain.include(bundle, "left-out")).toBe(true);
-  expect(chain.balanceOf(bundle.contract, bundle.loanToken)).toBe(profit);
+  expect(chain.balanceOf(bundle.contract, bundle.profitToken)).toBe(profit);
   expect(statesOf(chain)).not.toEqual(before);
 });
 
@@ -65,8 +65,8 @@ test("who comes second to the same gap gets nothing, and pays for it only where 
     chain.open();
     expect([chain.include(bundle, reverts), chain.include(second, reverts)]).toEqual([true, false]);
     const { receipts } = chain.seal(0);
-    expect(chain.balanceOf(bundle.contract, bundle.loanToken)).toBe(profit);
-    expect(chain.balanceOf(second.contract, bundle.loanToken)).toBe(0n);
+    expect(chain.balanceOf(bundle.contract, bundle.profitToken)).toBe(profit);
+    expect(chain.balanceOf(second.contract, bundle.profitToken)).toBe(0n);
     const price = chain.baseFeePerGas + 1n;
     expect(chain.balanceOf(second.sender, "native")).toBe(reverts === "mined" ? -150_000n * price : 0n);
     expect(receipts.get(second.transactionHash)?.status).toBe(reverts === "mined" ? 0 : undefined);

@@ -34,7 +34,8 @@ export interface Step {
 export interface Bundle {
   readonly contract: Address;
   readonly sender: Address;
-  readonly loanToken: string;
+  /** Must have risen by `minProfit`; no other may have fallen. */
+  readonly profitToken: string;
   readonly minProfit: bigint;
   readonly steps: readonly Step[];
   readonly gas: number;
@@ -248,7 +249,7 @@ export class Chain {
     return this.head;
   }
 
-  #run({ contract, steps, loanToken, minProfit }: Pick<Bundle, "contract" | "steps" | "loanToken" | "minProfit">): Done[] | null {
+  #run({ contract, steps, profitToken, minProfit }: Pick<Bundle, "contract" | "steps" | "profitToken" | "minProfit">): Done[] | null {
     const done: Done[] = [];
     const held = new Map<string, bigint>();
     const move = (token: string, amount: bigint) => held.set(token, (held.get(token) ?? 0n) + amount);
@@ -262,7 +263,7 @@ export class Chain {
       if (!step.forwards) move(swap.tokenOut, swap.amountOut);
       forwarded = step.forwards ? swap : null;
     }
-    const isShort = [...held].some(([token, amount]) => amount < (token === loanToken ? minProfit : 0n));
+    const isShort = [...held].some(([token, amount]) => amount < (token === profitToken ? minProfit : 0n));
     if (done.length === steps.length && !isShort) return done;
     for (const { undo } of done.toReversed()) this.market.apply(undo);
     return null;

@@ -65,6 +65,6 @@ export class Rivals {
     );
     const transactionHash = `0x${block.toString(16).padStart(56, "0")}${(0x51_0000 + rival * 256 + place).toString(16).padStart(8, "0")}`;
     const [contract, sender] = [rivalContract(rival), rivalSender(rival)];
-    return { contract, sender, loanToken: this.#startToken, minProfit, steps, gas, priorityFeePerGas, transactionHash };
+    return { contract, sender, profitToken: this.#startToken, minProfit, steps, gas, priorityFeePerGas, transactionHash };
   }
 }

@@ -367,7 +367,8 @@ export class Simulation {
           kernel.practise(request.search, request.plan);
           return { kind: "prepared" };
         }
-        const result = kernel.search(request.search, { lateDexes: request.lateDexes, gatedPools: request.gatedPools }, request.plan);
+        const { lateDexes, gatedPools, gasPrice } = request;
+        const result = kernel.search(request.search, { lateDexes, gatedPools, gasPrice }, request.plan);
         kernel.rest(request.search);
         this.#clockMs += SEARCH_MS;
         return { kind: "searched", result };
@@ -515,11 +516,11 @@ export class Simulation {
 
 /** What the calldata of a plan asks of the chain. */
 function bundleOf({ calldata, contract, candidate, executionId, maxPriorityFeePerGas }: BodyOf<"executionPlanned">): Bundle {
-  const { swaps, loanToken, minProfit } = decodeExecute(calldata);
+  const { swaps, profitToken, minProfit } = decodeExecute(calldata);
   return {
     contract: asAddress(contract),
     sender: WALLET,
-    loanToken,
+    profitToken,
     minProfit,
     steps: swaps.map(({ call, pool, amountIn, amountOut, forwards }) => {
       invariant(call.form === "v2" || call.form === "v3", "pairs and pools with ranges only");

@@ -104,6 +104,15 @@ const ChainSection = Type.Object(
           lateDexMs: Type.Optional(Type.Integer({ minimum: 1 })),
           /** Milliseconds from when a search is asked for: then what it has found is the answer, without a plan. None by default. */
           deadlineMs: Type.Optional(Type.Integer({ minimum: 1 })),
+          /** Tokens beside the wrapped native coin that cycles may begin in, in order of preference: what the chain's lender holds of each, raw units. */
+          startTokens: Type.Optional(
+            Type.Array(
+              Type.Object({ token: AddressText, maxAmountIn: Type.String({ pattern: "^[0-9]+$" }) }, { additionalProperties: false }),
+              {
+                maxItems: 64,
+              },
+            ),
+          ),
         },
         { additionalProperties: false },
       ),

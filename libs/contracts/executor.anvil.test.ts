@@ -168,16 +168,20 @@ async function startPool(pool: Address, usdAmount: bigint, spacing: number, hasS
   await send(provider, "mint", pool, call);
 }
 
-/** Runs the cycle for exactly its profit, checks the event, and returns the gas of the transaction. */
-async function run(swaps: SwapCommand[], builderPayment = 0n): Promise<bigint> {
+/**
+ * Runs the cycle for exactly its profit in WETH, checks the event, and returns the gas of the transaction. Of another loan token, the last swap sells what the
+ * cycle leaves of it.
+ */
+async function run(swaps: SwapCommand[], builderPayment = 0n, loanToken = weth): Promise<bigint> {
   const loanAmount = swaps[0]?.amountIn ?? 0n;
-  const profit = (swaps.at(-1)?.amountOut ?? 0n) - loanAmount - builderPayment;
+  const profit = (swaps.at(-1)?.amountOut ?? 0n) - (loanToken === weth ? loanAmount : 0n) - builderPayment;
   expect(profit).toBeGreaterThan(0n);
   const data = encodeExecute({
     executionId: id("anvil"),
-    loanToken: addr(weth),
+    loanToken: addr(loanToken),
     loanAmount,
     swaps,
+    profitToken: addr(weth),
     minProfit: profit,
     builderPayment,
     validUntilBlock: BigInt(await chain.provider.getBlockNumber()) + 1n,
@@ -252,6 +256,7 @@ beforeAll(async () => {
   }
 
   await send(weth, "transfer", vault, 1_000n * UNIT);
+  await send(usd, "transfer", vault, 1_000_000n * UNIT);
   executor = await deployOurs(signer, "Executor", [signer.address, vault, weth]);
   await send(executor, "setOperator", signer.address, true);
   // As in production: the executor already holds some profit, and the pools have traded before.
@@ -263,6 +268,7 @@ beforeAll(async () => {
     await run(await cycle("weightedDear", "weightedCheap", UNIT));
     await run(await cycle("curveDear", "curveCheap", UNIT));
     await run(await cycleV2V2V2(UNIT));
+    await runSold(2_000n * UNIT);
   }
   snapshot = await chain.provider.send("evm_snapshot", []);
 }, 60_000);
@@ -278,6 +284,14 @@ async function cycleV2V2V2(amountIn: bigint): Promise<SwapCommand[]> {
   const first = await swap("pairWethDai", weth, dai, amountIn);
   const second = await swap("pairDaiUsd", dai, usd, first.amountOut);
   return [first, second, await swap("pairCheap", usd, weth, second.amountOut)];
+}
+
+/** USD borrowed, a cycle of USD, and all that it leaves sold for WETH. Returns the gas of the transaction. */
+async function runSold(amountIn: bigint): Promise<bigint> {
+  const bought = await swap("pairCheap", usd, weth, amountIn);
+  const back = await swap("pairDear", weth, usd, bought.amountOut);
+  const sale = await swap("poolCheap", usd, weth, back.amountOut - amountIn);
+  return run([bought, back, sale], 0n, usd);
 }
 
 /** Ceilings a little above what was measured (README.md), so that a change that costs gas is seen. */
@@ -333,6 +347,12 @@ test("V2 to V2 with a builder payment", async () => {
   expectGas(gas, 196_000n);
   // The block's priority fees go to the same account.
   expect(await chain.provider.getBalance(builder)).toBeGreaterThan(10n ** 15n);
+});
+
+test("V2 to V2 from a loan of USD, what it leaves sold for WETH in a V3 pool", async () => {
+  const held: bigint = await method(usd, "balanceOf")(executor);
+  expectGas(await runSold(10_000n * UNIT), 246_000n);
+  expect(await method(usd, "balanceOf")(executor)).toBe(held);
 });
 
 test("a plan mined a block late, or sent by anybody else, reverts", async () => {

@@ -36,12 +36,13 @@ const plan: fc.Arbitrary<ExecutionPlan> = fc
     tokens: fc.uniqueArray(address, { minLength: 2, maxLength: 10 }),
     steps: fc.array(step, { minLength: 1, maxLength: 12 }),
     loanAmount: amount(128n),
+    profit: fc.nat(),
     minProfit: fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }),
     builderPayment: fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }),
     validUntilBlock: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
     executionId: fc.bigInt({ min: 0n, max: (1n << 256n) - 1n }),
   })
-  .map(({ tokens, steps, executionId, ...rest }) => {
+  .map(({ tokens, steps, executionId, profit, ...rest }) => {
     const loanToken = tokens[0] as Address;
     let tokenIn = loanToken;
     let have = rest.loanAmount;
@@ -59,7 +60,9 @@ const plan: fc.Arbitrary<ExecutionPlan> = fc
       [tokenIn, have] = [tokenOut, next.amountOut];
       return command;
     });
-    return { ...rest, executionId: `0x${executionId.toString(16).padStart(64, "0")}`, loanToken, swaps };
+    const held = [loanToken, ...swaps.map(({ tokenOut }) => tokenOut)];
+    const profitToken = held[profit % held.length] as Address;
+    return { ...rest, executionId: `0x${executionId.toString(16).padStart(64, "0")}`, loanToken, profitToken, swaps };
   });
 
 test.prop([plan])("what was encoded is decoded, swap by swap", (original) => {
@@ -67,6 +70,7 @@ test.prop([plan])("what was encoded is decoded, swap by swap", (original) => {
   const { swaps: expected, ...expectedHeader } = original;
   expect(header).toEqual(expectedHeader);
   expect(tokens[0]).toBe(original.loanToken);
+  expect(tokens).toContain(original.profitToken);
   expect(new Set(tokens).size).toBe(tokens.length);
   expect(swaps).toHaveLength(expected.length);
   for (const [i, swap] of swaps.entries()) {

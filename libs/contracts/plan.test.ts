@@ -65,6 +65,7 @@ describe("encodeExecute", () => {
         word(1000, 16),
         word(5, 16),
         word(3, 16),
+        "00", // profit in token 0
         "01",
         weth.slice(2),
         "09", // V2, zeroForOne, paid with token 0
@@ -138,6 +139,19 @@ describe("encodeExecute", () => {
     expect(decoded.swaps.map((decodedSwap) => decodedSwap.paidToken)).toEqual([weth, usd, null, usd, dai]);
   });
 
+  const sold = [...v2v2, swap("v3", poolA, weth, dai, 10n, 20n)];
+
+  test("takes the profit in a token that a swap buys, which joins the table behind those that are paid with", () => {
+    const calldata = encodeExecute(planOf(sold, { profitToken: dai, builderPayment: 0n }));
+    expect(calldata).toContain([word(0, 16), "01", "02", weth.slice(2), dai.slice(2), "09"].join(""));
+    expect(decodeExecute(calldata)).toMatchObject({ loanToken: weth, profitToken: dai, tokens: [weth, dai] });
+  });
+
+  test("takes it in the loan token where nothing else is said", () => {
+    expect(decodeExecute(encodeExecute(planOf(sold))).profitToken).toBe(weth);
+    expect(encodeExecute(planOf(sold, { profitToken: weth }))).toBe(encodeExecute(planOf(sold)));
+  });
+
   test("does not forward when the next swap takes only part", () => {
     const split = [
       swap("v2", pairA, weth, usd, 1000n, 2000n),
@@ -183,6 +197,7 @@ describe("encodeExecute", () => {
     ["a coin between two", planOf([as({ form: "curve", i: 0.5, j: 1 })]), "swaps coin 0.5"],
     ["a token swapped for itself", planOf([swap("v2", pairA, weth, weth, 1n, 1n)]), "for itself"],
     ["spending more than was borrowed", planOf([swap("v2", pairA, weth, usd, 1001n, 1n)]), "of which the plan has 1000"],
+    ["a profit in what no swap buys", planOf(v2v2, { profitToken: dai }), "which no swap buys"],
     ["spending what nothing provides", planOf([swap("v2", pairA, usd, weth, 1n, 1n)]), "of which the plan has 0"],
   ];
   test.each(broken)("refuses %s", (_, plan, message) => {
@@ -198,15 +213,20 @@ describe("encodeExecute", () => {
     expect(decodeExecute(encodeExecute(planOf(swaps, { loanToken }))).tokens).toHaveLength(16);
     const back = swap("v3", poolA, tokens[16] ?? "", loanToken, 1000n, 1000n);
     expect(() => encodeExecute(planOf([...swaps, back], { loanToken }))).toThrow("more than 16 tokens");
+    // Nor to take its profit in one more.
+    expect(() => encodeExecute(planOf(swaps, { loanToken, profitToken: asAddress(tokens[16] ?? "") }))).toThrow("more than 16 tokens");
   });
 });
 
 /** A Curve swap with another first byte, and with more behind it. */
-function recoded(head: string, more = ""): string {
+function recoded(head: string, more = "", profitIndex = "00"): string {
   const contract = new Interface(JSON.stringify(artifact("Executor").abi));
   const [bytes] = contract.decodeFunctionData("execute", encodeExecute(planOf([swap("curve", poolA, weth, usd, 1000n, 1010n)])));
-  expect(bytes.slice(2 + 2 * 109, 2 + 2 * 110)).toBe("04");
-  return contract.encodeFunctionData("execute", [bytes.slice(0, 2 + 2 * 109) + head + bytes.slice(2 + 2 * 110) + more]);
+  const at = (byte: number) => 2 + 2 * byte;
+  expect(bytes.slice(at(88), at(90)) + bytes.slice(at(110), at(111))).toBe("000104");
+  return contract.encodeFunctionData("execute", [
+    bytes.slice(0, at(88)) + profitIndex + bytes.slice(at(89), at(110)) + head + bytes.slice(at(111)) + more,
+  ]);
 }
 
 describe("decodeExecute", () => {
@@ -218,6 +238,7 @@ describe("decodeExecute", () => {
     ["commands of no known form", recoded("05"), "no known form"],
     ["a Curve pool of uint256 indices", recoded("0c"), "uint256 indices"],
     ["a token outside the table", recoded("14"), "outside its table"],
+    ["a profit token outside the table", recoded("04", "", "01"), "profit in a token outside its table"],
     ["a forwarded swap behind a Curve pool", recoded("04", `00${pairA.slice(2)}${word(1, 16)}`), "forwards to nobody"],
   ])("refuses %s", (_, calldata, message) => {
     expect(() => decodeExecute(calldata)).toThrow(InvariantError);

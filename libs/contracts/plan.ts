@@ -28,9 +28,11 @@ export interface ExecutionPlan {
   readonly loanToken: Address;
   readonly loanAmount: bigint;
   readonly swaps: readonly SwapCommand[];
-  /** Raw units of the loan token that must remain after loan, loan fee and builder payment. */
+  /** Whose balance rises by the profit: the loan token, where none is named, or one that a swap buys. No other may fall. */
+  readonly profitToken?: Address;
+  /** Raw units of the profit token that must remain after loan, loan fee and builder payment. */
   readonly minProfit: bigint;
-  /** Wei to the block's coinbase; only when the loan token is the wrapped native coin. */
+  /** Wei to the block's coinbase; only when the profit token is the wrapped native coin. */
   readonly builderPayment: bigint;
   /** The last block in which the plan may be mined, as the chain's `block.number` counts (on Arbitrum that is the L1 block). */
   readonly validUntilBlock: bigint;
@@ -52,6 +54,7 @@ export interface DecodedSwap {
 }
 
 export interface DecodedPlan extends Omit<ExecutionPlan, "swaps"> {
+  readonly profitToken: Address;
   /** Tokens whose balance the executor watches; the loan token first. */
   readonly tokens: readonly Address[];
   readonly swaps: readonly DecodedSwap[];
@@ -167,7 +170,7 @@ function callOf({ call, pool, tokenOut }: SwapCommand): { head: number; target: 
 
 /**
  * Calldata of `Executor.execute`. Throws `InvariantError` when the plan cannot be what its author meant: an amount outside its field, a direction against
- * the token order, a swap that spends what no earlier swap (nor the loan) provides. It does not judge profit: the contract does, and a simulation before.
+ * the token order, a swap that spends what no earlier swap (nor the loan) provides, a profit in what no swap buys. It does not judge profit: the contract does, and a simulation before.
  */
 export function encodeExecute(plan: ExecutionPlan): Hex {
   invariant(BYTES32.test(plan.executionId), `executionId is not 32 bytes of lower-case hex: ${plan.executionId}`);
@@ -203,12 +206,16 @@ export function encodeExecute(plan: ExecutionPlan): Hex {
     forwarded = forwardsTo(swap, plan.swaps[position + 1]);
   }
 
+  const { profitToken = plan.loanToken } = plan;
+  invariant(available.has(profitToken), `plan takes its profit in ${profitToken}, which no swap buys`);
+  const profitIndex = indexOf(profitToken);
   const header =
     plan.executionId.slice(2) +
     uint(plan.validUntilBlock, 8) +
     uint(plan.loanAmount, 16) +
     uint(plan.minProfit, 16) +
     uint(plan.builderPayment, 16) +
+    uint(profitIndex, 1) +
     uint(tokens.length, 1);
   const body = header + tokens.map((token) => token.slice(2)).join("") + commands;
   // Padded to a whole word, at 4 gas a byte, so that every ABI decoder in the world can read our transactions.
@@ -241,9 +248,12 @@ export function decodeExecute(calldata: string): DecodedPlan {
   const loanAmount = takeUint(16);
   const minProfit = takeUint(16);
   const builderPayment = takeUint(16);
+  const profitIndex = Number(takeUint(1));
   const tokens = Array.from({ length: Number(takeUint(1)) }, takeAddress);
   const loanToken = tokens[0];
   invariant(loanToken !== undefined && loanAmount > 0n, "plan without a loan");
+  const profitToken = tokens[profitIndex];
+  invariant(profitToken !== undefined, "plan takes its profit in a token outside its table");
 
   const swaps: DecodedSwap[] = [];
   while (position < body.length) {
@@ -278,5 +288,5 @@ export function decodeExecute(calldata: string): DecodedPlan {
       swaps.push({ ...shared, call });
     }
   }
-  return { executionId, validUntilBlock, loanToken, loanAmount, minProfit, builderPayment, tokens, swaps };
+  return { executionId, validUntilBlock, loanToken, loanAmount, profitToken, minProfit, builderPayment, tokens, swaps };
 }

@@ -31,6 +31,8 @@ export const byProfit = (left: Sized, right: Sized): number =>
 export interface CycleOptions {
   /** Tokens a cycle may start from, the first of them that it passes. */
   readonly starts: readonly string[];
+  /** Of each of them, the largest input in raw units of the token. */
+  readonly limits?: readonly number[];
   readonly maxHops: number;
   /** Cycles that earn less are none, in units of the numeraire. */
   readonly minimum: number;
@@ -103,6 +105,7 @@ export class CycleFinder {
 
   #minimum = 0;
   #largest = 0;
+  #limits: readonly number[] = [];
   #shard: Shard = { index: 0, count: 1 };
   /** Edges that may be looked at: before the next question, after it, and whether that was answered with none. */
   #visitsLeft = 0;
@@ -133,6 +136,7 @@ export class CycleFinder {
     }
     this.#minimum = options.minimum;
     this.#largest = options.largest;
+    this.#limits = options.limits ?? [];
     this.#maxHops = options.maxHops;
     this.#shard = options.shard ?? { index: 0, count: 1 };
     this.#visitsLeft = 0;
@@ -545,10 +549,12 @@ export class CycleFinder {
       const at = start + index;
       edges[index] = market.edges[this.#path[at > this.#tail ? at - hops : at] as number] as Edge;
     }
-    const worth = this.#buckets.price(edgeTable[(this.#path[start] as number) * EDGE.width + EDGE.from] as number);
+    const token = edgeTable[(this.#path[start] as number) * EDGE.width + EDGE.from] as number;
+    const worth = this.#buckets.price(token);
+    const largest = Math.min(this.#largest / worth, this.#limits[(this.#rank[token] as number) - 1] ?? Number.POSITIVE_INFINITY);
     const least = (this.#minimum / worth) * (1 - ROUNDING);
     const most = isLeap ? Number.POSITIVE_INFINITY : (this.#bucketEnd / worth) * this.#mostSwell() * (1 + ROUNDING);
-    const size = measure(edges, this.#largest / worth, least, most);
+    const size = measure(edges, largest, least, most);
     if (size === null || size.profit * worth < this.#minimum) return;
     this.#best.offer(edges, size.amountIn, size.profit * worth, worth);
     if (this.#best.worst > this.#minimum) this.#minimum = this.#best.worst;

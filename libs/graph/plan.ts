@@ -33,8 +33,8 @@ const REPAIRS = 8;
  * have changed (`LocalMarket`); in whole units it is quoted as the contracts compute it, on the block's state, each swap paid from what those before it have
  * left.
  *
- * `candidates` and `standing`: what the block's search found and left, all from the start token. Null where nothing earns more after gas than the best
- * candidate alone.
+ * `candidates` and `standing`: what the block's search found and left; cycles that start from another token have no part in it. Null where nothing earns more
+ * after gas than the best candidate from the start token alone.
  */
 export function planSwaps(
   market: Market,
@@ -49,7 +49,8 @@ export function planSwaps(
   if (planned === null || BigInt(planned.amountIn) > maxAmountIn) return null;
   const net = ({ grossProfit, gasEstimate }: Candidate) => BigInt(grossProfit) - BigInt(gasEstimate) * options.gasPrice;
   const earned = net(planned);
-  return earned > 0n && candidates.every((candidate) => earned > net(candidate)) ? planned : null;
+  const rivals = candidates.filter(({ token }) => token === startToken);
+  return earned > 0n && rivals.every((candidate) => earned > net(candidate)) ? planned : null;
 }
 
 function localMarketOf(
@@ -59,7 +60,7 @@ function localMarketOf(
   { startToken, without, costs }: { readonly startToken: string; readonly without: ReadonlySet<MarketPool>; readonly costs: SwapCosts },
 ): LocalMarket {
   const local = new LocalMarket(market, startToken, costs, without);
-  const best = cycles.slice(0, CYCLES);
+  const best = cycles.filter(({ edges: [first] }) => first?.from === startToken).slice(0, CYCLES);
   for (const { edges } of best) for (const edge of edges) local.add(edge);
   local.seed(poolsAt(market, changed), SEEDS);
   local.begin();

@@ -14,6 +14,8 @@ export interface SearchOptions {
   readonly startToken: string;
   /** Where a cycle may start that does not pass the start token, in order of preference. Profit is then worth what the deepest pools say. */
   readonly otherStarts?: readonly string[];
+  /** Of other starts, the largest input in raw units of the token, for those of which a lender has less than `maxAmountIn` is worth. */
+  readonly maxAmountsIn?: Readonly<Record<string, bigint>>;
   /** 2 to 5. */
   readonly maxHops: number;
   /** Candidates returned at most. */
@@ -129,9 +131,11 @@ export function findCycles(
   // Of a caller that does not rest: its searches are longer, not wrong.
   if (buckets.waiting > MOST_WAITING) buckets.absorb();
   buckets.refresh();
-  const { startToken, otherStarts = [], maxHops, minGrossProfit, maxAmountIn, shard, maxVisits, visits } = options;
+  const { startToken, otherStarts = [], maxAmountsIn = {}, maxHops, minGrossProfit, maxAmountIn, shard, maxVisits, visits } = options;
+  const starts = [startToken, ...otherStarts];
   const cycles = finder.find([...poolsOf(market, changed)], without, {
-    starts: [startToken, ...otherStarts],
+    starts,
+    limits: starts.map((token) => Number(maxAmountsIn[token] ?? Number.POSITIVE_INFINITY)),
     maxHops,
     minimum: Math.max(floor, minGrossProfit),
     capacity,
@@ -260,7 +264,7 @@ function* addressesOf(market: Market): Generator<string> {
 const compare = (left: bigint, right: bigint): number => (left < right ? -1 : left > right ? 1 : 0);
 
 /** Whether a swap on the way moves what this pool quotes: then its quote on the block's state is not what it pays. */
-const restsOnAny = ({ family, info }: MarketPool, before: readonly Edge[]): boolean =>
+export const restsOnAny = ({ family, info }: MarketPool, before: readonly Edge[]): boolean =>
   family.restsOn?.(info).some((address) => before.some(({ pool }) => pool.info.pool === address)) ?? false;
 
 /** The same cycle has the same id in every block. */
@@ -268,13 +272,16 @@ export const cycleIdOf = (edges: readonly Edge[]): string => hash("sha256", keyO
 
 /** The cycle as a candidate, at its exact best near the float optimum; refined only for the best few, as each try costs a full exact quote. Null when nothing is left of the profit. */
 function candidateOf({ edges, amountIn, worth }: Sized, options: SearchOptions, isRefined: boolean): Candidate | null {
-  const largest = worth === 1 ? options.maxAmountIn : BigInt(Math.floor(Number(options.maxAmountIn) / worth));
+  const { from: token } = edges[0] as Edge;
+  const worthy = worth === 1 ? options.maxAmountIn : BigInt(Math.floor(Number(options.maxAmountIn) / worth));
+  const lent = options.maxAmountsIn?.[token] ?? worthy;
+  const largest = lent < worthy ? lent : worthy;
   const exact = isRefined ? refine(edges, amountIn, largest) : confirm(edges, amountIn, largest);
   if (exact === null || edges.some(({ pool }, hop) => restsOnAny(pool, edges.slice(0, hop)))) return null;
   const { amounts, profit } = exact;
   return {
     cycleId: cycleIdOf(edges),
-    token: (edges[0] as Edge).from,
+    token,
     amountIn: `${amounts[0]}`,
     amountOut: `${amounts[amounts.length - 1]}`,
     grossProfit: profit.toString(),

@@ -9,7 +9,7 @@ export const branchOf = ({ blockHash, epoch }: { readonly blockHash: string; rea
 const stepOf = ({ pool, tokenIn }: Pick<Hop, "pool" | "tokenIn">): string => `${pool}:${tokenIn}`;
 export const stepsOf = (hops: readonly Pick<Hop, "pool" | "tokenIn">[]): string[] => hops.map(stepOf);
 
-/** Whether the candidate is one cycle: each hop takes what the one before it gives, and none but the first takes its token. Any other is a plan (libs/graph/plan.ts). */
+/** Whether the candidate is one cycle: each hop takes what the one before it gives, and none but the first takes its token. Any other is a plan (libs/graph/plan.ts), or sells what its cycle leaves. */
 export const isCycle = ({ token, hops }: Candidate): boolean =>
   hops.every(
     ({ tokenIn }, place) => tokenIn === (place === 0 ? token : hops[place - 1]?.tokenOut) && (tokenIn === token) === (place === 0),
@@ -35,7 +35,7 @@ function listingOf(body: BodyOf<"cycleFound">): Listing {
   };
 }
 
-/** `unknown`: the search went without a DEX or a pool of it, or was cut short, or the list was full, or it is a plan, of which every block has its own. */
+/** `unknown`: the search went without a DEX or a pool of it, or was cut short, or the list was full, or it is a plan, or a cycle with a sale, of which every block may have its own. */
 type Presence = "there" | "gone" | "unknown";
 
 /**

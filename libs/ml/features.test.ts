@@ -104,6 +104,28 @@ test("what has not been seen is missing exactly where the schema allows it", () 
   for (const { name, missing } of FEATURES) expect(Number.isNaN(row[name]), name).toBe(missing !== null);
 });
 
+test("of a cycle that starts in another token amounts are worth what its surplus is sold for, and the sale's pool is not what it goes through", () => {
+  // 6,000 dollars that earn 12, sold for the 0.004 coins that the cycle of above earns, in a third pool that hardly holds anything.
+  const SALE = `0x${"3".repeat(40)}`;
+  const sold: Candidate = {
+    ...candidate,
+    token: USDC as Candidate["token"],
+    profitToken: WETH as Candidate["token"],
+    amountIn: "6000000000",
+    amountOut: "6012000000",
+    hops: [
+      hop(POOL1, "uniswap-v2", [USDC, WETH], [6_000_000_000n, 2n * ETHER]),
+      hop(POOL2, "uniswap-v3", [WETH, USDC], [2n * ETHER, 6_012_000_000n]),
+      hop(SALE, "uniswap-v2", [USDC, WETH], [12_000_000n, 4n * 10n ** 15n]),
+    ],
+  };
+  const seen = (pool: string) =>
+    pool === SALE ? { tvl: 1, changedAtBlock: null, taken: 0, simulations: { right: 9, all: 10 } } : context.pool(pool);
+  const row = rowOf(sold, { ...context, pool: seen });
+  const native = rowOf(candidate, context);
+  expect(row).toEqual({ ...native, hops: 3 });
+});
+
 const amount = fc.bigInt({ min: 1n, max: 10n ** 30n });
 property.prop([
   amount,

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { cycleHops, inProfitToken } from "#libs/ledger/profit-token.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 
 /**
@@ -287,18 +288,20 @@ function mostOf(values: readonly (number | null | undefined)[]): number | null {
   return known.length === 0 ? null : Math.max(...known);
 }
 
+/** Amounts are of the native coin, in which all profits are: of another start token, its worth at the rate at which the candidate sells it. */
 function quantities(
   { candidate, rank, cyclesFound }: CandidateInBlock,
   context: FeatureContext,
 ): Readonly<Record<FeatureName, number | null>> {
   const { hops } = candidate;
-  const amountIn = BigInt(candidate.amountIn);
+  const amountIn = inProfitToken(candidate, BigInt(candidate.amountIn));
   const grossProfit = BigInt(candidate.grossProfit);
   const gasCost = BigInt(candidate.gasEstimate) * context.gasPrice;
   const loanFee = (amountIn * context.loanFeePips + 999_999n) / 1_000_000n;
   const micro = (wei: bigint) => Number(wei) / MICRO_WEI;
   const pools = hops.map(({ pool }) => context.pool(pool));
-  const thinnestTvl = leastOf(pools.map((pool) => pool?.tvl));
+  // What goes in goes through the cycle's own pools; the sale has only what is left.
+  const thinnestTvl = leastOf(cycleHops(candidate).map(({ pool }) => context.pool(pool)?.tvl));
   const lastChange = mostOf(pools.map((pool) => pool?.changedAtBlock));
   const volatility = mostOf(hops.map(({ tokenIn, tokenOut }) => context.volatility(tokenIn, tokenOut)));
   const seen = context.cycle(candidate.cycleId);

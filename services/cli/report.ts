@@ -17,6 +17,8 @@ export interface ReportedTrade {
   readonly blockNumber: number;
   readonly blockHash: string;
   readonly route: string;
+  /** What was borrowed; its profit is in `token`. */
+  readonly loanToken: string;
   readonly token: string;
   readonly profit: string;
   readonly netProfitWei: string;
@@ -172,16 +174,20 @@ export async function countOpen(bus: Bus, chain: string): Promise<number> {
   return (await readTally(bus, chain, { streams: ["MONEY"] })).open.size;
 }
 
+/** Raw units of a token. */
+export async function balanceOf(client: Rpc, token: Address, holder: Address): Promise<bigint> {
+  // balanceOf(address)
+  const data = `0x70a08231${holder.slice(2).padStart(64, "0")}`;
+  return uintAt(await client.send<string>("eth_call", [{ to: token, data }, "latest"]), 0);
+}
+
 /** What our contract and wallet hold, in wei: the wrapped native coin of one, the native coin of the other. */
 export async function holdings(client: Rpc, chain: ChainConfig, wallet: Address): Promise<bigint> {
-  const contract = chain.executorContract as Address;
-  // balanceOf(address)
-  const data = `0x70a08231${contract.slice(2).padStart(64, "0")}`;
   const [wrapped, native] = await Promise.all([
-    client.send<string>("eth_call", [{ to: chain.wrappedNative, data }, "latest"]),
+    balanceOf(client, chain.wrappedNative, chain.executorContract as Address),
     client.send<string>("eth_getBalance", [wallet, "latest"]),
   ]);
-  return uintAt(wrapped, 0) + BigInt(native);
+  return wrapped + BigInt(native);
 }
 
 async function isOnChain(client: Rpc, trade: BodyOf<"tradeSettled">): Promise<boolean> {
@@ -229,6 +235,7 @@ export async function makeReport({ bus, chain, client, seed, measuredFrom, earni
       blockNumber: trade.blockNumber,
       blockHash: trade.blockHash,
       route: trade.candidate.hops.map(({ dex, pool }) => `${dex}:${pool}`).join(" → "),
+      loanToken: trade.candidate.token,
       token: trade.token,
       profit: trade.profit,
       netProfitWei: trade.netProfit,

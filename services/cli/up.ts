@@ -21,6 +21,7 @@ import { createKeystore } from "#libs/wallet/keystore.ts";
 import { warmUpCodec } from "#proto/codec.ts";
 import { ACTORS, type ActorName } from "#proto/subjects.ts";
 import { hostActors } from "#services/cli/hosting.ts";
+import { lentStables } from "#services/cli/lent.ts";
 import { LiveView } from "#services/cli/live-view.ts";
 import { countOpen, holdings, makeReport, type Report, type ReportInput } from "#services/cli/report.ts";
 import { VERSION } from "#services/cli/version.ts";
@@ -225,6 +226,7 @@ async function startMarket(
       wallet,
       // The recorded market is followed whole: it was chosen for its pools, small ones too.
       admission: { minTvlUsd: 0, minTvlNative: 0 },
+      solver: { startTokens: await lentStables(localnet.rpcUrl, chain) },
       definition: chain as unknown as NonNullable<SystemConfig["chains"][string]["definition"]>,
     },
     rpcUrl: localnet.rpcUrl,

@@ -14,10 +14,13 @@ import {
   hashOf,
   kindsOf,
   receiptIn,
+  soldCandidateOf,
+  soldTradeLogs,
   type TestBlock,
   tradeLogs,
   transactionOf,
   transferLog,
+  USD,
   WALLET,
   WETH,
   withdrawalLog,
@@ -108,6 +111,26 @@ describe("the life of an execution", () => {
         { pool: addressOf(0xb001), amountIn: 1_000n, amountOut: 500n },
         { pool: addressOf(0xb101), amountIn: 500n, amountOut: 10_001_000n },
       ],
+    });
+  });
+
+  test("of a cycle that borrows another token the profit is what its sale left of the native coin, in the plan and in the books", () => {
+    const bench = new Bench();
+    bench.block(B10);
+    const { calldata, executionId } = bodyOf(published(bench.rank(B10, [soldCandidateOf(1)])), "execution-planned");
+    expect(decodeExecute(calldata)).toMatchObject({ loanToken: USD, loanAmount: 500n, profitToken: WETH, minProfit: 1_800_000n });
+    expect(decodeExecute(calldata).tokens).toEqual([USD, WETH]);
+    bench.simulates({ gasUsed: 123_456 });
+    bench.relays({ accepted: ["relay"] });
+    bench.block(B11);
+    const logs = [...soldTradeLogs(9_000_000n), executedLog(executionId, WETH, 9_000_000n, 0n)];
+    expect(bodyOf(published(bench.receipt(receiptIn(B11, { logs }))), "trade-settled")).toMatchObject({
+      token: WETH,
+      loanAmount: "500",
+      profit: "9000000",
+      gasCost: "1400000",
+      netProfit: "7600000",
+      transfers: [[WETH, "9000000"]],
     });
   });
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Actor, count, type Effect, publish, type Received } from "#libs/actor/actor.ts";
 import { encodeExecute, gasLimitOf } from "#libs/contracts/plan.ts";
+import { profitTokenOf } from "#libs/ledger/profit-token.ts";
 import { balanceChanges, executedEvent, type ReceiptLog } from "#libs/ledger/settlement.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
@@ -300,12 +301,13 @@ function attempt(turn: Turn, config: Config): void {
   turn.effects.push({ type: "call", request: { call: "simulate", planned, timestamp } });
 }
 
-/** The contract enforces what makes the trade worth its gas: it reverts unless at least `minProfit` is left. */
+/** The contract enforces what makes the trade worth its gas: it reverts unless at least `minProfit` of the profit token is left, which is the wrapped native coin. */
 function calldataOf(executionId: string, candidate: Candidate, minProfit: bigint, targetBlock: number): `0x${string}` {
   return encodeExecute({
     executionId,
     loanToken: asAddress(candidate.token),
     loanAmount: BigInt(candidate.amountIn),
+    profitToken: asAddress(profitTokenOf(candidate)),
     swaps: candidate.hops.map((hop) => ({
       call: hop.call,
       pool: asAddress(hop.pool),
@@ -474,15 +476,16 @@ function settle(
 ): void {
   const { executionId, candidate } = planned;
   const changes = balanceChanges(receipt.logs, config.contract);
-  const profit = changes.get(candidate.token) ?? 0n;
+  const token = profitTokenOf(candidate);
+  const profit = changes.get(token) ?? 0n;
   const gasCost = BigInt(receipt.gasUsed) * BigInt(receipt.effectiveGasPrice);
-  const netProfit = (candidate.token === config.wrappedNative ? profit : 0n) - gasCost;
+  const netProfit = (token === config.wrappedNative ? profit : 0n) - gasCost;
   say(turn, config, "tradeSettled", `settled:${executionId}:${receipt.blockHash}:${epoch}`, {
     kind: "trade-settled",
     ...envelope(planned, config, receipt),
     transactionHash,
     contract: config.contract,
-    token: candidate.token,
+    token,
     loanAmount: candidate.amountIn,
     profit: profit.toString(),
     gasUsed: receipt.gasUsed,

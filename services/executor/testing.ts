@@ -6,7 +6,7 @@ import { calls, drive, published, received } from "#libs/actor/testing.ts";
 import type { ReceiptLog } from "#libs/ledger/settlement.ts";
 import { type Address, asAddress } from "#libs/units/brand.ts";
 import { encode } from "#proto/codec.ts";
-import type { Candidate } from "#proto/cycle/v1/found.ts";
+import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 import { NOT_EVALUATED, UNTAUGHT } from "#proto/opportunity/v1/scored.ts";
 import type { AnyBody, BodyOf } from "#proto/subjects.ts";
 import {
@@ -33,7 +33,7 @@ const word = (...values: readonly bigint[]): string =>
 export const WALLET = addressOf(0xaa11e7);
 export const CONTRACT = addressOf(0xc0de);
 export const WETH = addressOf(0xee);
-const USD = addressOf(0xdd);
+export const USD = addressOf(0xdd);
 const POOL = addressOf(0xb001);
 
 export const config: Config = {
@@ -83,6 +83,24 @@ export function candidateOf(index: number, grossProfit = 10_000_000n): Candidate
   };
 }
 
+/** Borrows 500 of USD, sells them for 1,000 WETH-wei and those for 700, and the 200 that are left for grossProfit. */
+export function soldCandidateOf(index: number, grossProfit = 10_000_000n): Candidate {
+  const base = candidateOf(index, grossProfit);
+  const [out, back] = base.hops as [Hop, Hop];
+  return {
+    ...base,
+    token: USD,
+    profitToken: WETH,
+    amountIn: "500",
+    amountOut: "700",
+    hops: [
+      { ...back, amountIn: "500", amountOut: "1000" },
+      { ...out, amountIn: "1000", amountOut: "700" },
+      { ...back, pool: addressOf(0xb200 + index), amountIn: "200", amountOut: grossProfit.toString() },
+    ],
+  };
+}
+
 export const transferLog = (token: string, from: string, to: string, amount: bigint): ReceiptLog => ({
   address: token,
   topics: [id("Transfer(address,address,uint256)"), topicOf(from), topicOf(to)],
@@ -98,6 +116,21 @@ export const executedLog = (executionId: string, token: string, profit: bigint, 
   topics: [id("Executed(bytes32,address,uint256,uint256)"), executionId, topicOf(token)],
   data: word(profit, builderPayment),
 });
+
+/** The logs of what `soldCandidateOf` promises, with so many WETH-wei out of the sale. */
+export function soldTradeLogs(kept: bigint): ReceiptLog[] {
+  const vault = addressOf(0x7a07);
+  return [
+    transferLog(USD, vault, CONTRACT, 500n),
+    transferLog(USD, CONTRACT, POOL, 500n),
+    transferLog(WETH, POOL, CONTRACT, 1_000n),
+    transferLog(WETH, CONTRACT, POOL, 1_000n),
+    transferLog(USD, POOL, CONTRACT, 700n),
+    transferLog(USD, CONTRACT, POOL, 200n),
+    transferLog(WETH, POOL, CONTRACT, kept),
+    transferLog(USD, CONTRACT, vault, 500n),
+  ];
+}
 
 /** The logs of a trade as the contract does it: loan, two swaps, loan back; `kept` is left. */
 export function tradeLogs(kept: bigint): ReceiptLog[] {

@@ -1,3 +1,4 @@
+import { inProfitToken } from "#libs/ledger/profit-token.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type {
   ExecutionExpired,
@@ -167,13 +168,14 @@ export function statusOf(execution: Execution): OpportunityStatus {
 const SLIPPAGE_SCALE = 10n ** 12n;
 
 /**
- * By how much less came out than the candidate promised, in 1e-12 of the amount promised; negative when more did. What the builder was paid out of the
- * trade came out too, so it is added back where the trade's token is the coin that builders are paid in.
+ * By how much less came out than the candidate promised, in 1e-12 of the amount promised; negative when more did. Both in the profit token: what the cycle itself
+ * promised of another is worth what its surplus is sold for. What the builder was paid out of the trade came out too, so it is added back where the trade's token is
+ * the coin that builders are paid in.
  */
 export function slippageE12(candidate: Candidate, settled: TradeSettled, wrappedNative: string): bigint {
   const builderPayment = settled.token === wrappedNative ? BigInt(settled.builderPayment) : 0n;
   const missing = BigInt(candidate.grossProfit) - BigInt(settled.profit) - builderPayment;
-  const promised = BigInt(candidate.amountOut);
+  const promised = inProfitToken(candidate, BigInt(candidate.amountOut));
   return promised === 0n ? 0n : (missing * SLIPPAGE_SCALE) / promised;
 }
 

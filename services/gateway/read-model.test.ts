@@ -18,7 +18,7 @@ const WETH = { address: TEST_CHAIN.wrappedNative };
 const USDC = { address: TEST_CHAIN.tokens[1]?.address ?? "" };
 
 /** Messages by hand, with the sequences of their streams. */
-function bench() {
+function bench(changes: Partial<BodyOf<"tradeSettled">["candidate"]> = {}) {
   const model = initialReadModel({ chains: [{ config: TEST_CHAIN, mode: "paper" }], bounds: gatewayConfig() });
   const scenario = createScenario({ seed: 1, startMs: START_MS });
   const envelope = (blockNumber: number, blockHash = hash(`b${blockNumber}`)) => ({
@@ -57,6 +57,7 @@ function bench() {
         amountOut: "1002000",
       },
     ],
+    ...changes,
   };
   const ids = { executionId: EXECUTION, cycleId: candidate.cycleId, wallet: `0x${"a".repeat(40)}` };
   let count = 0;
@@ -317,6 +318,21 @@ test("slippage is what is missing from the promise, with the builder's payment a
   // Promised 2000, kept 1500, paid the builder 298: 202 of 1002000 are missing.
   expect(tradesView(model, { limit: 1 })[0]?.actualSlippage).toBeCloseTo(202 / 1_002_000, 12);
   expect(statsView(model, START_MS).avgSlippage).toBeCloseTo(202 / 1_002_000, 12);
+});
+
+test("of a cycle that borrows another token the profit is in the native coin, and what it promised is worth what its surplus is sold for", () => {
+  const sold = { token: USDC.address, profitToken: WETH.address, amountIn: "1000000", amountOut: "1004000", grossProfit: "2000" };
+  const { model, messages, apply } = bench(sold);
+  apply(messages.block(10), messages.found(10), messages.scored(10), messages.settled(11, "1300"));
+  expect(opportunitiesView(model, { limit: 1 })[0]).toMatchObject({
+    token: WETH,
+    grossProfit: "2000",
+    loanToken: USDC,
+    flashloanAmount: "1000000",
+  });
+  // Half a unit of the coin for each of the other: promised 2000 of 502000, 202 of which are missing.
+  expect(tradesView(model, { limit: 1 })[0]).toMatchObject({ token: WETH, loanToken: USDC, expectedProfit: "2000" });
+  expect(tradesView(model, { limit: 1 })[0]?.actualSlippage).toBeCloseTo(202 / 502_000, 12);
 });
 
 test("a dropped block voids its trade until it settles again, even in the same block", () => {

@@ -1,3 +1,4 @@
+import { profitTokenOf } from "#libs/ledger/profit-token.ts";
 import type { ActorHeartbeat } from "#proto/actor/v1/heartbeat.ts";
 import type { BlockObserved } from "#proto/block/v1/observed.ts";
 import type { Hop } from "#proto/cycle/v1/found.ts";
@@ -94,12 +95,13 @@ export function opportunityView(chain: ChainModel, opportunity: KnownOpportunity
     pools,
     pair: pairOf(hops),
     hops,
-    token: tokenView(chain, candidate.token),
+    token: tokenView(chain, profitTokenOf(candidate)),
     expectedProfit: scored.netProfit,
     expectedProfitEth: Number(scored.netProfit) / WEI_PER_COIN,
     grossProfit: candidate.grossProfit,
     gasCost: scored.gasCost,
     estimatedGas: candidate.gasEstimate,
+    loanToken: tokenView(chain, candidate.token),
     flashloanAmount: candidate.amountIn,
     flashloanFee: "0",
     ...modelSays(chain, opportunity.id, body.ranking, scored.evaluation),
@@ -135,7 +137,8 @@ function rejectionView(chain: ChainModel, { id, rejected, body, candidate }: Kno
     unfit: body.unfit,
     netProfit: rejected.netProfit,
     hops: candidate?.hops.map((hop) => hopView(chain, hop)) ?? [],
-    token: candidate === null ? null : tokenView(chain, candidate.token),
+    token: candidate === null ? null : tokenView(chain, profitTokenOf(candidate)),
+    loanToken: candidate === null ? null : tokenView(chain, candidate.token),
     amountIn: candidate?.amountIn ?? null,
     grossProfit: candidate?.grossProfit ?? null,
     ...modelSays(chain, id, body.ranking, rejected.evaluation),
@@ -172,6 +175,7 @@ export function tradeView(chain: ChainModel, execution: Execution): TradeView | 
     effectiveGasPrice: trade.effectiveGasPrice,
     gasCost: trade.gasCost,
     builderPayment: trade.builderPayment,
+    loanToken: tokenView(chain, trade.candidate.token),
     flashloanAmount: trade.loanAmount,
     flashloanFee: "0",
     marketImpact: trade.candidate.priceImpact ?? null,

@@ -77,6 +77,8 @@ export type Request =
       readonly search: SearchOptions;
       readonly lateDexes: readonly string[];
       readonly gatedPools: readonly string[];
+      /** Wei. */
+      readonly gasPrice: bigint;
       readonly plan: PlanOptions | null;
     };
 export type Reply =
@@ -183,7 +185,10 @@ function adopt(
   for (const message of dex.buffered.splice(0)) report(state, dex, message);
   const updates = state.updates;
   state.updates = [];
-  effects.push({ type: "call", request: { call: "prepare", updates, search: config.search, plan: planOptions(config, 0n) } });
+  effects.push({
+    type: "call",
+    request: { call: "prepare", updates, search: config.search, plan: planOptions(config, config.priorityFeePerGas) },
+  });
   releaseIfComplete(state, config, effects);
 }
 
@@ -237,15 +242,15 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   state.searching.push({ block, dexes, lateDexes, gatedPools });
   const updates = state.updates;
   state.updates = [];
-  const plan = planOptions(config, maxNextBaseFee(BigInt(block.body.baseFeePerGas)));
+  const gasPrice = maxNextBaseFee(BigInt(block.body.baseFeePerGas)) + config.priorityFeePerGas;
   const { blockNumber, blockHash } = block.body;
-  const search = { updates, search: config.search, lateDexes, gatedPools, plan };
+  const search = { updates, search: config.search, lateDexes, gatedPools, gasPrice, plan: planOptions(config, gasPrice) };
   effects.push({ type: "call", request: { call: "search", block: { blockNumber, blockHash }, ...search } });
 }
 
 /** Gas at what the scorer will count it at. */
-const planOptions = ({ search, maxSwaps, maxTokens, maxGas, priorityFeePerGas }: Config, baseFeePerGas: bigint): PlanOptions | null =>
-  maxSwaps > search.maxHops ? { maxSwaps, maxTokens, maxGas, gasPrice: baseFeePerGas + priorityFeePerGas } : null;
+const planOptions = ({ search, maxSwaps, maxTokens, maxGas }: Config, gasPrice: bigint): PlanOptions | null =>
+  maxSwaps > search.maxHops ? { maxSwaps, maxTokens, maxGas, gasPrice } : null;
 
 function finish(state: State, result: BlockResult, config: Config, effects: Effect<Request>[]): void {
   const search = state.searching.shift();

@@ -2,6 +2,7 @@ import type { ChainConfig, DexDeployment } from "#libs/chains/chain.ts";
 import type { ChainSection } from "#libs/chains/system-config.ts";
 import { MAX_GAS_ESTIMATE, MAX_TOKENS } from "#libs/contracts/plan.ts";
 import { PRIORITY_FEE_PER_GAS } from "#libs/evm/gas-price.ts";
+import { UserError } from "#libs/units/invariant.ts";
 import type { Config } from "#services/solver/actor.ts";
 
 export interface SolverSettings {
@@ -31,6 +32,19 @@ const MAX_AMOUNT_IN = 1_000n * ETHER;
 const isLocked = ({ factory }: DexDeployment, { flashLenders }: ChainConfig): boolean =>
   flashLenders.length > 0 && flashLenders.every(({ address }) => address === factory);
 
+/** The options of a search for the tokens that cycles may begin in beside the wrapped native coin. */
+function otherStarts({ wrappedNative, key }: ChainConfig, starts: NonNullable<ChainSection["solver"]>["startTokens"] = []) {
+  const otherStarts = starts.map(({ token }) => token);
+  const fault =
+    new Set(otherStarts).size < starts.length ? "named twice" : otherStarts.includes(wrappedNative) ? "the wrapped native coin" : null;
+  if (fault !== null)
+    throw new UserError(
+      `a token of chains.${key}.solver.startTokens is ${fault}`,
+      "name each once; cycles begin in the wrapped native coin anyway",
+    );
+  return { otherStarts, maxAmountsIn: Object.fromEntries(starts.map(({ token, maxAmountIn }) => [token, BigInt(maxAmountIn)])) };
+}
+
 export function solverConfig({ chain, solver }: SolverSettings): Config {
   return {
     chain: chain.key,
@@ -49,6 +63,7 @@ export function solverConfig({ chain, solver }: SolverSettings): Config {
       minGrossProfit: MIN_GROSS_PROFIT,
       maxAmountIn: MAX_AMOUNT_IN,
       maxVisits: solver?.maxVisits ?? MAX_VISITS,
+      ...otherStarts(chain, solver?.startTokens),
     },
   };
 }

@@ -4,6 +4,7 @@ import type { RowOf } from "#libs/dex/family.ts";
 import type { SearchOptions } from "#libs/graph/search.ts";
 import { type PoolSpec, randomFrom, randomMarket } from "#libs/graph/testing.ts";
 import { type EndedBy, Visits } from "#libs/graph/visits.ts";
+import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type { PoolRow, StateRowOf } from "#proto/pool/v1/state.ts";
 import type { QuoteRequest } from "#proto/quote/v1/quote.ts";
 import { Kernel, type Update } from "#services/solver/kernel.ts";
@@ -122,6 +123,67 @@ describe("a search whose time is up", () => {
     const whole = kernel.search(options, {}, plan);
     expect(whole.candidates.map(({ hops }) => hops.length)).toEqual([4, 2]);
     expect(kernel.search(options, {}, plan, null, isOver("deadline")).candidates).toEqual(whole.candidates.slice(1));
+  });
+});
+
+describe("a cycle that begins in another token", () => {
+  const outOf = (amountIn: bigint, reserveIn: bigint, reserveOut: bigint) =>
+    (amountIn * 997n * reserveOut) / (reserveIn * 1000n + amountIn * 997n);
+  const inOther: PoolRow[] = ["a", "b"].map((digit) => [`0x${digit.repeat(40)}`, [OTHER, THIRD], {}]);
+  /** A gap of 3 per cent between two tokens, and pools that sell either for the native coin. */
+  const gap = v2(
+    [...inOther, pair("c", OTHER), pair("d", OTHER), pair("e", THIRD)],
+    [
+      reserves("a", 100n * ETHER, 100n * ETHER),
+      reserves("b", 100n * ETHER, 103n * ETHER),
+      reserves("c", 1_000n * ETHER, 2_000n * ETHER),
+      reserves("d", 1_000n * ETHER, 2_010n * ETHER),
+      reserves("e", 1_000n * ETHER, 2_000n * ETHER),
+    ],
+  );
+  // Two hops: none leads through the native coin.
+  const starts: SearchOptions = { ...options, maxHops: 2, maxCandidates: 8, otherStarts: [OTHER, THIRD] };
+  const soldBy = (search: SearchOptions, more: Parameters<Kernel["search"]>[1] = {}) => {
+    const kernel = new Kernel();
+    kernel.update([gap]);
+    return kernel.search(search, more).candidates;
+  };
+
+  test("earns the native coin: what it leaves is sold in the pool that pays most", () => {
+    const [found, ...others] = soldBy(starts);
+    expect(others.map(({ token, profitToken }) => [token, profitToken])).not.toContainEqual([OTHER, WETH]);
+    const { hops, amountIn, amountOut, grossProfit } = found as Candidate;
+    expect(found).toMatchObject({ token: OTHER, profitToken: WETH });
+    expect(hops.map(({ pool }) => pool.slice(2, 3)).join("")).toBe("bac");
+    const third = outOf(BigInt(amountIn), 100n * ETHER, 103n * ETHER);
+    expect(amountOut).toBe(`${outOf(third, 100n * ETHER, 100n * ETHER)}`);
+    expect(grossProfit).toBe(`${outOf(BigInt(amountOut) - BigInt(amountIn), 2_000n * ETHER, 1_000n * ETHER)}`);
+    expect(hops.at(-1)).toMatchObject({ amountIn: `${BigInt(amountOut) - BigInt(amountIn)}`, amountOut: grossProfit });
+  });
+
+  test("is no candidate where no lender lends its tokens", () => {
+    expect(soldBy({ ...starts, otherStarts: [] })).toEqual([]);
+    expect(soldBy({ ...starts, maxAmountsIn: { [OTHER]: 0n } })).toEqual([]);
+  });
+
+  test("begins with no more than the lender has, and sells through no pool that is late or gated", () => {
+    const limited = soldBy({ ...starts, maxAmountsIn: { [OTHER]: ETHER / 10n } });
+    expect(limited[0]).toMatchObject({ token: OTHER, amountIn: `${ETHER / 10n}` });
+    const gated = soldBy(starts, { gatedPools: [`0x${"c".repeat(40)}`] });
+    expect(gated[0]?.hops.at(-1)?.pool).toBe(`0x${"d".repeat(40)}`);
+  });
+
+  test("stands beside the plan, which begins in the native coin", () => {
+    const kernel = new Kernel();
+    kernel.update([gap, v2([pair("f", OTHER)], [reserves("f", 1_000n * ETHER, 2_100n * ETHER)])]);
+    const plan = { maxSwaps: 12, maxTokens: 16, maxGas: 10_000_000, gasPrice: 1n };
+    const { candidates } = kernel.search({ ...starts, maxHops: 3 }, { gasPrice: 1n }, plan);
+    expect(candidates[0]?.profitToken).toBeUndefined();
+    expect(candidates[0]?.hops.length).toBeGreaterThan(3);
+    expect(candidates.some(({ token, profitToken }) => token === OTHER && profitToken === WETH)).toBe(true);
+    expect(candidates.every(({ token, profitToken }) => (profitToken ?? token) === WETH)).toBe(true);
+    const profits = candidates.slice(1).map(({ grossProfit }) => BigInt(grossProfit));
+    expect(profits).toEqual(profits.toSorted((one, other) => (one > other ? -1 : one < other ? 1 : 0)));
   });
 });
 

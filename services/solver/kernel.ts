@@ -4,6 +4,7 @@ import { withPriceImpact } from "#libs/graph/impact.ts";
 import { Market, type MarketPool } from "#libs/graph/market.ts";
 import { type PlanOptions, planSwaps } from "#libs/graph/plan.ts";
 import { bestRoute } from "#libs/graph/routes.ts";
+import { sold } from "#libs/graph/sale.ts";
 import {
   NOTHING_STANDING,
   poolsOfDexes,
@@ -88,21 +89,30 @@ export class Kernel {
       const search = searchCycles(this.#market, this.#changed, options);
       this.#standing = search.standing;
       if (plan !== null) planSwaps(this.#market, search, this.#changed, options, plan);
+      sold(this.#market, search.candidates, { profitToken: options.startToken, gasPrice: 0n });
     }
+    // Sales have tables of their own, which the first makes; a market need not have any in it now.
+    for (const tokenIn of options.otherStarts ?? [])
+      bestRoute(this.#market, { tokenIn, tokenOut: options.startToken, amountIn: options.maxAmountsIn?.[tokenIn] ?? 1n }, { maxLegs: 1 });
     rest(this.#market);
     this.#changed.clear();
   }
 
   /**
    * Pools of DEXes that are late are left out: their states are of an earlier block, and a quote from them is wrong. So are those whose quotes were never kept.
-   * Where `visits` ends the search, what has been found by then is the answer.
+   * Where `visits` ends the search, what has been found by then is the answer. `gasPrice`: wei per gas that a swap of a sale has to earn.
    */
   search(
     options: SearchOptions,
     {
       lateDexes = [],
       gatedPools = [],
-    }: { readonly lateDexes?: readonly string[] | undefined; readonly gatedPools?: readonly string[] | undefined } = {},
+      gasPrice = 0n,
+    }: {
+      readonly lateDexes?: readonly string[] | undefined;
+      readonly gatedPools?: readonly string[] | undefined;
+      readonly gasPrice?: bigint | undefined;
+    } = {},
     plan: PlanOptions | null = null,
     at: SearchedBlock | null = null,
     visits = new Visits(() => null),
@@ -120,7 +130,8 @@ export class Kernel {
     this.#leftOut = without;
     const { ended } = visits;
     this.#isAwaited = ended?.by === "newer-block";
-    const { cyclesFound, isCutShort, candidates } = search;
+    const { cyclesFound, isCutShort } = search;
+    const candidates = sold(this.#market, search.candidates, { profitToken: options.startToken, gasPrice, without });
     const all = planned === null ? candidates : [planned, ...candidates];
     return {
       ...{ cyclesFound, isCutShort, candidates: all.map((candidate) => withPriceImpact(this.#market, candidate)) },

@@ -17,7 +17,7 @@ test("a block's search that a newer one is asked for behind ends at once, and th
   );
   const ask = (updates: Extract<Request, { call: "search" }>["updates"], blockNumber: number) =>
     spec.call?.(
-      { call: "search", block: { blockNumber, blockHash: "0x" }, updates, search, lateDexes: [], gatedPools: [], plan: null },
+      { call: "search", block: { blockNumber, blockHash: "0x" }, updates, search, lateDexes: [], gatedPools: [], gasPrice: 0n, plan: null },
       AbortSignal.timeout(60_000),
     );
   const asked = [ask([{ dex: "v2", family: "uniswap-v2", added: pools, rows, removed: [] }], 1), ask([], 2)];

@@ -22,6 +22,7 @@ export default function solve({
   search,
   lateDexes,
   gatedPools,
+  gasPrice,
   plan,
   limits,
   ended,
@@ -32,6 +33,7 @@ export default function solve({
   readonly search: SearchOptions;
   readonly lateDexes?: readonly string[];
   readonly gatedPools?: readonly string[];
+  readonly gasPrice?: bigint;
   readonly plan?: PlanOptions | null;
   readonly limits?: Limits;
   /** Of a search that is made again: where it ended. */
@@ -39,7 +41,7 @@ export default function solve({
 }): BlockResult | null {
   kernel.update(updates);
   const visits = new Visits(ended ?? (limits === undefined ? () => null : dueBy(limits)));
-  if (call === "search") return kernel.search(search, { lateDexes, gatedPools }, plan, block, visits);
+  if (call === "search") return kernel.search(search, { lateDexes, gatedPools, gasPrice }, plan, block, visits);
   kernel.practise(search, plan);
   return null;
 }

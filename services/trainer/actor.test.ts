@@ -15,7 +15,7 @@ import {
   World,
 } from "#libs/history/testing.ts";
 import { FEATURE_COUNT } from "#libs/ml/features.ts";
-import type { Candidate } from "#proto/cycle/v1/found.ts";
+import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 import type { Evaluation } from "#proto/opportunity/v1/scored.ts";
 import type { Label } from "#proto/outcome/v1/labelled.ts";
 import type { BodyOf } from "#proto/subjects.ts";
@@ -352,6 +352,30 @@ describe("what became of the cycle by itself", () => {
     expect(labelOf(labelled, GOOD)).toMatchObject({
       outcome: "outbid",
       next: { state: "gone", rivals: 1, rival: { transactionHash, token: WETH, grossProfit: "77", tip: "500000" } },
+    });
+  });
+
+  test("outbid by one that sold what the cycle leaves elsewhere, or kept it, and not by one through the sale's pool alone", () => {
+    const [out, back] = GOOD.hops as [Hop, Hop];
+    // The same two pools in the same directions, begun in dollars.
+    const sold: Candidate = {
+      ...GOOD,
+      token: USD,
+      profitToken: WETH,
+      hops: [back, out, hop(0x12, USD, WETH, 100n, 1n)],
+    };
+    const outcome = (hops: readonly Hop[]) => {
+      const { labelled } = story([sold], (world) => {
+        follow(world, GONE);
+        world.arbitrage({ number: 11 }, hops);
+      });
+      return labelOf(labelled, sold);
+    };
+    expect(outcome([back, out, hop(0x99, USD, WETH, 100n, 1n)])).toMatchObject({ outcome: "outbid", next: { rivals: 1 } });
+    expect(outcome([back, out])).toMatchObject({ outcome: "outbid", next: { rivals: 1 } });
+    expect(outcome([hop(0x12, USD, WETH, 1n, 1n), hop(0x99, WETH, USD, 1n, 2n)])).toMatchObject({
+      outcome: "vanished",
+      next: { rivals: 0 },
     });
   });
 

@@ -1,4 +1,5 @@
 import { type Block, type BlockMemory, stepsOf } from "#libs/history/blocks.ts";
+import { cycleHops } from "#libs/ledger/profit-token.ts";
 import type { ObservedArbitrage } from "#proto/arbitrage/v1/observed.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type { Evaluation } from "#proto/opportunity/v1/scored.ts";
@@ -68,13 +69,13 @@ function executionOf(attempt: Attempt, memory: BlockMemory): LabelledExecution {
 
 /**
  * Arbitrages of others in a block through any pool of the candidate in its direction, and the first of them that took it: one through all of its pools, or of a plan one
- * that went through nothing but pools of the plan.
+ * that went through nothing but pools of the plan. Where the candidate sold what its cycle left is its own affair: another may keep it, or sell it elsewhere.
  */
 function rivalsOf(
   candidate: Candidate,
   others: readonly ObservedArbitrage[],
 ): { readonly rivals: number; readonly rival: LabelledRival | null } {
-  const own = new Set(stepsOf(candidate.hops));
+  const own = new Set(stepsOf(cycleHops(candidate)));
   const isWithin = (inner: ReadonlySet<string>, outer: ReadonlySet<string>) => [...inner].every((step) => outer.has(step));
   let rivals = 0;
   let rival: LabelledRival | null = null;

@@ -87,6 +87,29 @@ describe("a re-quote", () => {
     expect(bookOf([A, B]).requote(twice)).toBe(back - ETHER);
   });
 
+  /** Dollars for coins in B and back in A, what is left of them for coins in C. Amounts are as planned on other states. */
+  const sold = (dollars: bigint): Candidate => ({
+    ...between(1, A, B),
+    token: USD,
+    profitToken: WETH,
+    amountIn: `${dollars}`,
+    amountOut: `${dollars + 100n}`,
+    grossProfit: "1",
+    hops: [hop(0x11, USD, WETH, dollars, 1n), hop(0x10, WETH, USD, 1n, dollars + 100n), hop(0x12, USD, WETH, 100n, 1n)],
+  });
+
+  test("of a cycle that starts in another token sells what it leaves now, all of it, and counts what that brings", () => {
+    const dollars = 2_000n * ETHER;
+    const left = paid(paid(dollars, B[2], B[1]), A[1], A[2]) - dollars;
+    expect(left).toBeGreaterThan(100n);
+    expect(bookOf([A, B, C]).requote(sold(dollars))).toBe(paid(left, C[2], C[1]));
+  });
+
+  test("is null where a sale has nothing left to sell", () => {
+    // The other way round the cycle loses; at the same prices it earns nothing.
+    expect(bookOf([pool(0x10, 1_960_000n), pool(0x11, 2_040_000n), C]).requote(sold(ETHER))).toBeNull();
+  });
+
   test("leaves the states as they were: of one that pays, of one through a pool twice, of one that a later hop refuses", () => {
     const book = bookOf([A, B, C, [0x13, 0n, 0n]]);
     const before = statesOf(book);

@@ -1,6 +1,7 @@
 import type { FamilyId, PoolInfo, RowOf } from "#libs/dex/family.ts";
 import { type AnyFamily, familyOf } from "#libs/dex/registry.ts";
 import { branchOf } from "#libs/history/blocks.ts";
+import { profitTokenOf, saleStart } from "#libs/ledger/profit-token.ts";
 import { asAddress } from "#libs/units/brand.ts";
 import { InvariantError } from "#libs/units/invariant.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
@@ -73,10 +74,13 @@ export class PoolBook {
   }
 
   /**
-   * What the candidate's swaps would leave on the states as they are: raw units of its token, negative where they lose. What goes in of its token is as it was; every other hop
-   * takes the same share of what there is of its token by then as it took before, rounded down. Null where a pool refuses.
+   * What the candidate's swaps would leave on the states as they are: raw units of its profit token, negative where they lose. What goes in of its token is as it was; every
+   * other hop takes the same share of what there is of its token by then as it took before, rounded down: a sale all that the loan leaves. Null where a pool refuses, and
+   * where a sale has nothing to sell.
    */
-  requote({ token, hops }: Candidate): bigint | null {
+  requote(candidate: Candidate): bigint | null {
+    const { token, hops } = candidate;
+    const sale = saleStart(candidate);
     const undo: { readonly pool: Pool; readonly row: RowOf<FamilyId> }[] = [];
     const held = new Map<string, { planned: bigint; now: bigint }>();
     const heldOf = (of: string) => {
@@ -85,13 +89,14 @@ export class PoolBook {
       return amounts;
     };
     let isPaid = true;
-    for (const { pool: address, tokenIn, tokenOut, amountIn, amountOut } of hops) {
+    for (const [place, { pool: address, tokenIn, tokenOut, amountIn, amountOut }] of hops.entries()) {
       const pool = this.#pools.get(address);
       if (pool === undefined) throw new InvariantError(`pool ${address} is not known`);
       const { family, info, state } = pool;
       const [from, to] = [heldOf(tokenIn), heldOf(tokenOut)];
       const planned = BigInt(amountIn);
-      const taken = tokenIn === token || from.planned === 0n ? planned : (planned * from.now) / from.planned;
+      const isLoan = tokenIn === token && place < sale;
+      const taken = isLoan || from.planned === 0n ? planned : (planned * from.now) / from.planned;
       const swap = {
         amountIn: taken,
         indexIn: info.tokens.indexOf(asAddress(tokenIn)),
@@ -111,7 +116,7 @@ export class PoolBook {
       to.now += paid;
     }
     for (const { pool, row } of undo.reverse()) pool.family.applyRow(pool.state, row);
-    return isPaid ? heldOf(token).now : null;
+    return isPaid ? heldOf(profitTokenOf(candidate)).now : null;
   }
 
   #add({ family, rows }: PoolSnapshot["pools"]): void {

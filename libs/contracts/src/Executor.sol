@@ -11,9 +11,10 @@ import {IExecutor} from "./interfaces/IExecutor.sol";
 /// @dev What the safety rests on, in the order in which it was designed:
 ///
 /// 1. Balances never fall. Every token that this contract itself can pay with stands in the plan's token table (payments name a token by its index there).
-///    All balances of the table are read before the loan and again after everything was paid: the borrowed token must have risen by the minimum profit, the
-///    others must not have fallen. So whatever pools an operator names, honest or not, what the contract held before cannot leave through `execute`. An
-///    operator can at worst waste gas or give away the profit of its own plan; only the owner can take tokens out.
+///    All balances of the table are read before the loan and again after everything was paid: the one token of the table in which the plan takes its profit
+///    must have risen by the minimum profit, the others, the borrowed one among them, must not have fallen. So whatever pools an operator names, honest or
+///    not, what the contract held before cannot leave through `execute`. An operator can at worst waste gas or give away the profit of its own plan; only the
+///    owner can take tokens out.
 /// 2. Callbacks are answered only when asked for. `progress` and the two `payment` slots live in transient storage (EIP-1153): the vault is answered once,
 ///    during our own `execute`, and only with the very bytes we handed to it; a pool is answered once, while we are inside the call to it, up to its
 ///    command's amount.
@@ -32,8 +33,9 @@ contract Executor is IExecutor {
     uint256 private constant LOAN_AMOUNT_AT = 40;
     uint256 private constant MIN_PROFIT_AT = 56;
     uint256 private constant BUILDER_PAYMENT_AT = 72;
-    uint256 private constant TOKEN_COUNT_AT = 88;
-    uint256 private constant TOKENS_AT = 89;
+    uint256 private constant PROFIT_INDEX_AT = 88;
+    uint256 private constant TOKEN_COUNT_AT = 89;
+    uint256 private constant TOKENS_AT = 90;
     uint256 private constant TOKEN_BYTES = 20;
 
     /// @dev A command's first byte: its form in bits 0 to 2, a detail of the form in bit 3, an index into the token table in bits 4 to 7.
@@ -106,17 +108,18 @@ contract Executor is IExecutor {
     ///
     /// @dev Amounts are 16 bytes, addresses 20, all big-endian and unpadded:
     ///
-    ///     header        executionId 32 | validUntilBlock 8 | loanAmount 16 | minProfit 16 | builderPayment 16 | tokenCount 1 | tokens 20 each
+    ///     header        executionId 32 | validUntilBlock 8 | loanAmount 16 | minProfit 16 | builderPayment 16 | profitIndex 1 | tokenCount 1 | tokens 20 each
     ///     V2 forwarded  0 | pair 20  | amountOut 16
     ///     V2            1 | pair 20  | amountOut 16    | amountIn 16
     ///     V3            2 | pool 20  | amountOutMin 16 | amountIn 16
     ///     Balancer V2   3 | vault 20 | amountOutMin 16 | amountIn 16 | poolId 32 | tokenOut 20
     ///     Curve         4 | pool 20  | amountOutMin 16 | amountIn 16 | i 1 | j 1
     ///
-    /// The table holds the borrowed token first, then every other token that a command pays with. The number a command starts with, its form, shares its byte
-    /// with bit 3, which is zeroForOne for V2 and V3 and says for Curve that the pool's indices are uint256 instead of int128, and with bits 4 to 7, the table
-    /// index of the token paid. A forwarded V2 swap pays nothing: the output of the command before it goes to its pair instead of here (Curve pools pay nobody
-    /// but their caller, so none can stand before it). Several cycles of the same token are simply more commands.
+    /// The table holds the borrowed token first, then every other token that a command pays with, and the token that profit is taken in, which `profitIndex`
+    /// points to. The number a command starts with, its form, shares its byte with bit 3, which is zeroForOne for V2 and V3 and says for Curve that the pool's
+    /// indices are uint256 instead of int128, and with bits 4 to 7, the table index of the token paid. A forwarded V2 swap pays nothing: the output of the
+    /// command before it goes to its pair instead of here (Curve pools pay nobody but their caller, so none can stand before it). Several cycles of the same
+    /// token are simply more commands, and so is the sale of what a cycle leaves for the token that profit is taken in.
     ///
     /// The builder is paid before profit is measured, so `minProfit` is what remains.
     function execute(bytes calldata plan) external override {
@@ -130,33 +133,36 @@ contract Executor is IExecutor {
         if (block.number > validUntilBlock) revert PlanExpired(validUntilBlock, block.number);
         uint256 tokenCount = _uint8(start + TOKEN_COUNT_AT);
         uint256 loanAmount = _uint128(start + LOAN_AMOUNT_AT);
-        if (tokenCount == 0 || loanAmount == 0 || plan.length < TOKENS_AT + tokenCount * TOKEN_BYTES) revert MalformedPlan();
+        uint256 profitIndex = _uint8(start + PROFIT_INDEX_AT);
+        // An index below the count, so that there is at least one token.
+        if (profitIndex >= tokenCount || loanAmount == 0 || plan.length < TOKENS_AT + tokenCount * TOKEN_BYTES) revert MalformedPlan();
 
-        address loanToken = _address(start + TOKENS_AT);
+        address profitToken = _address(start + TOKENS_AT + profitIndex * TOKEN_BYTES);
         uint256[] memory balancesBefore = new uint256[](tokenCount);
         for (uint256 i = 0; i < tokenCount; ++i) balancesBefore[i] = _balanceOf(_address(start + TOKENS_AT + i * TOKEN_BYTES));
 
         progress = keccak256(plan);
-        _borrow(loanToken, loanAmount, plan);
+        _borrow(_address(start + TOKENS_AT), loanAmount, plan);
         // A lender that did not call back has run nothing: said here, where it happened, rather than by the checks below.
         if (progress != RUNNING) revert UnexpectedLoan(vault);
 
         uint256 builderPayment = _uint128(start + BUILDER_PAYMENT_AT);
-        if (builderPayment != 0) _payBuilder(loanToken, builderPayment);
+        if (builderPayment != 0) _payBuilder(profitToken, builderPayment);
 
         // Last, so that nothing can follow which takes from what was counted.
-        for (uint256 i = 1; i < tokenCount; ++i) {
+        for (uint256 i = 0; i < tokenCount; ++i) {
+            if (i == profitIndex) continue;
             address token = _address(start + TOKENS_AT + i * TOKEN_BYTES);
             uint256 balance = _balanceOf(token);
             if (balance < balancesBefore[i]) revert BalanceFell(token, balancesBefore[i], balance);
         }
-        uint256 balanceBefore = balancesBefore[0];
-        uint256 balanceAfter = _balanceOf(loanToken);
+        uint256 balanceBefore = balancesBefore[profitIndex];
+        uint256 balanceAfter = _balanceOf(profitToken);
         uint256 minProfit = _uint128(start + MIN_PROFIT_AT);
         if (balanceAfter < balanceBefore + minProfit) revert ProfitBelowMinimum(balanceBefore, balanceAfter, minProfit);
 
         progress = IDLE;
-        emit Executed(_bytes32(start), loanToken, balanceAfter - balanceBefore, builderPayment);
+        emit Executed(_bytes32(start), profitToken, balanceAfter - balanceBefore, builderPayment);
     }
 
     /// @notice The Balancer V2 vault's callback (IFlashLoanRecipient): the loan has arrived, `plan` is what we passed along.
@@ -255,15 +261,15 @@ contract Executor is IExecutor {
     }
 
     /// @dev Pays the builder in native coin, out of the wrapped native coin that this plan earned (which the profit check, after this, makes certain).
-    function _payBuilder(address loanToken, uint256 amount) private {
-        if (loanToken != wrappedNative) revert BuilderPaymentNeedsWrappedNative(loanToken);
+    function _payBuilder(address profitToken, uint256 amount) private {
+        if (profitToken != wrappedNative) revert BuilderPaymentNeedsWrappedNative(profitToken);
         bool ok;
         assembly ("memory-safe") {
             mstore(0x00, 0x2e1a7d4d) // withdraw(uint256)
             mstore(0x20, amount)
-            ok := call(gas(), loanToken, 0, 0x1c, 0x24, 0, 0)
+            ok := call(gas(), profitToken, 0, 0x1c, 0x24, 0, 0)
         }
-        if (!ok) revert TransferFailed(loanToken, address(this), amount);
+        if (!ok) revert TransferFailed(profitToken, address(this), amount);
         _sendNative(block.coinbase, amount);
     }
 

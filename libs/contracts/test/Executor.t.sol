@@ -142,12 +142,15 @@ contract ExecutorTest is Protocols {
     function earns(Plan memory plan, uint256 profit) internal {
         assertGt(profit, 0, "the test market offers nothing");
         plan.minProfit = uint128(profit);
-        uint256 before = IERC20(plan.tokens[0]).balanceOf(address(executor));
+        address token = plan.tokens[plan.profitIndex];
+        uint256 before = IERC20(token).balanceOf(address(executor));
         vm.expectEmit(address(executor));
-        emit IExecutor.Executed(plan.id, plan.tokens[0], profit, 0);
+        emit IExecutor.Executed(plan.id, token, profit, 0);
         run(plan);
-        assertEq(IERC20(plan.tokens[0]).balanceOf(address(executor)) - before, profit, "kept profit");
-        for (uint256 i = 1; i < plan.tokens.length; ++i) assertEq(IERC20(plan.tokens[i]).balanceOf(address(executor)), 0, "nothing stays behind");
+        assertEq(IERC20(token).balanceOf(address(executor)) - before, profit, "kept profit");
+        for (uint256 i; i < plan.tokens.length; ++i) {
+            if (i != plan.profitIndex) assertEq(IERC20(plan.tokens[i]).balanceOf(address(executor)), 0, "nothing stays behind");
+        }
         for (uint256 i; i < plan.tokens.length; ++i) nothingIsAllowed(plan.tokens[i]);
     }
 
@@ -416,6 +419,113 @@ contract ExecutorTest is Protocols {
         assertEq(IERC20(weth).balanceOf(vault.getProtocolFeesCollector()), fee, "and its collector the fee");
     }
 
+    /// USD borrowed, used in a cycle of USD, and what is left of them sold for WETH. `surplus`: what the cycle earned.
+    function planSoldForWeth(uint256 amountIn) internal returns (Plan memory plan, uint256 surplus, uint256 profit) {
+        uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), amountIn);
+        uint256 usdOut = quoteV3(poolDear, zeroForOneOf(poolDear, weth), wethOut);
+        surplus = usdOut - amountIn;
+        profit = quoteV3(poolCheap, zeroForOneOf(poolCheap, usd), surplus);
+        plan = newPlan(usd, amountIn);
+        takesProfitIn(plan, weth);
+        plan.commands = bytes.concat(
+            v2(pairCheap, usd, 0, amountIn, wethOut), v3(poolDear, weth, 1, wethOut, usdOut), v3(poolCheap, usd, 0, surplus, profit)
+        );
+    }
+
+    function test_profit_may_be_taken_in_another_token_than_the_borrowed_one() public {
+        (Plan memory plan,, uint256 profit) = planSoldForWeth(8_000e18);
+        uint256 lent = IERC20(usd).balanceOf(address(vault));
+        earns(plan, profit);
+        assertEq(IERC20(usd).balanceOf(address(vault)), lent, "the vault has its loan back");
+    }
+
+    function test_profit_token_need_not_be_one_that_is_paid_with() public {
+        uint256 usdOut = quoteV2(pairDear, zeroForOneOf(pairDear, weth), 5e18);
+        uint256 wethOut = quoteV2(pairCheap, zeroForOneOf(pairCheap, usd), usdOut);
+        uint256 profit = quoteV2(pairMidWeth, zeroForOneOf(pairMidWeth, weth), wethOut - 5e18);
+        Plan memory plan = newPlan(weth, 5e18);
+        takesProfitIn(plan, mid);
+        plan.commands =
+            bytes.concat(v2(pairDear, weth, 0, 5e18, usdOut), v2Forwarded(pairCheap, usd, wethOut), v2(pairMidWeth, weth, 0, wethOut - 5e18, profit));
+        earns(plan, profit);
+    }
+
+    function test_min_profit_is_of_the_profit_token_and_exact() public {
+        (Plan memory plan,, uint256 profit) = planSoldForWeth(8_000e18);
+        // More than enough of the borrowed token does not count.
+        give(usd, address(executor), 1_000e18);
+        plan.minProfit = uint128(profit + 1);
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, 0, profit, profit + 1));
+        run(plan);
+        give(weth, address(executor), 7e18);
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, 7e18, 7e18 + profit, profit + 1));
+        run(plan);
+        plan.minProfit = uint128(profit);
+        run(plan);
+        assertEq(IERC20(weth).balanceOf(address(executor)), 7e18 + profit);
+        assertEq(IERC20(usd).balanceOf(address(executor)), 1_000e18);
+    }
+
+    function test_surplus_that_was_not_sold_stays_and_is_not_profit() public {
+        (Plan memory plan, uint256 surplus, uint256 profit) = planSoldForWeth(8_000e18);
+        plan.profitIndex = 0;
+        plan.minProfit = 1;
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, 0, 0, 1));
+        run(plan);
+        // Another way round: what is counted is WETH, what is earned are USD.
+        plan.profitIndex = 1;
+        bytes memory cycle_ = plan.commands;
+        assembly {
+            mstore(cycle_, 106) // without the sale
+        }
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, 0, 0, 1));
+        run(plan);
+        plan.minProfit = 0;
+        run(plan);
+        assertGt(profit, 0);
+        assertEq(IERC20(usd).balanceOf(address(executor)), surplus);
+        assertEq(IERC20(weth).balanceOf(address(executor)), 0);
+    }
+
+    function test_loan_fee_must_be_left_of_the_surplus() public {
+        (Plan memory plan, uint256 surplus,) = planSoldForWeth(8_000e18);
+        setLoanFee(0.0001e18);
+        uint256 fee = 8_000e18 * 0.0001e18 / 1e18;
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.TransferFailed.selector, usd, address(vault), 8_000e18 + fee));
+        run(plan);
+        // Nor is it taken from what was there.
+        give(usd, address(executor), 1_000e18);
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceFell.selector, usd, 1_000e18, 1_000e18 - fee));
+        run(plan);
+        // Sold without the fee, the trade is what it promises.
+        bytes memory commands = plan.commands;
+        assembly {
+            mstore(commands, 106) // without the sale
+        }
+        uint256 profit = quoteV3(poolCheap, zeroForOneOf(poolCheap, usd), surplus - fee);
+        plan.commands = bytes.concat(commands, v3(poolCheap, usd, 0, surplus - fee, profit));
+        plan.minProfit = uint128(profit);
+        run(plan);
+        assertEq(IERC20(usd).balanceOf(address(executor)), 1_000e18);
+        assertEq(IERC20(weth).balanceOf(address(executor)), profit);
+    }
+
+    function testFuzz_sold_surplus_is_exact_profit_or_no_change(uint256 amountIn, uint256 heldUsd, uint256 heldWeth, uint256 minProfit) public {
+        give(usd, address(executor), heldUsd = bound(heldUsd, 0, 1_000_000e18));
+        give(weth, address(executor), heldWeth = bound(heldWeth, 0, 1_000e18));
+        (Plan memory plan, uint256 surplus, uint256 profit) = planSoldForWeth(bound(amountIn, 1e15, 20_000e18));
+        plan.minProfit = uint128(bound(minProfit, 0, 2 * profit));
+        vm.prank(operator);
+        try executor.execute(encode(plan)) {
+            assertGe(profit, plan.minProfit);
+            assertEq(IERC20(weth).balanceOf(address(executor)), heldWeth + profit);
+        } catch {
+            assertTrue(profit < plan.minProfit || surplus == 0, "refused a plan that pays");
+            assertEq(IERC20(weth).balanceOf(address(executor)), heldWeth);
+        }
+        assertEq(IERC20(usd).balanceOf(address(executor)), heldUsd);
+    }
+
     function test_held_balance_cannot_pose_as_profit() public {
         give(weth, address(executor), 1_000e18);
         Plan memory plan = newPlan(weth, 5e18);
@@ -503,6 +613,27 @@ contract ExecutorTest is Protocols {
         run(plan);
     }
 
+    function test_builder_is_paid_out_of_sold_surplus() public {
+        address builder = makeAddr("builder");
+        vm.coinbase(builder);
+        (Plan memory plan,, uint256 profit) = planSoldForWeth(8_000e18);
+        plan.builderPayment = uint128(profit - 1);
+        plan.minProfit = 1;
+        vm.expectEmit(address(executor));
+        emit IExecutor.Executed(plan.id, weth, 1, profit - 1);
+        run(plan);
+        assertEq(builder.balance, profit - 1);
+        assertEq(IERC20(weth).balanceOf(address(executor)), 1);
+    }
+
+    function test_builder_payment_of_a_weth_loan_needs_profit_in_weth_too() public {
+        (Plan memory plan,) = planV2V3(5e18);
+        plan.profitIndex = 1;
+        plan.builderPayment = 1;
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.BuilderPaymentNeedsWrappedNative.selector, usd));
+        run(plan);
+    }
+
     function test_builder_that_refuses_payment_fails_the_plan() public {
         vm.coinbase(address(executor)); // accepts coins from WETH only
         (Plan memory plan,) = planV2V2(5e18);
@@ -557,9 +688,9 @@ contract ExecutorTest is Protocols {
             for (uint256 i; i < length; ++i) cut[i] = good[i];
             vm.prank(operator);
             if (length == between) vm.expectRevert(abi.encodeWithSelector(IExecutor.TransferFailed.selector, weth, address(vault), 5e18));
-            else if (length == 89 + 40) vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, 0, 0, 1));
+            else if (length == 90 + 40) vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, 0, 0, 1));
             else vm.expectRevert(IExecutor.MalformedPlan.selector);
-            if (length == 89 + 40) cut[71] = 0x01; // minProfit = 1: an empty plan is harmless, but earns nothing
+            if (length == 90 + 40) cut[71] = 0x01; // minProfit = 1: an empty plan is harmless, but earns nothing
             executor.execute(cut);
         }
     }
@@ -567,9 +698,9 @@ contract ExecutorTest is Protocols {
     function test_malformed_plans_revert() public {
         (Plan memory plan,) = planV2V3(5e18);
         bytes memory good = encode(plan);
-        refusesWhenCut(good, 89 + 40 + 53);
+        refusesWhenCut(good, 90 + 40 + 53);
         (plan,) = planOf(3, 4, 5e18);
-        refusesWhenCut(encode(plan), 89 + 40 + 105);
+        refusesWhenCut(encode(plan), 90 + 40 + 105);
 
         vm.prank(operator);
         vm.expectRevert(IExecutor.MalformedPlan.selector);
@@ -595,6 +726,14 @@ contract ExecutorTest is Protocols {
         plan.commands = new bytes(100);
         vm.expectRevert(IExecutor.MalformedPlan.selector);
         run(plan);
+
+        // A profit in a token that is not in the table, which nobody would have watched.
+        (plan,) = planV2V3(5e18);
+        for (uint256 index = 2; index < 256; index += index < 15 ? 1 : 16) {
+            plan.profitIndex = uint8(index);
+            vm.expectRevert(IExecutor.MalformedPlan.selector);
+            run(plan);
+        }
 
         plan = newPlan(makeAddr("no code"), 5e18);
         vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceUnreadable.selector, plan.tokens[0]));

@@ -457,6 +457,42 @@ contract ExecutorAttackTest is Protocols {
         untouched();
     }
 
+    function test_profit_token_is_not_paid_for_with_what_was_held_of_the_borrowed_one() public {
+        // Sells held WETH for USD and calls the USD its profit; then the other way round, with a loan of the one and of the other.
+        address[2] memory tokens = [weth, usd];
+        for (uint256 i; i < 4; ++i) {
+            (address loan, address sold) = (tokens[i & 1], tokens[i >> 1]);
+            address bought = sold == weth ? usd : weth;
+            Plan memory plan = newPlan(loan, 1e18);
+            takesProfitIn(plan, loan == sold ? bought : sold);
+            takesProfitIn(plan, bought);
+            uint256 out = quoteV2(pairDear, zeroForOneOf(pairDear, sold), 100e18);
+            plan.commands = v2(pairDear, sold, loan == sold ? 0 : 1, 100e18, out);
+            vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceFell.selector, sold, HELD, HELD - 100e18));
+            run(plan);
+            // Named as its profit, the token that was sold has not risen.
+            takesProfitIn(plan, sold);
+            vm.expectRevert(abi.encodeWithSelector(IExecutor.ProfitBelowMinimum.selector, HELD, HELD - 100e18, 0));
+            run(plan);
+        }
+        untouched();
+    }
+
+    function test_token_listed_twice_cannot_hide_what_it_lost() public {
+        // WETH is borrowed, sold, and listed again behind the USD that are called profit.
+        Plan memory plan = newPlan(weth, 1e18);
+        takesProfitIn(plan, usd);
+        alsoPays(plan, weth);
+        plan.commands = v2(pairDear, weth, 2, 100e18, quoteV2(pairDear, zeroForOneOf(pairDear, weth), 100e18));
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceFell.selector, weth, HELD, HELD - 100e18));
+        run(plan);
+        // As profit under its second name.
+        plan.profitIndex = 2;
+        vm.expectRevert(abi.encodeWithSelector(IExecutor.BalanceFell.selector, weth, HELD, HELD - 100e18));
+        run(plan);
+        untouched();
+    }
+
     function test_forks_callbacks_pay_alike() public {
         for (uint256 i; i < NAMES; ++i) {
             uint256 snapshot = vm.snapshotState();

@@ -123,7 +123,9 @@ contract Handler is Protocols {
         address loanToken = tokens[seed % 3];
         Plan memory plan = newPlan(loanToken, bound(size, 1e15, 20e18) * unitOf(loanToken));
         for (uint256 i; i < 3; ++i) if (tokens[i] != loanToken) alsoPays(plan, tokens[i]);
-        if (loanToken == weth && builder % 4 == 0) plan.builderPayment = builder % 1e16;
+        // Counted in a token that the cycle ends without, or in its own.
+        plan.profitIndex = uint8((seed >> 248) % 4 == 0 ? (seed >> 240) % 3 : 0);
+        if (plan.tokens[plan.profitIndex] == weth && builder % 4 == 0) plan.builderPayment = builder % 1e16;
         address token = loanToken;
         uint256 amount = plan.loanAmount;
         uint8[3] memory forms;
@@ -152,6 +154,7 @@ contract Handler is Protocols {
         Plan memory plan = newPlan(tokens[seed % 3], bound(amount, 1, 100e18));
         if (seed & 8 != 0) alsoPays(plan, tokens[(seed % 3 + 1) % 3]);
         if (seed & 16 != 0) alsoPays(plan, tokens[(seed % 3 + 2) % 3]);
+        if (seed & 32 != 0) plan.profitIndex = uint8((seed >> 248) % (plan.tokens.length + 1));
         hostilePool.setUp(int256(bound(amount, 0, 50e18)), int256(int128(uint128(seed))), seed % 3, callbackOf(seed % NAMES));
         for (uint256 i; i < count % 6; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
@@ -180,6 +183,7 @@ contract Handler is Protocols {
         amount = uint128(bound(amount, 1, 1_100e18));
         hostileTaker.setUp(token, seed & 8 != 0 ? amount : bound(takes, 0, amount));
         Plan memory plan = newPlan(token, 100e18);
+        if (seed & 256 != 0) takesProfitIn(plan, tokens[(seed >> 16) % 3]);
         address target = address(hostileTaker);
         plan.commands = seed & 16 != 0
             ? balancer(target, bytes32(seed), 0, tokens[(seed >> 8) % 3], amount, 0)

@@ -222,6 +222,7 @@ abstract contract Protocols is Test {
         uint128 loanAmount;
         uint128 minProfit;
         uint128 builderPayment;
+        uint8 profitIndex;
         address[] tokens;
         bytes commands;
     }
@@ -473,9 +474,17 @@ abstract contract Protocols is Test {
         plan.tokens = tokens;
     }
 
+    /// Takes the plan's profit in `token` from here on, which joins the table where it is not in it.
+    function takesProfitIn(Plan memory plan, address token) internal pure {
+        uint8 index;
+        while (index < plan.tokens.length && plan.tokens[index] != token) ++index;
+        if (index == plan.tokens.length) alsoPays(plan, token);
+        plan.profitIndex = index;
+    }
+
     function encode(Plan memory plan) internal pure returns (bytes memory packed) {
         packed = abi.encodePacked(
-            plan.id, plan.validUntilBlock, plan.loanAmount, plan.minProfit, plan.builderPayment, uint8(plan.tokens.length)
+            plan.id, plan.validUntilBlock, plan.loanAmount, plan.minProfit, plan.builderPayment, plan.profitIndex, uint8(plan.tokens.length)
         );
         for (uint256 i; i < plan.tokens.length; ++i) packed = bytes.concat(packed, bytes20(plan.tokens[i]));
         packed = bytes.concat(packed, plan.commands);

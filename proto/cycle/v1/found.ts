@@ -28,18 +28,23 @@ export const Hop = Type.Object({
 });
 export type Hop = Static<typeof Hop>;
 
-/** Hash of the hops' pools and directions from the start token on: the same cycle has the same id in every block. */
+/** Hash of all hops' pools and directions from the start token on: the same cycle has the same id in every block. One whose surplus is sold has another for every path of the sale. */
 export const CycleId = Type.String({ pattern: "^[0-9a-f]{16}$" });
 
 /**
  * A cycle sized exactly: start with `amountIn` of `token`, end with `amountOut` of it. Or several in one transaction, whose ways may part and meet: with
- * `amountIn` to begin with, each swap is paid from what is there.
+ * `amountIn` to begin with, each swap is paid from what is there. Or a cycle whose surplus, `amountOut` less `amountIn`, is sold for the profit token by the hops
+ * behind it, from the last that takes `token` on.
  */
 export const Candidate = Type.Object({
   cycleId: CycleId,
+  /** Borrowed, and paid back. */
   token: AddressText,
   amountIn: Uint,
   amountOut: Uint,
+  /** What the surplus is sold for; absent where it stays as it is. The solver's candidates all earn the wrapped native coin. */
+  profitToken: Type.Optional(AddressText),
+  /** Before gas, in smallest units of the profit token: of `token` where none is named. */
   grossProfit: Uint,
   /** Gas of the whole transaction, estimated from the families of the hops. */
   gasEstimate: Count,

@@ -12,7 +12,9 @@ export const TradeSettled = messageSchema("trade-settled", {
   wallet: AddressText,
   contract: AddressText,
   transactionHash: HashText,
+  /** The candidate's profit token. */
   token: AddressText,
+  /** In units of the candidate's own token. */
   loanAmount: Uint,
   profit: Int,
   gasUsed: Count,

@@ -5,7 +5,7 @@ pragma solidity ^0.8.28;
 interface IExecutor {
     /// @notice A plan ran to its end and every balance check held.
     /// @param executionId Chosen off chain, so that a receipt leads back to the decision that caused it.
-    /// @param token The borrowed token, which is also the one profit is counted in.
+    /// @param token The token that the plan takes its profit in: the borrowed one, or another of its table.
     /// @param profit By how much the contract's balance of `token` rose, after loan, loan fee and builder payment.
     /// @param builderPayment Wei sent to the block's coinbase.
     event Executed(bytes32 indexed executionId, address indexed token, uint256 profit, uint256 builderPayment);
@@ -23,8 +23,8 @@ interface IExecutor {
     error ZeroAddress();
     /// @notice Mined later than the plan allowed: its amounts belong to an older state.
     error PlanExpired(uint256 validUntilBlock, uint256 blockNumber);
-    /// @notice The bytes are not a plan: truncated, without a loan, with a command of no known form, naming a token outside the plan's table, or forwarding
-    /// what cannot be forwarded.
+    /// @notice The bytes are not a plan: truncated, without a loan, with a command of no known form, paying with or earning a token outside the plan's table, or
+    /// forwarding what cannot be forwarded.
     error MalformedPlan();
     /// @notice A loan that this contract did not ask for, now, with these bytes.
     error UnexpectedLoan(address caller);
@@ -42,10 +42,10 @@ interface IExecutor {
     error BalanceUnreadable(address token);
     /// @notice After everything was paid, less was left than the plan demands.
     error ProfitBelowMinimum(uint256 balanceBefore, uint256 balanceAfter, uint256 minProfit);
-    /// @notice The plan would have spent what the contract already held of a token it passes through.
+    /// @notice The plan would have spent what the contract already held of a token that it borrows or passes through.
     error BalanceFell(address token, uint256 balanceBefore, uint256 balanceAfter);
     /// @notice Builder payments come out of profit in the wrapped native coin; other profit tokens cannot pay one.
-    error BuilderPaymentNeedsWrappedNative(address loanToken);
+    error BuilderPaymentNeedsWrappedNative(address profitToken);
     error NativeTransferFailed(address to, uint256 amount);
     error NativeNotAccepted(address sender);
 

@@ -100,7 +100,7 @@ function Passed(props: { opportunities: readonly OpportunityView[]; heads: Dashb
               <Route hops={each.hops} />
             </td>
             <td className="number right">
-              <TokenAmount amount={each.flashloanAmount} token={each.token} />
+              <TokenAmount amount={each.flashloanAmount} token={each.loanToken} />
             </td>
             <td className="number right">
               <TokenAmount amount={each.grossProfit} token={{ ...each.token, symbol: "" }} />
@@ -141,7 +141,7 @@ function Rejected({
           <BlockCell of={each} title={each.blockHash} namesChain={namesChain} />
           <td>{each.hops.length === 0 ? <span className="muted">no longer known</span> : <Route hops={each.hops} />}</td>
           <td className="number right">
-            {each.token === null || each.amountIn === null ? "–" : <TokenAmount amount={each.amountIn} token={each.token} />}
+            {each.loanToken === null || each.amountIn === null ? "–" : <TokenAmount amount={each.amountIn} token={each.loanToken} />}
           </td>
           <td className="number right">
             {each.token === null || each.grossProfit === null ? (

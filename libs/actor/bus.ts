@@ -236,8 +236,10 @@ export class Bus {
 
   /** Sequence of the first message that a stream stored at or after this time, Unix milliseconds; of the next to come where there is none. */
   async sequenceAt(stream: StreamKey, chain: string | null, timeMs: number): Promise<number> {
+    // Before the question, so that a message that is stored between the two is not taken for one that was there.
+    const last = await this.lastSequence(stream, chain);
     const stored = await this.#jsm.direct.getMessage(streamName(stream, chain), { start_time: new Date(timeMs) });
-    return stored?.seq ?? (await this.lastSequence(stream, chain)) + 1;
+    return stored?.seq ?? last + 1;
   }
 
   /** Sequence of the first message that a stream still holds; of the next to come where it is empty. */

@@ -327,3 +327,12 @@ test("a question is answered by whoever is there, and by nobody in time or where
   await stop();
   expect(await bus.ask("quote", "asked", question, 5_000)).toBeNull();
 });
+
+test("where to begin at a time is never past what is stored while that is being asked", async () => {
+  for (let number = 1; number <= 20; number++) {
+    const beginning = bus.sequenceAt("DECISIONS", chain, Date.now());
+    // Behind the first question that this takes.
+    const stored = bus.publish("cycleFound", { chain }, cycle(number), { messageId: `late:${number}`, trace: null });
+    expect(await beginning).toBeLessThanOrEqual(await stored);
+  }
+});

@@ -23,6 +23,15 @@ const optionsFor = ({ tokens }: TestMarket, more: Partial<SearchOptions> = {}): 
   return { startToken, otherStarts, maxHops: HOPS, maxCandidates: 1_000, minGrossProfit: MIN_PROFIT, maxAmountIn: 10n ** 21n, ...more };
 };
 
+/** A market, and what a search of the whole finds in it. */
+function searched(drawing: { readonly seed: number; readonly tokens: number; readonly pools: number }) {
+  const described = randomMarket(randomFrom(drawing.seed), drawing);
+  const market = marketOf(described.pools);
+  const options = optionsFor(described);
+  const everything = described.pools.map(({ info }) => info.pool);
+  return { market, options, candidates: searchCycles(market, everything, options).candidates };
+}
+
 const edgesOf = (market: Market, hops: readonly Hop[]): Edge[] =>
   hops.map(({ pool, tokenIn, tokenOut }) =>
     (market.pool(pool) as MarketPool).edges.find(({ from, to }) => from === tokenIn && to === tokenOut),
@@ -45,14 +54,7 @@ const gasOf = (edges: readonly Edge[], amounts: readonly bigint[]): number =>
 test.prop([markets, gasPrices], { numRuns: 300 })(
   "what a cycle leaves is sold along the path that pays most, to the unit, through pools that the cycle does not use",
   (drawing, gasPrice) => {
-    const described = randomMarket(randomFrom(drawing.seed), drawing);
-    const market = marketOf(described.pools);
-    const options = optionsFor(described);
-    const { candidates } = searchCycles(
-      market,
-      described.pools.map(({ info }) => info.pool),
-      options,
-    );
+    const { market, options, candidates } = searched(drawing);
     const profitToken = options.startToken;
     const all = sold(market, candidates, { profitToken, gasPrice });
     const byCycle = new Map(all.map((candidate) => [cycleIdOf(edgesOf(market, cycleHops(candidate))), candidate]));
@@ -104,14 +106,7 @@ test.prop([markets, gasPrices], { numRuns: 300 })(
 );
 
 test.prop([markets], { numRuns: 100 })("an amount is worth as much in the profit token as the surplus is sold for, pro rata", (drawing) => {
-  const described = randomMarket(randomFrom(drawing.seed), drawing);
-  const market = marketOf(described.pools);
-  const options = optionsFor(described);
-  const { candidates } = searchCycles(
-    market,
-    described.pools.map(({ info }) => info.pool),
-    options,
-  );
+  const { market, options, candidates } = searched(drawing);
   for (const candidate of sold(market, candidates, { profitToken: options.startToken, gasPrice: 0n })) {
     const surplus = BigInt(candidate.amountOut) - BigInt(candidate.amountIn);
     expect(profitTokenOf(candidate)).toBe(options.startToken);

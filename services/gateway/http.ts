@@ -7,8 +7,9 @@ import type { TObject } from "typebox";
 import { Compile } from "typebox/compile";
 import { type WebSocket, WebSocketServer } from "ws";
 import { listen } from "#libs/actor/listen.ts";
+import { invariant } from "#libs/units/invariant.ts";
 import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
-import { endpointsOf, type GatewayEvent, type HealthView, type QuoteQuery, type QuoteView } from "#services/gateway/api.ts";
+import { endpointsOf, type GatewayEvent, type HealthView, QuoteQuery, type QuoteView } from "#services/gateway/api.ts";
 import type { GatewayConfig } from "#services/gateway/config.ts";
 import { modelsView } from "#services/gateway/learning.ts";
 import { arbitragesView, pricesView, tvlView } from "#services/gateway/market.ts";
@@ -102,6 +103,8 @@ const REFUSALS: Readonly<Record<Extract<QuoteReply["answer"], { ok: false }>["re
   "no-route": [404, "no route of so many hops and legs takes the whole amount: try less, or more hops and legs"],
 };
 
+const quoteQuery = Compile(QuoteQuery);
+
 async function quoted(model: ReadModel, askQuote: AskQuote | undefined, query: QuoteQuery): Promise<QuoteView> {
   const { chain: key, amountIn, maxHops = 3, maxLegs = 4, gasPrice = null } = query;
   const [tokenIn, tokenOut] = [query.tokenIn.toLowerCase(), query.tokenOut.toLowerCase()];
@@ -173,7 +176,10 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     arbitrages: (query) => arbitragesView(selected(model, chainOf(query)), listQuery(query).limit),
     rejections: (query) => rejectionsView(model, listQuery(query)),
     models: (query) => selected(model, chainOf(query)).map((chain) => modelsView(chain, listQuery(query).limit)),
-    quote: (query) => quoted(model, options.askQuote, query as unknown as QuoteQuery),
+    quote: (query) => {
+      invariant(quoteQuery.Check(query), "a query has been checked before it is answered");
+      return quoted(model, options.askQuote, query);
+    },
   };
   for (const name of Object.keys(endpoints) as (keyof typeof endpoints)[]) {
     const { path, query: schema } = endpoints[name];

@@ -259,8 +259,8 @@ export class Dual {
     }
   }
 
-  /** Goes down to where it is as low as can be told. Returns the steps taken. */
-  minimise(tolerance: number, negligible: number, toll: Toll | null = null, most = ITERATIONS): number {
+  /** Goes down to where it is as low as can be told, or until `isEnough`, which is asked after each step. Returns the steps taken. */
+  minimise(tolerance: number, negligible: number, toll: Toll | null = null, most = ITERATIONS, isEnough?: () => boolean): number {
     this.#toll = toll;
     // Pools at rest resist nothing until a price has left their fees behind, and then with all they have: a share of that is held against each step, less as
     // long as steps are good.
@@ -293,6 +293,7 @@ export class Dual {
       // Where the value does not tell of steps that overshoot, all resistance met is kept.
       if (!this.#isBlind) this.#fade();
       value = next;
+      if (isEnough?.()) return iteration + 1;
     }
     this.logPrices.set(this.#best);
     this.evaluate();

@@ -67,14 +67,17 @@ const FEW_POOLS = 32;
 const TOLL_WIDTH = 0.3;
 const TOLL_STEPS = 12;
 const TOLL_TOLERANCE = 1e-4;
-/** Trying is enough to tell more from less: what is missing of a token moves what is left by the square of it. */
-const TRY = { tolerance: 1e-4, steps: 15 } as const;
+/**
+ * Trying is enough to tell more from less: what is missing of a token moves what is left by the square of it. A choice that was not brought down to there looks
+ * better than it is, and each after it worse.
+ */
+const TRY = { tolerance: 1e-4, steps: 60 } as const;
 const LAST = { tolerance: 1e-7, steps: 60 } as const;
 /** Units of the start token: less is nothing, as long as that has 18 decimals. */
 const NEGLIGIBLE = 1e9;
 const REPRICINGS = 12;
-/** Problems solved in search of better choices, at most. A storm's median block needs ten. */
-const TRIES = 16;
+/** Steps taken in search of better choices, at most: one that is no better mostly takes two. */
+const STEPS = 200;
 /** Of a swap's cost: a change that adds less at best is not tried. */
 const WORTH_TRYING = 0.02;
 /** A pool as deep as any earns its cost only from a shift of some 1e-4 on: four times its cost by its depth is the square of that. */
@@ -119,7 +122,7 @@ export class LocalMarket {
   #met = 0;
   #unread: (readonly [number, number])[] = [];
   #dual: Dual | null = null;
-  #triesLeft = TRIES;
+  #stepsLeft = STEPS;
   #net = 0;
   #gap = 0;
 
@@ -282,8 +285,28 @@ export class LocalMarket {
     return convex.active ? value - cost - tickCost * crossingsOf(local) : 0;
   }
 
+  /**
+   * Pools in use that no others in use join to the start token are not used any more: what they earn among themselves nobody can take home, so the dual would take
+   * the prices of their tokens down to nothing, and at such prices any other pool seems worth using.
+   */
+  #dropUnreached(): void {
+    const reached = new Uint8Array(this.#tokens.length);
+    reached[0] = 1;
+    let waiting = this.#locals.filter(({ limit }) => limit !== UNUSED);
+    for (let before = -1; waiting.length !== before; ) {
+      before = waiting.length;
+      waiting = waiting.filter(({ convex: { tokens } }) => {
+        if (!tokens.some((token) => reached[token] === 1)) return true;
+        for (const token of tokens) reached[token] = 1;
+        return false;
+      });
+    }
+    for (const local of waiting) local.limit = UNUSED;
+  }
+
   /** The pools in use at their best together: what they earn, cost paid. */
-  #solve({ tolerance, steps }: { readonly tolerance: number; readonly steps: number }): number {
+  #solve({ tolerance, steps }: { readonly tolerance: number; readonly steps: number }, least = Number.NEGATIVE_INFINITY): number {
+    this.#dropUnreached();
     const dual = this.#dualOfAll();
     const used: number[] = [];
     for (let place = 0; place < this.#locals.length; place++) {
@@ -295,13 +318,17 @@ export class LocalMarket {
       convex.tickCost = 0;
     }
     dual.use(used);
-    dual.minimise(tolerance, NEGLIGIBLE, null, steps);
-    let net = 0;
-    for (const place of used) {
-      const local = this.#locals[place] as Local;
-      if (local.convex.active) net += (dual.values[place] as number) - local.cost - local.tickCost * crossingsOf(local);
-    }
-    return net;
+    const netOf = (): number => {
+      let net = 0;
+      for (const place of used) {
+        const local = this.#locals[place] as Local;
+        if (local.convex.active) net += (dual.values[place] as number) - local.cost - local.tickCost * crossingsOf(local);
+      }
+      return net;
+    };
+    // The dual comes from above: what is below the least by now stays below it.
+    this.#stepsLeft -= 1 + dual.minimise(tolerance, NEGLIGIBLE, null, steps, () => netOf() <= least);
+    return netOf();
   }
 
   /** 1 for the start token and all that pools in use trade. */
@@ -371,7 +398,7 @@ export class LocalMarket {
   /** Uses pools otherwise as long as that earns more, and then takes in what else between the tokens is worth its cost at the prices. */
   improve(): void {
     this.#improveChoice();
-    while (this.#triesLeft > 0 && this.#takeInParallels(Number.POSITIVE_INFINITY) > 0) this.#improveChoice();
+    while (this.#stepsLeft > 0 && this.#takeInParallels(Number.POSITIVE_INFINITY) > 0) this.#improveChoice();
   }
 
   #improveChoice(): void {
@@ -379,15 +406,14 @@ export class LocalMarket {
     let net = this.#solve(TRY);
     const dual = this.#dualOfAll();
     const isBetterWith = (changes: Move["changes"]): boolean => {
-      this.#triesLeft--;
-      const before = changes.map(({ local }) => local.limit);
+      const before = this.#locals.map(({ limit }) => limit);
       for (const { local, limit } of changes) local.limit = limit;
-      const next = this.#solve(TRY);
+      const next = this.#solve(TRY, net * (1 + 1e-9) + NEGLIGIBLE);
       if (next > net * (1 + 1e-9) + NEGLIGIBLE) {
         net = next;
         return true;
       }
-      for (const [index, { local }] of changes.entries()) local.limit = before[index] as number;
+      for (const [index, local] of this.#locals.entries()) local.limit = before[index] as number;
       dual.restore();
       return false;
     };
@@ -397,10 +423,10 @@ export class LocalMarket {
       const moves = this.#moves();
       dual.keep();
       // Most do not feel each other: all at once, or half of them, before one by one.
-      for (let count = moves.length; count > 1 && this.#triesLeft > 0 && !isBetter; count >>= 1)
+      for (let count = moves.length; count > 1 && this.#stepsLeft > 0 && !isBetter; count >>= 1)
         isBetter = isBetterWith(moves.slice(0, count).flatMap(({ changes }) => changes));
       for (const { changes } of moves) {
-        if (isBetter || this.#triesLeft <= 0) break;
+        if (isBetter || this.#stepsLeft <= 0) break;
         isBetter = isBetterWith(changes);
       }
     }

@@ -45,12 +45,11 @@ export function planSwaps(
   without: ReadonlySet<MarketPool> = new Set(),
 ): Candidate | null {
   const local = localMarketOf(market, standing, changed, { startToken, without, costs: swapCostsAt(options.gasPrice) });
-  const planned = executableOf(local, startToken, options);
-  if (planned === null || BigInt(planned.amountIn) > maxAmountIn) return null;
   const net = ({ grossProfit, gasEstimate }: Candidate) => BigInt(grossProfit) - BigInt(gasEstimate) * options.gasPrice;
-  const earned = net(planned);
-  const rivals = candidates.filter(({ token }) => token === startToken);
-  return earned > 0n && rivals.every((candidate) => earned > net(candidate)) ? planned : null;
+  let least = 0n;
+  for (const candidate of candidates) if (candidate.token === startToken && net(candidate) > least) least = net(candidate);
+  const planned = executableOf(local, startToken, options, Number(least + BigInt(GAS_BASE) * options.gasPrice));
+  return planned !== null && BigInt(planned.amountIn) <= maxAmountIn && net(planned) > least ? planned : null;
 }
 
 function localMarketOf(
@@ -77,9 +76,9 @@ function* poolsAt(market: Market, addresses: Iterable<string>): Generator<Market
   }
 }
 
-/** The optimum in whole units, less what keeps it from being executed as quoted. */
-function executableOf(local: LocalMarket, startToken: string, options: PlanOptions): Candidate | null {
-  for (let repair = 0; repair <= REPAIRS; repair++) {
+/** The optimum in whole units, less what keeps it from being executed as quoted. Null where it does not earn more than `least`, gas paid. */
+function executableOf(local: LocalMarket, startToken: string, options: PlanOptions, least: number): Candidate | null {
+  for (let repair = 0; repair <= REPAIRS && local.net > least; repair++) {
     const flows = local.flows();
     if (flows.length === 0) return null;
     const unfit = unfitOf(flows, startToken);

@@ -13,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   block: () => import("#services/fetcher/block.bench.ts"),
   scorer: () => import("#libs/ml/scorer.bench.ts"),
   ranking: () => import("#services/cli/ranking.bench.ts"),
+  "main-job": () => import("#services/cli/main-job.bench.ts"),
   "scorer-stream": () => import("#services/scorer/scorer-stream.bench.ts"),
 };
 

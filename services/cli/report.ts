@@ -6,7 +6,10 @@ import { balanceChanges, type ReceiptLog } from "#libs/ledger/settlement.ts";
 import type { Address } from "#libs/units/brand.ts";
 import type { AnyBody, BodyOf, StreamKey } from "#proto/subjects.ts";
 
+/** Nearest-rank; null without samples. Of fewer than a hundred the 99th percentile is the largest one. */
 export interface Percentiles {
+  readonly samples: number;
+  readonly min: number | null;
   readonly p50: number | null;
   readonly p99: number | null;
 }
@@ -63,10 +66,10 @@ export interface Report {
 const FAILURES_LISTED = 50;
 
 function percentiles(samples: readonly number[]): Percentiles {
-  if (samples.length === 0) return { p50: null, p99: null };
+  if (samples.length === 0) return { samples: 0, min: null, p50: null, p99: null };
   const sorted = [...samples].sort((left, right) => left - right);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] as number;
-  return { p50: at(0.5), p99: at(0.99) };
+  return { samples: sorted.length, min: sorted[0] as number, p50: at(0.5), p99: at(0.99) };
 }
 
 /** Everything that the streams say, folded once. Settlements count per execution and block: a reorganisation voids one. */

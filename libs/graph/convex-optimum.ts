@@ -103,6 +103,8 @@ export class Dual {
   turnover = 0;
   evaluations = 0;
   #toll: Toll | null = null;
+  /** What the toll makes of trades that earn nothing. */
+  #atNothing = new Float64Array(0);
 
   /**
    * Laplacian, by pair of a pool's tokens: the stiffness that was met last, fading where a pool has come to rest. A step that runs into pools at rest is so taken
@@ -202,10 +204,11 @@ export class Dual {
       if (this.#toll === null) total += value;
       else {
         const { costs, width } = this.#toll;
-        const cost = costs[index] as number;
-        share = sigmoid((value - cost) / width);
+        const gain = (value - (costs[index] as number)) / width;
+        const tail = Math.exp(-Math.abs(gain));
+        share = (gain > 0 ? 1 : tail) / (1 + tail);
         bend = (share * (1 - share)) / width;
-        total += width * (softplus((value - cost) / width) - softplus(-cost / width));
+        total += width * (Math.max(0, gain) + Math.log1p(tail) - (this.#atNothing[index] as number));
       }
       for (let place = 0; place < tokens.length; place++) {
         const token = tokens[place] as number;
@@ -262,6 +265,7 @@ export class Dual {
   /** Goes down to where it is as low as can be told, or until `isEnough`, which is asked after each step. Returns the steps taken. */
   minimise(tolerance: number, negligible: number, toll: Toll | null = null, most = ITERATIONS, isEnough?: () => boolean): number {
     this.#toll = toll;
+    if (toll !== null) this.#atNothing = toll.costs.map((cost) => Math.log1p(Math.exp(-cost / toll.width)));
     // Pools at rest resist nothing until a price has left their fees behind, and then with all they have: a share of that is held against each step, less as
     // long as steps are good.
     let damping = DAMPING;
@@ -404,9 +408,6 @@ export class Dual {
     return next;
   }
 }
-
-const softplus = (x: number): number => (x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x)));
-const sigmoid = (x: number): number => (x > 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 
 /** Prices to begin with: the worth of tokens that have one, and from token to token what the deepest pool says, in as few hops as can be. */
 function firstPrices({ tokenCount, pools, worth }: Problem, start: Float64Array | undefined): Float64Array {

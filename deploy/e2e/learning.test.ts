@@ -8,32 +8,46 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ownModel } from "#libs/ml/installed.ts";
 import { publishModel } from "#libs/ml/model-folder.ts";
 import { syntheticMarket, trained } from "#libs/ml/testing.ts";
-import { DEFAULT_OPTIONS } from "#libs/ml/train.ts";
+import { type Dataset, DEFAULT_OPTIONS } from "#libs/ml/train.ts";
 import type { BodyOf } from "#proto/subjects.ts";
 import { System } from "./system.ts";
 
 const MAIN = fileURLToPath(new URL("../../services/cli/main.ts", import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), "hs-e2e-model-"));
+/** Blocks in which a model that has been promoted is held against what it replaced before that is looked at first. */
+const TRIAL_BLOCKS = 20;
 let system: System;
-let folder: string;
+/** The first block of the trading. */
+let first: number;
+/** Folders of models that are not the installed one. */
+const folders: { fit: string; unfit: string } = { fit: "", unfit: "" };
+
+/** Whose cheapest tenth lands, and nothing else: who learns here orders backwards, and is sure of it. */
+function turned(market: Dataset): Dataset {
+  const limit = market.promisedWei.slice().sort()[Math.floor(market.promisedWei.length / 10)] as number;
+  const landed = Uint8Array.from(market.promisedWei, (promised) => (promised < limit ? 1 : 0));
+  return { ...market, landed, profitWei: market.promisedWei.map((promised, row) => (landed[row] === 1 ? promised : Number.NaN)) };
+}
+
 beforeAll(async () => {
   system = await System.start({
     seed: 7,
     blockTimeMs: 700,
     rivals: "five",
-    // The gates wait: here a person speaks.
-    settings: { scorer: { ranking: "proven" }, trainer: { canaryBlocks: 1_000 } },
+    // A canary waits for a person; a model that has been promoted is not spared.
+    settings: { scorer: { ranking: "proven" }, trainer: { trialBlocks: TRIAL_BLOCKS, canaryBlocks: 1_000 } },
   });
   const market = syntheticMarket(9_000, 3);
   const small = { rounds: { landing: 8, profit: 8, spread: 8 }, net: { ...DEFAULT_OPTIONS.net, epochs: 1 } };
-  const published = await publishModel(await trained(market, small), market, {
-    root: directory,
-    name: "new",
-    parent: null,
-    origin: "invented",
-  });
-  if (!published.ok) throw new Error("no parity");
-  folder = published.value.folder;
+  for (const [name, data] of Object.entries({ fit: market, unfit: turned(market) })) {
+    const published = await publishModel(await trained(data, small), data, { root: directory, name, parent: null, origin: "invented" });
+    if (!published.ok) throw new Error("no parity");
+    folders[name as keyof typeof folders] = published.value.folder;
+  }
+  system.spawnAll();
+  await system.untilReady();
+  first = ((await system.bus.lastOf("blockObserved", { chain: "local" }))?.body.blockNumber ?? 0) + 1;
+  await system.localnet.startTrading();
 });
 afterAll(async () => {
   await system.stop();
@@ -68,25 +82,53 @@ async function minedBetween(first: number, last: number): Promise<Map<number, Mi
   return blocks;
 }
 
-test("against rivals: what is said of them is on the chain, and a person promotes and rolls back a model while blocks come", async () => {
-  system.spawnAll();
-  await system.untilReady();
-  const first = ((await system.bus.lastOf("blockObserved", { chain: "local" }))?.body.blockNumber ?? 0) + 1;
-  await system.localnet.startTrading();
-  const [OWN, NEW] = [ownModel().version, basename(folder)];
-  const lastRanking = async () => (await system.bus.lastOf("opportunityScored", { chain: "local" }))?.body;
+const lastRanking = async () => (await system.bus.lastOf("opportunityScored", { chain: "local" }))?.body;
+const OWN = ownModel().version;
+const stretchesOf = (names: readonly string[]): string[] => names.filter((each, index) => each !== names[index - 1]);
 
+test("a person promotes and rolls back a model while blocks come", async () => {
+  const version = basename(folders.fit);
   await system.blocks(8);
   expect(await lastRanking()).toMatchObject({ ranking: "net-profit", champion: OWN, challenger: null });
   expect(await say("show")).toMatch(/decides {4}net profit/);
-  await say("promote", folder, "--share", "0.5");
+  await say("promote", folders.fit, "--share", "0.5");
   await system.blocks(12);
-  await say("promote", NEW);
+  await say("promote", version);
   await system.until("the promoted model decides", async () => (await lastRanking())?.ranking === "champion");
   await system.blocks(4);
-  expect(await say("show")).toMatch(new RegExp(`decides {4}${NEW}`));
+  expect(await say("show")).toMatch(new RegExp(`decides {4}${version}`));
   await say("rollback");
   await system.until("net profit decides again", async () => (await lastRanking())?.ranking === "net-profit");
+
+  const rankings = (await system.bodies("DECISIONS", "opportunity-scored")).filter(({ blockNumber }) => blockNumber >= first);
+  const stretches = rankings.map(({ ranking, challenger }) => (challenger === version && ranking !== "champion" ? "canary" : ranking));
+  expect(stretchesOf(stretches)).toEqual(["net-profit", "canary", "champion", "net-profit"]);
+  const canary = rankings.filter((_, index) => stretches[index] === "canary").map(({ ranking }) => ranking);
+  expect(new Set(canary)).toEqual(new Set(["net-profit", "challenger"]));
+  for (const { ranking, champion, unfit } of rankings) {
+    expect(champion).toBe(ranking === "champion" ? version : OWN);
+    expect(unfit).toBeNull();
+  }
+});
+
+test("a model that ranks backwards, promoted by a person, is rolled back by the gates, and net profit decides again", async () => {
+  const version = basename(folders.unfit);
+  await say("promote", folders.unfit);
+  await system.until("the promoted model decides", async () => (await lastRanking())?.champion === version);
+  const rolledBack = async () =>
+    (await system.bodies("MODELS", "model-rolled-back")).find(({ by, version: taken }) => by === "gates" && taken === version);
+  await system.until("the gates have spoken", async () => (await rolledBack()) !== undefined);
+  const verdict = await rolledBack();
+  expect(verdict).toMatchObject({ to: OWN, evidence: { champion: version, challenger: OWN, netProfit: "challenger" } });
+  // At the first look, by an interval that leaves no doubt: net profit, which only knows what share lands, foretold it better.
+  expect(verdict?.evidence?.blocks).toBe(TRIAL_BLOCKS);
+  expect(verdict?.evidence?.logLoss.high).toBeLessThan(0);
+  await system.until("net profit decides again", async () => (await lastRanking())?.ranking === "net-profit");
+  expect(await lastRanking()).toMatchObject({ champion: OWN, challenger: null });
+  expect(await say("show")).toMatch(/decides {4}net profit/);
+});
+
+test("against rivals: what is said of them, and of what became of our own, is on the chain", async () => {
   await system.blocks(6);
   await system.settle();
   // Labels come six blocks later.
@@ -96,18 +138,9 @@ test("against rivals: what is said of them is on the chain, and a person promote
     "the last ranking is labelled",
     async () => (await system.bus.lastOf("outcomeLabelled", { chain: "local" }))?.body.blockNumber === last,
   );
-
-  // A ranking for every block that came while the scorer was there, each by one who stood, in the order of what was said.
+  // A ranking for every block that came while the scorer was there.
   const rankings = (await system.bodies("DECISIONS", "opportunity-scored")).filter(({ blockNumber }) => blockNumber >= first);
   expect(rankings.map(({ blockNumber }) => blockNumber)).toEqual(Array.from({ length: last - first + 1 }, (_, index) => first + index));
-  const stretches = rankings.map(({ ranking, challenger }) => (challenger === NEW && ranking !== "champion" ? "canary" : ranking));
-  expect(stretches.filter((each, index) => each !== stretches[index - 1])).toEqual(["net-profit", "canary", "champion", "net-profit"]);
-  const canary = rankings.filter((_, index) => stretches[index] === "canary").map(({ ranking }) => ranking);
-  expect(new Set(canary)).toEqual(new Set(["net-profit", "challenger"]));
-  for (const { ranking, champion, unfit } of rankings) {
-    expect(champion).toBe(ranking === "champion" ? NEW : OWN);
-    expect(unfit).toBeNull();
-  }
 
   // Every arbitrage of a rival is seen, and nothing else is taken for one.
   const mined = await minedBetween(first, last + 1);

@@ -44,10 +44,6 @@ beforeAll(async () => {
     if (!published.ok) throw new Error("no parity");
     folders[name as keyof typeof folders] = published.value.folder;
   }
-  system.spawnAll();
-  await system.untilReady();
-  first = ((await system.bus.lastOf("blockObserved", { chain: "local" }))?.body.blockNumber ?? 0) + 1;
-  await system.localnet.startTrading();
 });
 afterAll(async () => {
   await system.stop();
@@ -88,6 +84,10 @@ const stretchesOf = (names: readonly string[]): string[] => names.filter((each, 
 
 test("a person promotes and rolls back a model while blocks come", async () => {
   const version = basename(folders.fit);
+  system.spawnAll();
+  await system.untilReady();
+  first = ((await system.bus.lastOf("blockObserved", { chain: "local" }))?.body.blockNumber ?? 0) + 1;
+  await system.localnet.startTrading();
   await system.blocks(8);
   expect(await lastRanking()).toMatchObject({ ranking: "net-profit", champion: OWN, challenger: null });
   expect(await say("show")).toMatch(/decides {4}net profit/);

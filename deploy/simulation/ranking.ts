@@ -145,6 +145,36 @@ export async function lessonsOf(lessons: Lessons, kept: KeptRuns = NOTHING_KEPT)
   return datasetOf([...first, ...round("by-model", lessons.byModel, ensemble)]);
 }
 
+/**
+ * Lessons of the made market and of runs of the local chain, in the order in which a training cuts them into windows: after every so many runs of the made market one of the
+ * local chain, whole. So each window has both, and no run is in two of them but one that a window's edge parts, with the embargo between, as ever.
+ */
+export function interleaved(made: Dataset, local: readonly Dataset[]): Dataset {
+  const runs = [...new Set(Array.from(made.blocks, (block) => Math.floor(block / RUN)))];
+  invariant(local.length <= runs.length, "a run of the made market for each of the local chain");
+  const placed = local.map((dataset, place) => {
+    const after = runs[Math.floor(((place + 0.5) * runs.length) / local.length)] as number;
+    const shift = (after + 0.5) * RUN - (dataset.blocks[0] ?? 0);
+    return { ...dataset, blocks: dataset.blocks.map((block) => block + shift) };
+  });
+  const order = [made, ...placed]
+    .flatMap((dataset) => Array.from(dataset.blocks, (block, row) => ({ dataset, row, block })))
+    .sort((left, right) => left.block - right.block);
+  const { featureCount } = made;
+  const rows = new Float32Array(order.length * featureCount);
+  for (const [place, { dataset, row }] of order.entries())
+    rows.set(dataset.rows.subarray(row * featureCount, (row + 1) * featureCount), place * featureCount);
+  const column = (name: "blocks" | "landed" | "profitWei" | "promisedWei") => order.map(({ dataset, row }) => dataset[name][row] as number);
+  return {
+    featureCount,
+    rows,
+    blocks: Float64Array.from(column("blocks")),
+    landed: Uint8Array.from(column("landed")),
+    profitWei: Float64Array.from(column("profitWei")),
+    promisedWei: Float64Array.from(column("promisedWei")),
+  };
+}
+
 /** Labels that say something. */
 const taught = (labelled: readonly LabelledBlock[]): LabelledBlock[] =>
   labelled.map((block) => ({ ...block, labels: block.labels.filter((label) => lessonOf(label) !== null) }));

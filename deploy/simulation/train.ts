@@ -2,23 +2,30 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { LabelledBlock } from "#libs/ml/dataset.ts";
+import { datasetOf, type LabelledBlock } from "#libs/ml/dataset.ts";
 import { MEMORY_BLOCKS } from "#libs/ml/features.ts";
 import { publishModel } from "#libs/ml/model-folder.ts";
-import type { TrainedModel } from "#libs/ml/train.ts";
+import type { Dataset, TrainedModel } from "#libs/ml/train.ts";
 import { findXgboost } from "#libs/ml/xgboost.ts";
-import { type KeptRuns, LESSONS, lessonsOf, trainedOn } from "./ranking.ts";
+import { LOCAL_LESSONS, type LocalRun, readRuns } from "./local.ts";
+import { interleaved, type KeptRuns, LESSONS, lessonsOf, trainedOn } from "./ranking.ts";
 
 /**
- * Learns from runs of the made market; with a folder the model is proven and written there (libs/ml/model-folder.ts):
+ * Learns from runs of the made market and of the local chain; with a folder the model is proven and written there (libs/ml/model-folder.ts):
  *
- *     node deploy/simulation/train.ts [--models <folder>] [--runs <folder>] [--xgboost]
+ *     node deploy/simulation/train.ts --local <folder> [--models <folder>] [--runs <folder>] [--xgboost]
  *
- * `--runs` keeps what has been run, so that what was interrupted goes on. `--xgboost`: XGBoost's own library instead of the built-in trees, where it is
- * installed.
+ * `--local`: the local chain's labels (local.ts makes them); without it the made market is all that is learnt from. `--runs` keeps what has been run of that one, so that what
+ * was interrupted goes on. `--xgboost`: XGBoost's own library instead of the built-in trees, where it is installed.
  */
 
-const LIMITS = `No real chain was seen: how it ranks on one, only that chain's labels show. In the market that it learnt from
+const LOCAL_LIMITS = `The local chain (libs/localnet) is a real EVM with the protocols' own contracts and the whole system running: bundles come late, simulations fail, blocks are built while the
+machine is busy. Its pools are those of Ethereum on a day of 2023, at other fees; its traders and rivals are invented, and the same kinds as in the made market. Its rows are few beside
+the made market's, and all at one gas price, 15 gwei.
+
+`;
+const LIMITS = `No public chain was seen: how it ranks on one, only that chain's labels show. In the made market
+
 
 - **recorded** are: how many blocks pass from a swap that opens a gap to the arbitrage that takes it, by contract on Arbitrum (2023) and by whoever
   was first on Ethereum (2021); which share of the gain is paid; from which gain on a contract comes, its hops, families, and its share of the tokens;
@@ -52,14 +59,20 @@ function runsIn(folder: string): KeptRuns {
   };
 }
 
-function originOf(): string {
+function originOf(local: readonly Dataset[] | null): string {
   const { rules, byNetProfit, byModel, blocks } = LESSONS;
   const times = new Map<string, number>();
   for (const { name } of rules) times.set(name, (times.get(name) ?? 0) + 1);
   const shares = [...times].map(([name, count]) => `${(count * (byNetProfit.runs + byModel.runs)) / rules.length} of "${name}"`).join(", ");
+  const count = (ranking: LocalRun["ranking"]) => LOCAL_LESSONS.filter((run) => run.ranking === ranking).length;
+  const ofLocal =
+    local === null
+      ? ""
+      : `; and ${local.length} runs of the whole system on the local chain with rivals (deploy/simulation/local.ts), ${count("proven")} ranked by net profit and ${count("model")} by the ` +
+        `model before: ${local.reduce((sum, { blocks }) => sum + blocks.length, 0)} rows, each run after some of the made market's, with block numbers after theirs`;
   return (
     `Runs of the made market (deploy/simulation), no real chain; rivals with invented habits and with recorded ones, few and none: ${shares}; ` +
-    `${byNetProfit.runs} runs of ${blocks} blocks ranked by net profit, ${byModel.runs} by a model of those; labels by the trainer's core`
+    `${byNetProfit.runs} runs of ${blocks} blocks ranked by net profit, ${byModel.runs} by a model of those; labels by the trainer's core${ofLocal}`
   );
 }
 
@@ -69,10 +82,19 @@ function told({ engine, metrics: { rows, auc, logLoss, ece, lift } }: TrainedMod
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { models: { type: "string" }, runs: { type: "string" }, xgboost: { type: "boolean" } } });
+  const { values } = parseArgs({
+    options: {
+      models: { type: "string" },
+      runs: { type: "string" },
+      local: { type: "string" },
+      xgboost: { type: "boolean" },
+    },
+  });
   const xgboost = values.xgboost === true ? findXgboost() : null;
   if (values.xgboost === true && xgboost === null) throw new TypeError("XGBoost's library is not installed");
-  const dataset = await lessonsOf(LESSONS, values.runs === undefined ? undefined : runsIn(values.runs));
+  const made = await lessonsOf(LESSONS, values.runs === undefined ? undefined : runsIn(values.runs));
+  const local = values.local === undefined ? null : (await readRuns(values.local, LOCAL_LESSONS)).map(datasetOf);
+  const dataset = local === null ? made : interleaved(made, local);
   const model = await trainedOn(dataset, LESSONS.seed, xgboost);
   console.log(`${dataset.blocks.length} rows to learn from; ${told(model)}`);
   if (values.models === undefined) return;
@@ -80,8 +102,8 @@ async function main(): Promise<void> {
     root: values.models,
     name: "first",
     parent: null,
-    origin: originOf(),
-    limits: LIMITS,
+    origin: originOf(local),
+    limits: local === null ? LIMITS : LOCAL_LIMITS + LIMITS,
   });
   console.log(published.ok ? published.value.folder : JSON.stringify(published.error));
 }

@@ -95,6 +95,12 @@ export class Pairs {
     return this.#profits.champion.length;
   }
 
+  /** What the first of either order came to, wei, over these blocks. */
+  get brought(): { readonly champion: number; readonly challenger: number } {
+    const total = (values: readonly number[]) => values.reduce((sum, each) => sum + each, 0);
+    return { champion: total(this.#profits.champion), challenger: total(this.#profits.challenger) };
+  }
+
   /** One block's candidates. One in which nothing is known says nothing. */
   add(blockNumber: number, judged: readonly Judged[], failingCosts: FailingCosts): void {
     const known = judged.flatMap((each) => {

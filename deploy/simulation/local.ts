@@ -14,12 +14,12 @@ import { labelsOfFile } from "#services/cli/label-source.ts";
 import { exportLabels } from "#services/cli/labels.ts";
 
 /**
- * Labels of runs of the whole system on the local chain (libs/localnet), rivals and all: what the first model learns from beside the made market, and what it is measured on.
+ * Labels of runs of the whole system on the local chain (libs/localnet): what the first model learns from beside the made market, and is measured on.
  *
  *     node deploy/simulation/local.ts --runs <folder>
  *
- * A run whose file is in the folder is not run again; in the end the digest of all is written (data/local-runs.json). Runs are real, so the same seed gives the same market
- * but not the same bytes: which block a bundle is late for depends on the machine.
+ * A run whose file is in the folder is not run again; in the end the digest of all is written (data/local-runs.json). Runs are real, so the same seed gives the
+ * same market but not the same bytes: which block a bundle is late for depends on the machine.
  */
 
 export interface LocalRun {

@@ -11,8 +11,8 @@ import { labelsOfFile } from "#services/cli/label-source.ts";
 import { fileOf, LOCAL_UNSEEN } from "./local.ts";
 
 /**
- * What models say of runs of the local chain that they have not learnt from, beside what became of the candidates, and what their order would have brought by these labels
- * beside the order of net profit:
+ * What models say of runs of the local chain that they have not learnt from, beside what became of the candidates, and what their order would have brought by
+ * these labels, beside the order of net profit:
  *
  *     node deploy/simulation/measure-local.ts --runs <folder> [--model <folder>]… [<file of labels>…]
  *

@@ -13,19 +13,19 @@ import { interleaved, type KeptRuns, LESSONS, lessonsOf, trainedOn } from "./ran
 /**
  * Learns from runs of the made market and of the local chain; with a folder the model is proven and written there (libs/ml/model-folder.ts):
  *
- *     node deploy/simulation/train.ts --local <folder> [--models <folder>] [--runs <folder>] [--xgboost]
+ *     node deploy/simulation/train.ts --local <folder> [--models <folder>] [--runs <folder>] [--parent <version>] [--xgboost]
  *
- * `--local`: the local chain's labels (local.ts makes them); without it the made market is all that is learnt from. `--runs` keeps what has been run of that one, so that what
- * was interrupted goes on. `--xgboost`: XGBoost's own library instead of the built-in trees, where it is installed.
+ * `--local`: the local chain's labels (local.ts makes them); without it the made market is all that is learnt from. `--runs` keeps what has been run of that
+ * one, so that what was interrupted goes on. `--parent`: the version that it is to improve on, for the card. `--xgboost`: XGBoost's own library instead of the
+ * built-in trees, where it is installed.
  */
 
-const LOCAL_LIMITS = `The local chain (libs/localnet) is a real EVM with the protocols' own contracts and the whole system running: bundles come late, simulations fail, blocks are built while the
-machine is busy. Its pools are those of Ethereum on a day of 2023, at other fees; its traders and rivals are invented, and the same kinds as in the made market. Its rows are few beside
-the made market's, and all at one gas price, 15 gwei.
+const LOCAL_LIMITS = `The local chain (libs/localnet) is a real EVM with the protocols' own contracts, and the whole system runs on it: bundles come late,
+simulations fail, blocks are built while the machine is busy. Its pools are recorded ones of Ethereum, some at other fees; its traders and
+rivals are invented, the rivals as in the made market. Its rows are few beside the made market's, from seven seeds and at one gas price.
 
 `;
 const LIMITS = `No public chain was seen: how it ranks on one, only that chain's labels show. In the made market
-
 
 - **recorded** are: how many blocks pass from a swap that opens a gap to the arbitrage that takes it, by contract on Arbitrum (2023) and by whoever
   was first on Ethereum (2021); which share of the gain is paid; from which gain on a contract comes, its hops, families, and its share of the tokens;
@@ -64,15 +64,23 @@ function originOf(local: readonly Dataset[] | null): string {
   const times = new Map<string, number>();
   for (const { name } of rules) times.set(name, (times.get(name) ?? 0) + 1);
   const shares = [...times].map(([name, count]) => `${(count * (byNetProfit.runs + byModel.runs)) / rules.length} of "${name}"`).join(", ");
-  const count = (ranking: LocalRun["ranking"]) => LOCAL_LESSONS.filter((run) => run.ranking === ranking).length;
-  const ofLocal =
-    local === null
-      ? ""
-      : `; and ${local.length} runs of the whole system on the local chain with rivals (deploy/simulation/local.ts), ${count("proven")} ranked by net profit and ${count("model")} by the ` +
-        `model before: ${local.reduce((sum, { blocks }) => sum + blocks.length, 0)} rows, each run after some of the made market's, with block numbers after theirs`;
+  const ofMade =
+    `Runs of the made market (deploy/simulation), no public chain; rivals with invented habits and with recorded ones, few and none: ${shares}; ` +
+    `${byNetProfit.runs} runs of ${blocks} blocks ranked by net profit, ${byModel.runs} by a model of those; labels by the trainer's core`;
+  return local === null ? ofMade : `${ofMade}; and ${ofLocal(local)}`;
+}
+
+/** The runs of the local chain, counted by what they are. */
+function ofLocal(local: readonly Dataset[]): string {
+  const count = (is: (run: LocalRun) => boolean) => LOCAL_LESSONS.filter(is).length;
+  const rivals = [...new Set(LOCAL_LESSONS.map((run) => run.rivals))]
+    .map((name) => `${count((run) => run.rivals === name)} with ${name === null ? "no rivals" : `"${name}"`}`)
+    .join(", ");
+  const rows = local.reduce((sum, { blocks }) => sum + blocks.length, 0);
   return (
-    `Runs of the made market (deploy/simulation), no real chain; rivals with invented habits and with recorded ones, few and none: ${shares}; ` +
-    `${byNetProfit.runs} runs of ${blocks} blocks ranked by net profit, ${byModel.runs} by a model of those; labels by the trainer's core${ofLocal}`
+    `${rows} rows of ${local.length} runs of the whole system on the local chain (deploy/simulation/local.ts): ${rivals}; ` +
+    `${count(({ ranking }) => ranking === "proven")} ranked by net profit, ${count(({ ranking }) => ranking === "model")} by the model before; ` +
+    "each stands whole between two runs of the made market, with block numbers between theirs"
   );
 }
 
@@ -87,6 +95,7 @@ async function main(): Promise<void> {
       models: { type: "string" },
       runs: { type: "string" },
       local: { type: "string" },
+      parent: { type: "string" },
       xgboost: { type: "boolean" },
     },
   });
@@ -101,7 +110,7 @@ async function main(): Promise<void> {
   const published = await publishModel(model, dataset, {
     root: values.models,
     name: "first",
-    parent: null,
+    parent: values.parent ?? null,
     origin: originOf(local),
     limits: local === null ? LIMITS : LOCAL_LIMITS + LIMITS,
   });

@@ -117,7 +117,7 @@ test("a model that ranks backwards, promoted by a person, is rolled back by the 
   await system.until("the promoted model decides", async () => (await lastRanking())?.champion === version);
   const rolledBack = async () =>
     (await system.bodies("MODELS", "model-rolled-back")).find(({ by, version: taken }) => by === "gates" && taken === version);
-  await system.until("the gates have spoken", async () => (await rolledBack()) !== undefined);
+  await system.until("the gates have spoken", async () => (await rolledBack()) !== undefined, 120_000);
   const verdict = await rolledBack();
   expect(verdict).toMatchObject({ to: OWN, evidence: { champion: version, challenger: OWN, netProfit: "challenger" } });
   // At the first look, by an interval that leaves no doubt: net profit, which only knows what share lands, foretold it better.

@@ -57,7 +57,12 @@ export const LOCAL_LESSONS: readonly LocalRun[] = [
 const unseen = (rivals: LocalRun["rivals"], seed: number): LocalRun => ({ ...lesson(rivals, seed, "proven"), explored: 0.1 });
 
 /** Nothing is learnt from these, nor chosen by them. */
-export const LOCAL_UNSEEN: readonly LocalRun[] = [unseen("five", 2_201), unseen("crowd", 2_202), unseen("few", 2_203), unseen(null, 2_204)];
+export const LOCAL_UNSEEN: readonly LocalRun[] = [
+  unseen("five", 2_201),
+  unseen("crowd", 2_202),
+  unseen("few", 2_203),
+  { ...unseen(null, 2_204), blocks: 150 },
+];
 
 export const fileOf = (folder: string, { rivals, seed }: Pick<LocalRun, "rivals" | "seed">): string =>
   join(folder, `${rivals ?? "alone"}-${seed}.jsonl`);

@@ -147,7 +147,8 @@ export async function lessonsOf(lessons: Lessons, kept: KeptRuns = NOTHING_KEPT)
 
 /**
  * Lessons of the made market and of runs of the local chain, in the order in which a training cuts them into windows: after every so many runs of the made
- * market one of the local chain, whole. So each window has both, and no run is in two of them but one that a window's edge parts, with the embargo between, as ever.
+ * market one of the local chain, whole. So each window has both, and no run is in two of them but one that a window's edge parts, with the embargo between, as
+ * ever.
  */
 export function interleaved(made: Dataset, local: readonly Dataset[]): Dataset {
   const runs = [...new Set(Array.from(made.blocks, (block) => Math.floor(block / RUN)))];

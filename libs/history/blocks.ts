@@ -6,7 +6,7 @@ import type { BodyOf } from "#proto/subjects.ts";
 export const branchOf = ({ blockHash, epoch }: { readonly blockHash: string; readonly epoch: number }): string => `${blockHash}@${epoch}`;
 
 /** One direction of a pool: what a cycle takes something out of. */
-const stepOf = ({ pool, tokenIn }: Pick<Hop, "pool" | "tokenIn">): string => `${pool}:${tokenIn}`;
+const stepOf = ({ pool, tokenIn }: { readonly pool: string; readonly tokenIn: string }): string => `${pool}:${tokenIn}`;
 export const stepsOf = (hops: readonly Pick<Hop, "pool" | "tokenIn">[]): string[] => hops.map(stepOf);
 
 /** Whether the candidate is one cycle: each hop takes what the one before it gives, and none but the first takes its token. Any other is a plan (libs/graph/plan.ts), or sells what its cycle leaves. */
@@ -15,24 +15,58 @@ export const isCycle = ({ token, hops }: Candidate): boolean =>
     ({ tokenIn }, place) => tokenIn === (place === 0 ? token : hops[place - 1]?.tokenOut) && (tokenIn === token) === (place === 0),
   );
 
+/** What is kept of a candidate: of whole searches a hundred blocks would be so many objects that collecting the garbage between them takes longer than a ranking. */
+interface Listed {
+  readonly cycleId: string;
+  readonly gasEstimate: number;
+  readonly isCycle: boolean;
+  /** DEX, pool and token that goes in, hop by hop. */
+  readonly route: readonly string[];
+}
+/** Places of a hop in a route. */
+const ROUTE_HOP = 3;
+
+/** As the block before has it where that is the same: most cycles come back, and what is kept once outlives no young collection again. */
+function listedOf(candidate: Candidate, known: Listed | undefined): Listed {
+  const { cycleId, gasEstimate, hops } = candidate;
+  if (known?.gasEstimate === gasEstimate && known.isCycle === isCycle(candidate) && isRoute(known.route, hops)) return known;
+  return { cycleId, gasEstimate, isCycle: isCycle(candidate), route: hops.flatMap(({ dex, pool, tokenIn }) => [dex, pool, tokenIn]) };
+}
+
+function isRoute(route: readonly string[], hops: readonly Hop[]): boolean {
+  if (route.length !== ROUTE_HOP * hops.length) return false;
+  let place = 0;
+  for (const { dex, pool, tokenIn } of hops)
+    if (route[place++] !== dex || route[place++] !== pool || route[place++] !== tokenIn) return false;
+  return true;
+}
+
 /** The answer to a block's search, looked up by cycle. */
 interface Listing {
-  readonly body: BodyOf<"cycleFound">;
-  readonly byId: ReadonlyMap<string, Candidate>;
+  readonly byId: ReadonlyMap<string, Listed>;
+  readonly isCutShort: boolean;
+  readonly lateDexes: readonly string[];
+  readonly gatedPools: readonly string[];
   /** It had no room for all cycles that were found. */
   readonly isFull: boolean;
   /** Least gross profit among its cycles; null where it has none. */
   readonly least: bigint | null;
 }
 
-function listingOf(body: BodyOf<"cycleFound">): Listing {
-  const profits = body.candidates.filter(isCycle).map(({ grossProfit }) => BigInt(grossProfit));
-  return {
-    body,
-    byId: new Map(body.candidates.map((candidate) => [candidate.cycleId, candidate])),
-    isFull: profits.length < body.cyclesFound,
-    least: profits.reduce<bigint | null>((low, profit) => (low === null || profit < low ? profit : low), null),
-  };
+function listingOf(body: BodyOf<"cycleFound">, before: Listing | null): Listing {
+  const { candidates, cyclesFound, isCutShort = false, lateDexes, gatedPools = [] } = body;
+  const byId = new Map<string, Listed>();
+  let cycles = 0;
+  let least: bigint | null = null;
+  for (const candidate of candidates) {
+    const listed = listedOf(candidate, before?.byId.get(candidate.cycleId));
+    byId.set(listed.cycleId, listed);
+    if (!listed.isCycle) continue;
+    cycles++;
+    const profit = BigInt(candidate.grossProfit);
+    if (least === null || profit < least) least = profit;
+  }
+  return { byId, isCutShort, lateDexes, gatedPools, isFull: cycles < cyclesFound, least };
 }
 
 /** `unknown`: the search went without a DEX or a pool of it, or was cut short, or the list was full, or it is a plan, or a cycle with a sale, of which every block may have its own. */
@@ -40,13 +74,24 @@ type Presence = "there" | "gone" | "unknown";
 
 /**
  * Whether a candidate of the block before is in a block's list. What is not in a list that was full is gone as well if even the least that is listed earns less
- * than `gasCost`: it would not be worth its gas, which comes to the same.
+ * than `gasPrice` times its gas: it would not be worth its gas, which comes to the same.
  */
-function presenceOf(candidate: Candidate, gasCost: bigint, { body, byId, isFull, least }: Listing): Presence {
-  if (byId.has(candidate.cycleId)) return "there";
-  if (!isCycle(candidate) || body.isCutShort === true) return "unknown";
-  if (candidate.hops.some(({ dex, pool }) => body.lateDexes.includes(dex) || body.gatedPools?.includes(pool))) return "unknown";
-  return !isFull || (least !== null && least < gasCost) ? "gone" : "unknown";
+function presenceOf({ cycleId, gasEstimate, isCycle, route }: Listed, gasPrice: bigint, listing: Listing): Presence {
+  const { byId, isCutShort, lateDexes, gatedPools, isFull, least } = listing;
+  if (byId.has(cycleId)) return "there";
+  if (!isCycle || isCutShort) return "unknown";
+  if (lateDexes.length + gatedPools.length > 0)
+    for (let place = 0; place < route.length; place += ROUTE_HOP)
+      if (lateDexes.includes(route[place] as string) || gatedPools.includes(route[place + 1] as string)) return "unknown";
+  return !isFull || (least !== null && least < gasPrice * BigInt(gasEstimate)) ? "gone" : "unknown";
+}
+
+/** Whether a trade that took these directions of pools went through it. */
+function isCrossed({ route }: Listed, steps: ReadonlySet<string>): boolean {
+  if (steps.size === 0) return false;
+  for (let place = 0; place < route.length; place += ROUTE_HOP)
+    if (steps.has(stepOf({ pool: route[place + 1] as string, tokenIn: route[place + 2] as string }))) return true;
+  return false;
 }
 
 /** What is known of a block of the present branch. */
@@ -210,8 +255,9 @@ export class BlockMemory {
   setListing(body: BodyOf<"cycleFound">): void {
     const block = this.#byBranch.get(branchOf(body));
     if (block === undefined) return;
-    block.listing = listingOf(body);
-    this.#judge(this.#kept(block.number - 1));
+    const before = this.#kept(block.number - 1);
+    block.listing = listingOf(body, before?.listing ?? null);
+    this.#judge(before);
     this.#judge(block);
   }
 
@@ -300,12 +346,12 @@ export class BlockMemory {
     if (block === undefined) return;
     const next = this.#kept(block.number + 1);
     const verdicts = new Map<string, boolean>();
-    for (const candidate of next?.listing == null ? [] : (block.listing?.byId.values() ?? [])) {
-      const gasCost = (block.gasPrice ?? 0n) * BigInt(candidate.gasEstimate);
-      const state = presenceOf(candidate, gasCost, next?.listing as Listing);
-      if (state === "unknown") continue;
-      if (state === "gone" && stepsOf(candidate.hops).some((step) => next?.ours.has(step))) continue;
-      verdicts.set(candidate.cycleId, state === "gone");
+    if (block.listing !== null && next !== undefined && next.listing !== null) {
+      for (const listed of block.listing.byId.values()) {
+        const presence = presenceOf(listed, block.gasPrice ?? 0n, next.listing);
+        if (presence === "unknown" || (presence === "gone" && isCrossed(listed, next.ours))) continue;
+        verdicts.set(listed.cycleId, presence === "gone");
+      }
     }
     this.#change(block, (each) => {
       each.verdicts = verdicts;

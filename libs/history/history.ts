@@ -142,5 +142,10 @@ export function rowsOf(candidates: readonly CandidateInBlock[], context: Feature
 
 /** A row as messages carry it: null for what was missing. */
 export function featuresOf(rows: Float32Array, place: number): (number | null)[] {
-  return Array.from(rows.subarray(place * FEATURE_COUNT, (place + 1) * FEATURE_COUNT), (value) => (Number.isNaN(value) ? null : value));
+  const features: (number | null)[] = [];
+  for (let at = place * FEATURE_COUNT; at < (place + 1) * FEATURE_COUNT; at++) {
+    const value = rows[at] as number;
+    features.push(Number.isNaN(value) ? null : value);
+  }
+  return features;
 }

@@ -24,8 +24,8 @@ const SPARE = 32;
 export class PriceMemory {
   readonly #points = new Map<string, Point[]>();
   readonly #moments: Moment[] = [];
-  /** Volatilities since the last message. */
-  readonly #known = new Map<string, number | null>();
+  /** Volatilities since the last message, by both tokens. */
+  readonly #known = new Map<string, Map<string, number | null>>();
 
   apply({ blockNumber, scope, usdPerNative, rows, gone }: BodyOf<"priceChanged">): void {
     this.#known.clear();
@@ -60,13 +60,18 @@ export class PriceMemory {
 
   /** Standard deviation of the logarithmic change of the two tokens' rate from block to block; null unless both had prices throughout. */
   volatility(token: string, other: string): number | null {
-    const key = token < other ? `${token}:${other}` : `${other}:${token}`;
-    let known = this.#known.get(key);
-    if (known === undefined) {
-      known = this.#volatilityOf(token, other);
-      this.#known.set(key, known);
+    const known = this.#known.get(token)?.get(other);
+    if (known !== undefined) return known;
+    const volatility = this.#volatilityOf(token, other);
+    // Nested: of two texts a third would be made each time, longer than they are.
+    for (const [one, two] of [
+      [token, other],
+      [other, token],
+    ] as const) {
+      const ofOne = this.#known.get(one) ?? new Map<string, number | null>();
+      this.#known.set(one, ofOne.set(two, volatility));
     }
-    return known;
+    return volatility;
   }
 
   #volatilityOf(token: string, other: string): number | null {

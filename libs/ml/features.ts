@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { cycleHops, inProfitToken } from "#libs/ledger/profit-token.ts";
-import type { Candidate } from "#proto/cycle/v1/found.ts";
+import { inProfitToken, saleStart } from "#libs/ledger/profit-token.ts";
+import type { Candidate, Hop } from "#proto/cycle/v1/found.ts";
 
 /**
  * What a model sees of a candidate. THE order of the rows: a model is trained and served on one schema, and `SCHEMA_HASH` says which. Whatever is
@@ -272,20 +272,51 @@ export interface CandidateInBlock {
   readonly cyclesFound: number;
 }
 
-/** The least of what is known; null if any is not. */
-function leastOf(values: readonly (number | null | undefined)[]): number | null {
-  let least = Number.POSITIVE_INFINITY;
-  for (const value of values) {
-    if (value === null || value === undefined) return null;
-    least = Math.min(least, value);
-  }
-  return least;
+/** The lesser of two; null if either is not known. */
+const lesser = (left: number | null, right: number | null | undefined): number | null =>
+  left === null || right === null || right === undefined ? null : Math.min(left, right);
+
+/** The greater of two, or the one that is known. */
+const greater = (left: number | null, right: number | null | undefined): number | null =>
+  right === null || right === undefined ? left : left === null ? right : Math.max(left, right);
+
+interface AlongHops {
+  readonly families: number;
+  readonly thinnestTvl: number | null;
+  readonly lastChange: number | null;
+  readonly volatility: number | null;
+  readonly taken: number | null;
+  readonly confidence: number | null;
+  readonly accuracy: number | null;
 }
 
-/** The most of what is known; null if nothing is. */
-function mostOf(values: readonly (number | null | undefined)[]): number | null {
-  const known = values.filter((value) => value !== null && value !== undefined);
-  return known.length === 0 ? null : Math.max(...known);
+/** What the hops have most or least of, in one pass: hundreds of candidates a block go through here. */
+function alongHops(candidate: Candidate, context: FeatureContext): AlongHops {
+  const { hops } = candidate;
+  const sale = saleStart(candidate);
+  let families = 0;
+  let thinnestTvl: number | null = Number.POSITIVE_INFINITY;
+  let lastChange: number | null = null;
+  let volatility: number | null = null;
+  let taken: number | null = null;
+  let confidence: number | null = Number.POSITIVE_INFINITY;
+  let accuracy: number | null = Number.POSITIVE_INFINITY;
+  for (let place = 0; place < hops.length; place++) {
+    const { family, pool: address, tokenIn, tokenOut } = hops[place] as Hop;
+    let before = 0;
+    while (before < place && hops[before]?.family !== family) before++;
+    if (before === place) families++;
+    const pool = context.pool(address);
+    // What goes in goes through the cycle's own pools; the sale has only what is left.
+    if (place < sale) thinnestTvl = lesser(thinnestTvl, pool?.tvl);
+    lastChange = greater(lastChange, pool?.changedAtBlock);
+    volatility = greater(volatility, context.volatility(tokenIn, tokenOut));
+    taken = greater(taken, pool?.taken);
+    confidence = lesser(confidence, context.tokenConfidence(tokenIn));
+    const right = pool?.simulations.right ?? 0;
+    accuracy = lesser(accuracy, (right + 1) / ((pool?.simulations.all ?? 0) + 2));
+  }
+  return { families, thinnestTvl, lastChange, volatility, taken, confidence, accuracy };
 }
 
 /** Amounts are of the native coin, in which all profits are: of another start token, its worth at the rate at which the candidate sells it. */
@@ -293,23 +324,19 @@ function quantities(
   { candidate, rank, cyclesFound }: CandidateInBlock,
   context: FeatureContext,
 ): Readonly<Record<FeatureName, number | null>> {
-  const { hops } = candidate;
   const amountIn = inProfitToken(candidate, BigInt(candidate.amountIn));
   const grossProfit = BigInt(candidate.grossProfit);
   const gasCost = BigInt(candidate.gasEstimate) * context.gasPrice;
   const loanFee = (amountIn * context.loanFeePips + 999_999n) / 1_000_000n;
   const micro = (wei: bigint) => Number(wei) / MICRO_WEI;
-  const pools = hops.map(({ pool }) => context.pool(pool));
-  // What goes in goes through the cycle's own pools; the sale has only what is left.
-  const thinnestTvl = leastOf(cycleHops(candidate).map(({ pool }) => context.pool(pool)?.tvl));
-  const lastChange = mostOf(pools.map((pool) => pool?.changedAtBlock));
-  const volatility = mostOf(hops.map(({ tokenIn, tokenOut }) => context.volatility(tokenIn, tokenOut)));
+  const { families, thinnestTvl, lastChange, volatility, taken, confidence, accuracy } = alongHops(candidate, context);
+  const { hops } = candidate;
   const seen = context.cycle(candidate.cycleId);
   const { block, baseFeeBefore } = context;
   const hasTrend = block !== null && baseFeeBefore !== null && block.baseFeePerGas > 0n && baseFeeBefore > 0n;
   return {
     hops: hops.length,
-    families: new Set(hops.map(({ family }) => family)).size,
+    families,
     grossProfit: micro(grossProfit),
     netProfit: micro(grossProfit - gasCost - loanFee),
     gas: candidate.gasEstimate / 1e5,
@@ -323,18 +350,13 @@ function quantities(
     stateAge: lastChange === null ? null : context.blockNumber - lastChange,
     volatility: volatility === null ? null : volatility * 1e4,
     cycleVanished: seen === null || seen.found === 0 ? null : seen.vanished / seen.found,
-    poolsTaken: mostOf(pools.map((pool) => pool?.taken)),
+    poolsTaken: taken,
     rivals: context.rivalsPerBlock,
     baseFeeTrend: hasTrend ? Math.log(Number(block.baseFeePerGas) / Number(baseFeeBefore)) : null,
     blockFullness: block === null || block.gasLimit === 0 ? null : block.gasUsed / block.gasLimit,
     timeInBlock: context.elapsedMs === null ? null : context.elapsedMs / 1_000,
-    tokenConfidence: leastOf(hops.map(({ tokenIn }) => context.tokenConfidence(tokenIn))),
-    poolAccuracy: leastOf(
-      pools.map((pool) => {
-        const { right, all } = pool?.simulations ?? { right: 0, all: 0 };
-        return (right + 1) / (all + 2);
-      }),
-    ),
+    tokenConfidence: confidence,
+    poolAccuracy: accuracy,
     rank,
     cyclesInBlock: cyclesFound,
   };
@@ -346,11 +368,14 @@ export function featureValue({ transform, least, most }: Feature, quantity: numb
   return Math.min(most, Math.max(least, transform === "asinh" ? Math.asinh(quantity) : quantity));
 }
 
+const COLUMNS = FEATURES.map(({ name }) => name);
+
 /**
  * The candidate's row, FEATURE_COUNT float32 in the order of FEATURES, written to `rows` from `start` on. Same candidate and context, same row: what
  * was logged with a decision is what the decision rested on.
  */
 export function extract(candidate: CandidateInBlock, context: FeatureContext, rows: Float32Array, start = 0): void {
   const known = quantities(candidate, context);
-  for (const [column, feature] of FEATURES.entries()) rows[start + column] = featureValue(feature, known[feature.name]);
+  for (let column = 0; column < FEATURE_COUNT; column++)
+    rows[start + column] = featureValue(FEATURES[column] as Feature, known[COLUMNS[column] as FeatureName]);
 }

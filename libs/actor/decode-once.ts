@@ -26,7 +26,7 @@ export function decodeOnce(subject: string, payload: Uint8Array): Decoded {
   if (known !== undefined) return known.decoded;
   const decoded = decode(subject, payload);
   // A copy: the buffer belongs to the client, and `slice` of a Buffer is only a view.
-  kept.push({ subject, payload: Uint8Array.from(payload), decoded });
+  kept.push({ subject, payload: new Uint8Array(payload), decoded });
   if (kept.length > MOST_KEPT) kept.shift();
   return decoded;
 }

@@ -1,24 +1,29 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Bus } from "#libs/actor/bus.ts";
-import { startLocalBroker } from "#libs/actor/local-broker.ts";
-import { runActor } from "#libs/actor/run.ts";
+import { type LocalBroker, startLocalBroker } from "#libs/actor/local-broker.ts";
 import type { ChainConfig } from "#libs/chains/chain.ts";
 import { ethereum } from "#libs/chains/ethereum.ts";
 import { MEMORY_BLOCKS } from "#libs/ml/features.ts";
 import { randomFrom } from "#libs/ml/random.ts";
-import { createLogger } from "#libs/telemetry/log.ts";
 import { type Bench, held, type Measurement, timeWaiting } from "#libs/testkit/bench.ts";
 import { invariant } from "#libs/units/invariant.ts";
-import { encode } from "#proto/codec.ts";
+import { decode, encode } from "#proto/codec.ts";
 import type { Candidate } from "#proto/cycle/v1/found.ts";
 import type { BodyOf } from "#proto/subjects.ts";
-import { scorerSpec } from "#services/scorer/main.ts";
+import { subjectOf } from "#proto/subjects.ts";
+import type { Said, Told } from "#services/scorer/scorer-stream.bench-host.ts";
 
 const CANDIDATES = 64;
-/** Chains whose scorers share the process, as in the local run: their blocks come at once. */
+/** Chains whose scorers share the machine. */
 const CHAINS = 8;
+/** Processes that host them: one for each core. */
+const HOSTS = 2;
+/** Blocks of a chain in a round of all: one after the other, each as soon as the one before has its ranking. */
+const BLOCKS = 10;
 const POOLS = 600;
 const DEX = "uniswap-v2";
 
@@ -52,60 +57,156 @@ const cycles: readonly Candidate[] = Array.from({ length: 4 * CANDIDATES }, (_, 
   };
 });
 
-/** A chain's streams, block by block, and its scorer. */
+interface Prepared {
+  readonly number: number;
+  readonly block: Uint8Array;
+  readonly found: Uint8Array;
+}
+
+/** A chain's streams, block by block. */
 class Chain {
   readonly config: ChainConfig;
   readonly #bus: Bus;
   #number = 0;
+  /** Of the ranking that is waited for. */
+  #answered: (payload: Uint8Array) => void = () => {};
 
   constructor(bus: Bus, index: number) {
     this.#bus = bus;
     this.config = { ...ethereum, key: `bench${index}`, dexes: [] };
   }
 
-  #at() {
-    const number = this.#number;
+  /** The next block and the answer of its search, as their publishers would encode them. */
+  prepare(): Prepared {
+    const number = ++this.#number;
+    return { number, block: encode("blockObserved", this.#block(number)), found: encode("cycleFound", this.#found(number)) };
+  }
+
+  /** Resolves to the ranking: what was encoded is published, and counts as late as it was. */
+  async through({ number, block, found }: Prepared): Promise<Uint8Array> {
+    const { key } = this.config;
+    const answer = this.#answer();
+    await this.#bus.publishEncoded("blockObserved", { chain: key }, block, { messageId: `block:${key}:${number}`, trace: null });
+    await this.#bus.publishEncoded("cycleFound", { chain: key }, found, { messageId: `found:${key}:${number}`, trace: null });
+    return answer;
+  }
+
+  async block(): Promise<void> {
+    const number = ++this.#number;
+    const { key } = this.config;
+    await this.#bus.publish("blockObserved", { chain: key }, this.#block(number), { messageId: `block:${key}:${number}`, trace: null });
+  }
+
+  /** The answer of the last block's search, from the body on; resolves to its ranking. */
+  async found(): Promise<Uint8Array> {
+    const { key } = this.config;
+    const answer = this.#answer();
+    await this.#bus.publish("cycleFound", { chain: key }, this.#found(this.#number), {
+      messageId: `found:${key}:${this.#number}`,
+      trace: null,
+    });
+    return answer;
+  }
+
+  async follow(): Promise<() => Promise<void>> {
+    const { key } = this.config;
+    const follower = await this.#bus.follow({
+      stream: "DECISIONS",
+      chain: key,
+      keys: ["opportunityScored"],
+      tokens: { chain: key },
+      startSequence: 1,
+      onDelivery: ({ message }) => this.#answered(message.data),
+    });
+    return () => follower.stop();
+  }
+
+  #answer(): Promise<Uint8Array> {
+    return new Promise((resolve) => {
+      this.#answered = resolve;
+    });
+  }
+
+  #at(number: number) {
     return { v: 1, chainId: 1, blockNumber: number, blockHash: hash(number), observedAtMs: Date.now(), causeId: null, epoch: 0 } as const;
   }
 
-  async #say<Key extends "blockObserved" | "cycleFound" | "poolChanged" | "arbitrageObserved">(key: Key, body: BodyOf<Key>): Promise<void> {
-    const messageId = `${key}:${this.config.key}:${this.#number}`;
-    await this.#bus.publish(key, { chain: this.config.key, dex: DEX }, body, { messageId, trace: null });
-  }
-
-  /** The block, with what the fetchers and the analyst say of it. */
-  async block(): Promise<void> {
-    this.#number++;
-    const at = this.#at();
-    await this.#say("blockObserved", {
+  #block(number: number): BodyOf<"blockObserved"> {
+    return {
       kind: "block-observed",
-      ...at,
-      parentHash: hash(at.blockNumber - 1),
-      timestamp: at.blockNumber,
+      ...this.#at(number),
+      parentHash: hash(number - 1),
+      timestamp: number,
       baseFeePerGas: "5000000000",
       gasUsed: 15_000_000,
       gasLimit: 30_000_000,
       logColumns: ["address", "topics", "data", "logIndex", "transactionIndex", "transactionHash"],
       logs: [],
-    });
+    };
   }
 
-  /** The answer of its search. */
-  async found(): Promise<void> {
-    const at = this.#at();
+  #found(number: number): BodyOf<"cycleFound"> {
     const first = random.below(cycles.length);
-    const candidates = Array.from({ length: CANDIDATES }, (_, index) => cycles[(first + index) % cycles.length] as Candidate);
-    const body: BodyOf<"cycleFound"> = {
+    return {
       kind: "cycle-found",
-      ...at,
-      timestamp: at.blockNumber,
+      ...this.#at(number),
+      timestamp: number,
       baseFeePerGas: "5000000000",
       dexes: [DEX],
       lateDexes: [],
       cyclesFound: 900,
-      candidates,
+      candidates: Array.from({ length: CANDIDATES }, (_, index) => cycles[(first + index) % cycles.length] as Candidate),
     };
-    await this.#say("cycleFound", body);
+  }
+}
+
+/** A process that hosts the scorers of some chains. */
+class Host {
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<never>;
+
+  private constructor(process: ChildProcess) {
+    this.#process = process;
+    this.#ended = once(process, "exit").then(([code]) => {
+      throw new Error(`a host of scorers ended with ${code}`);
+    });
+    // Once it has been told to, it may.
+    this.#ended.catch(() => {});
+  }
+
+  static async start(told: Extract<Told, { tell: "start" }>): Promise<Host> {
+    const host = new Host(
+      fork(new URL("./scorer-stream.bench-host.ts", import.meta.url), { stdio: ["ignore", "inherit", "inherit", "ipc"] }),
+    );
+    await host.#ask(told);
+    return host;
+  }
+
+  /** Microseconds of processor time so far. */
+  async cpu(): Promise<number> {
+    return (await this.#ask({ tell: "cpu" })).cpuUs;
+  }
+
+  async stop(): Promise<void> {
+    await this.#ask({ tell: "stop" });
+  }
+
+  async #ask(told: Told): Promise<Said> {
+    const said = once(this.#process, "message");
+    this.#process.send(told);
+    const [answer] = (await Promise.race([said, this.#ended])) as [Said];
+    return answer;
+  }
+}
+
+/** Microseconds of processor time that the broker has taken; NaN where the system does not say. */
+function brokerCpu({ pid }: LocalBroker): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    // utime and stime, clock ticks of a hundredth of a second.
+    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  } catch {
+    return Number.NaN;
   }
 }
 
@@ -113,74 +214,88 @@ export const bench: Bench = {
   title: "scorer-stream",
   about:
     `Messages of ${CANDIDATES} candidates of three hops, through a real broker on this machine, from \`cycle.found\` as it is handed over to \`opportunity.scored\` as it comes back, with rows, ` +
-    `scores and the order of the installed model; ${MEMORY_BLOCKS} blocks of history before. Broker, publisher, scorers and reader share the machine.`,
+    `scores and the order of the installed model; ${MEMORY_BLOCKS} blocks of history before. ${CHAINS} scorers in ${HOSTS} processes; who publishes and reads is a third. One message alone: the body is encoded in the time taken. ` +
+    "All chains: each its next block as soon as the one before is ranked; what is published was encoded before.",
   async run({ quick }) {
     const directory = mkdtempSync(join(tmpdir(), "hyperspeed-bench-"));
     const broker = await startLocalBroker({ directory: join(directory, "nats") });
     const bus = await Bus.connect({ servers: [broker.url], name: "bench" });
-    const log = createLogger("bench", "warn");
     const chains = Array.from({ length: CHAINS }, (_, index) => new Chain(bus, index));
     const stops: (() => Promise<void>)[] = [];
     try {
       await bus.ensureStreams(chains.map(({ config }) => config.key));
-      const waiting = new Map<string, (body: Uint8Array) => void>();
-      for (const { config } of chains) {
-        const running = runActor(scorerSpec({ chain: config, section: { mode: "live", scorer: { ranking: "model" } } }), {
-          bus,
-          log,
-          version: "bench",
-        });
-        running.done.catch((cause: Error) => log.error({ cause: cause.message }, "scorer failed"));
-        stops.push(() => running.drain());
-        const follower = await bus.follow({
-          stream: "DECISIONS",
-          chain: config.key,
-          keys: ["opportunityScored"],
-          tokens: { chain: config.key },
-          startSequence: 1,
-          onDelivery: ({ message }) => waiting.get(config.key)?.(message.data),
-        });
-        stops.push(() => follower.stop());
-      }
-      let bytes = 0;
-      /** A block of the chain through its scorer. */
-      const round = async (chain: Chain): Promise<void> => {
-        await chain.block();
-        const answer = new Promise<void>((resolve) => {
-          waiting.set(chain.config.key, (payload) => {
-            bytes = payload.length;
-            resolve();
-          });
-        });
-        await chain.found();
-        await answer;
-      };
-      const warmUp = quick ? 3 : MEMORY_BLOCKS + 20;
-      for (let block = 0; block < warmUp; block++) await Promise.all(chains.map(round));
+      const hosts = await Promise.all(
+        Array.from({ length: HOSTS }, (_, index) => {
+          const own = chains.filter((_, chain) => chain % HOSTS === index).map(({ config }) => config);
+          return Host.start({ tell: "start", url: broker.url, chains: own });
+        }),
+      );
+      stops.push(...hosts.map((host) => () => host.stop()));
+      for (const chain of chains) stops.push(await chain.follow());
+
+      const round = (prepared: readonly (readonly Prepared[])[]) =>
+        Promise.all(
+          chains.map(async (chain, index) => {
+            for (const block of prepared[index] as readonly Prepared[]) await chain.through(block);
+          }),
+        );
+      const prepare = (blocks: number) => chains.map((chain) => Array.from({ length: blocks }, () => chain.prepare()));
+      for (let warm = 0; warm < (quick ? 1 : (2 * MEMORY_BLOCKS) / BLOCKS); warm++) await round(prepare(quick ? 3 : BLOCKS));
+
       const first = chains[0] as Chain;
+      let answer = new Uint8Array(0);
       await first.block();
       const single = await timeWaiting(
-        "one message of 64 candidates",
+        `one message of ${CANDIDATES} candidates`,
         {
           rounds: quick ? 3 : 1_000,
           after: () => first.block(),
           perRound: { count: CANDIDATES, unit: "candidates" },
-          facts: () => ({ "bytes of the answer": bytes }),
+          facts: () => ({ "bytes of the answer": answer.length }),
         },
         async () => {
-          const answer = new Promise<void>((resolve) => waiting.set(first.config.key, () => resolve()));
-          await first.found();
-          await answer;
+          answer = new Uint8Array(await first.found());
         },
       );
+
+      const blocks = quick ? 1 : BLOCKS;
+      const rounds = quick ? 2 : 60;
+      /** Microseconds that the scorers, the broker and this process took in the rounds, without what it took to prepare them. */
+      const spent = { scorers: 0, broker: 0, publisher: 0 };
+      const clock = async () => ({
+        scorers: (await Promise.all(hosts.map((host) => host.cpu()))).reduce((sum, each) => sum + each, 0),
+        broker: brokerCpu(broker),
+        publisher: sumOf(process.cpuUsage()),
+      });
+      let prepared = prepare(blocks);
+      let before = await clock();
       const together = await timeWaiting(
-        `${CHAINS} chains at once, block and candidates`,
-        { rounds: quick ? 2 : 200, perRound: { count: CHAINS * CANDIDATES, unit: "candidates" } },
-        () => Promise.all(chains.map(round)).then(() => {}),
+        `${CHAINS} chains, ${blocks} blocks of each`,
+        {
+          rounds,
+          perRound: { count: CHAINS * blocks * CANDIDATES, unit: "candidates" },
+          facts: () => {
+            const candidates = rounds * CHAINS * blocks * CANDIDATES;
+            const us = (whole: number) => Math.round((whole / candidates) * 10) / 10;
+            return {
+              "µs of processor a candidate: scorers": us(spent.scorers),
+              broker: us(spent.broker),
+              "publisher and reader": us(spent.publisher),
+            };
+          },
+          after: async () => {
+            const now = await clock();
+            for (const who of ["scorers", "broker", "publisher"] as const) spent[who] += now[who] - before[who];
+            prepared = prepare(blocks);
+            before = await clock();
+          },
+        },
+        () => round(prepared),
       );
-      const last = await bus.lastOf("opportunityScored", { chain: first.config.key });
-      invariant(last?.body.ranking === "champion", `ranked by ${last?.body.ranking}`);
-      invariant(encode("opportunityScored", last.body).length > 10_000, "rows and scores are in the message");
+      const last = decode(subjectOf("opportunityScored", { chain: first.config.key }), answer);
+      invariant(last.ok && last.value.body.kind === "opportunity-scored", "a ranking");
+      invariant(last.value.body.ranking === "champion", `ranked by ${last.value.body.ranking}`);
+      invariant(answer.length > 10_000, "rows and scores are in the message");
       return [held(single, { msMostP99: 5 }), held(together, { perSecondLeast: 150_000 })] satisfies Measurement[];
     } finally {
       for (const stop of stops.reverse()) await stop();
@@ -190,3 +305,5 @@ export const bench: Bench = {
     }
   },
 };
+
+const sumOf = ({ user, system }: NodeJS.CpuUsage): number => user + system;

@@ -15,22 +15,27 @@ export const isCycle = ({ token, hops }: Candidate): boolean =>
     ({ tokenIn }, place) => tokenIn === (place === 0 ? token : hops[place - 1]?.tokenOut) && (tokenIn === token) === (place === 0),
   );
 
-/** What is kept of a candidate: of whole searches a hundred blocks would be so many objects that collecting the garbage between them takes longer than a ranking. */
+/**
+ * What is kept of a candidate, once for all blocks that list it: most cycles come back. Of whole searches a hundred blocks would be so many objects that collecting the
+ * garbage between them takes longer than a ranking, and what every block made anew would be moved by each collection.
+ */
 interface Listed {
   readonly cycleId: string;
   readonly gasEstimate: number;
   readonly isCycle: boolean;
   /** DEX, pool and token that goes in, hop by hop. */
   readonly route: readonly string[];
+  /** Blocks that list it. */
+  uses: number;
 }
 /** Places of a hop in a route. */
 const ROUTE_HOP = 3;
 
-/** As the block before has it where that is the same: most cycles come back, and what is kept once outlives no young collection again. */
 function listedOf(candidate: Candidate, known: Listed | undefined): Listed {
   const { cycleId, gasEstimate, hops } = candidate;
   if (known?.gasEstimate === gasEstimate && known.isCycle === isCycle(candidate) && isRoute(known.route, hops)) return known;
-  return { cycleId, gasEstimate, isCycle: isCycle(candidate), route: hops.flatMap(({ dex, pool, tokenIn }) => [dex, pool, tokenIn]) };
+  const route = hops.flatMap(({ dex, pool, tokenIn }) => [dex, pool, tokenIn]);
+  return { cycleId, gasEstimate, isCycle: isCycle(candidate), route, uses: 0 };
 }
 
 function isRoute(route: readonly string[], hops: readonly Hop[]): boolean {
@@ -41,9 +46,10 @@ function isRoute(route: readonly string[], hops: readonly Hop[]): boolean {
   return true;
 }
 
-/** The answer to a block's search, looked up by cycle. */
+/** The answer to a block's search. */
 interface Listing {
-  readonly byId: ReadonlyMap<string, Listed>;
+  /** Of a cycle once. */
+  readonly all: readonly Listed[];
   readonly isCutShort: boolean;
   readonly lateDexes: readonly string[];
   readonly gatedPools: readonly string[];
@@ -53,37 +59,34 @@ interface Listing {
   readonly least: bigint | null;
 }
 
-function listingOf(body: BodyOf<"cycleFound">, before: Listing | null): Listing {
+function listingOf(body: BodyOf<"cycleFound">, known: ReadonlyMap<string, Listed>): Listing {
   const { candidates, cyclesFound, isCutShort = false, lateDexes, gatedPools = [] } = body;
   const byId = new Map<string, Listed>();
   let cycles = 0;
   let least: bigint | null = null;
   for (const candidate of candidates) {
-    const listed = listedOf(candidate, before?.byId.get(candidate.cycleId));
+    const listed = listedOf(candidate, known.get(candidate.cycleId));
     byId.set(listed.cycleId, listed);
     if (!listed.isCycle) continue;
     cycles++;
     const profit = BigInt(candidate.grossProfit);
     if (least === null || profit < least) least = profit;
   }
-  return { byId, isCutShort, lateDexes, gatedPools, isFull: cycles < cyclesFound, least };
+  return { all: [...byId.values()], isCutShort, lateDexes, gatedPools, isFull: cycles < cyclesFound, least };
 }
 
-/** `unknown`: the search went without a DEX or a pool of it, or was cut short, or the list was full, or it is a plan, or a cycle with a sale, of which every block may have its own. */
-type Presence = "there" | "gone" | "unknown";
-
 /**
- * Whether a candidate of the block before is in a block's list. What is not in a list that was full is gone as well if even the least that is listed earns less
- * than `gasPrice` times its gas: it would not be worth its gas, which comes to the same.
+ * Whether a candidate of the block before, which is not in a block's list, was gone by then. What is not in a list that was full is gone if even the least that is
+ * listed earns less than `gasPrice` times its gas: it would not be worth its gas, which comes to the same. Not known where the search went without a DEX or a pool of
+ * it, or was cut short, or the list was full, or it is a plan, or a cycle with a sale, of which every block may have its own.
  */
-function presenceOf({ cycleId, gasEstimate, isCycle, route }: Listed, gasPrice: bigint, listing: Listing): Presence {
-  const { byId, isCutShort, lateDexes, gatedPools, isFull, least } = listing;
-  if (byId.has(cycleId)) return "there";
-  if (!isCycle || isCutShort) return "unknown";
+function isGone({ gasEstimate, isCycle, route }: Listed, gasPrice: bigint, listing: Listing): boolean {
+  const { isCutShort, lateDexes, gatedPools, isFull, least } = listing;
+  if (!isCycle || isCutShort) return false;
   if (lateDexes.length + gatedPools.length > 0)
     for (let place = 0; place < route.length; place += ROUTE_HOP)
-      if (lateDexes.includes(route[place] as string) || gatedPools.includes(route[place + 1] as string)) return "unknown";
-  return !isFull || (least !== null && least < gasPrice * BigInt(gasEstimate)) ? "gone" : "unknown";
+      if (lateDexes.includes(route[place] as string) || gatedPools.includes(route[place + 1] as string)) return false;
+  return !isFull || (least !== null && least < gasPrice * BigInt(gasEstimate));
 }
 
 /** Whether a trade that took these directions of pools went through it. */
@@ -123,8 +126,9 @@ interface Kept extends Block {
   listing: Listing | null;
   /** Simulations on its state, by pool. */
   readonly simulations: Map<string, { right: number; all: number }>;
-  /** Of its candidates that were gone a block later without us, true, and of those that were there, false. */
-  verdicts: ReadonlyMap<string, boolean>;
+  /** Of its candidates those that were gone a block later without us, and those that were there. */
+  gone: readonly Listed[];
+  stayed: readonly Listed[];
 }
 
 /** Beyond the memory of the features: what labels that are still to be made look back to, and what a reorganisation may take off. */
@@ -139,8 +143,6 @@ interface PoolCounts {
   readonly all: number;
 }
 
-const NO_VERDICTS: ReadonlyMap<string, boolean> = new Map();
-
 /**
  * The last blocks of the branch that stands. A reorganisation takes the dropped ones off, and with them all that they said. What features ask of the last
  * MEMORY_BLOCKS is kept as sums, which a block joins when the next one comes and leaves when it is too old: a block's candidates ask for a few hundred.
@@ -152,6 +154,8 @@ export class BlockMemory {
   readonly #values = new Map<string, number>();
   /** Blocks in which a pool changed, ascending. */
   readonly #changes = new Map<string, number[]>();
+  /** What the blocks list, by cycle: as the last of them has it. */
+  readonly #listed = new Map<string, Listed>();
   /** Sums over the window. */
   readonly #pools = new Map<string, PoolCounts>();
   readonly #cycles = new Map<string, { found: number; vanished: number }>();
@@ -181,7 +185,8 @@ export class BlockMemory {
       gasPrice: null,
       ours: new Set(),
       simulations: new Map(),
-      verdicts: NO_VERDICTS,
+      gone: [],
+      stayed: [],
     };
     this.rewind(block.number - 1);
     // After a gap nothing that counts blocks would be right.
@@ -204,7 +209,7 @@ export class BlockMemory {
       this.#drop(this.#blocks.pop() as Kept);
       const returning = this.#blocks.at(-MEMORY_BLOCKS - 1);
       if (returning !== undefined) this.#count(returning, 1);
-      if (before !== undefined) before.verdicts = NO_VERDICTS;
+      if (before !== undefined) Object.assign(before, { gone: [], stayed: [] } satisfies Partial<Kept>);
     }
   }
 
@@ -255,9 +260,14 @@ export class BlockMemory {
   setListing(body: BodyOf<"cycleFound">): void {
     const block = this.#byBranch.get(branchOf(body));
     if (block === undefined) return;
-    const before = this.#kept(block.number - 1);
-    block.listing = listingOf(body, before?.listing ?? null);
-    this.#judge(before);
+    const listing = listingOf(body, this.#listed);
+    for (const listed of listing.all) {
+      listed.uses++;
+      this.#listed.set(listed.cycleId, listed);
+    }
+    this.#unlist(block);
+    block.listing = listing;
+    this.#judge(this.#kept(block.number - 1));
     this.#judge(block);
   }
 
@@ -345,21 +355,23 @@ export class BlockMemory {
   #judge(block: Kept | undefined): void {
     if (block === undefined) return;
     const next = this.#kept(block.number + 1);
-    const verdicts = new Map<string, boolean>();
+    const gone: Listed[] = [];
+    const stayed: Listed[] = [];
     if (block.listing !== null && next !== undefined && next.listing !== null) {
-      for (const listed of block.listing.byId.values()) {
-        const presence = presenceOf(listed, block.gasPrice ?? 0n, next.listing);
-        if (presence === "unknown" || (presence === "gone" && isCrossed(listed, next.ours))) continue;
-        verdicts.set(listed.cycleId, presence === "gone");
+      const there = new Set(next.listing.all.map(({ cycleId }) => cycleId));
+      for (const listed of block.listing.all) {
+        if (there.has(listed.cycleId)) stayed.push(listed);
+        else if (isGone(listed, block.gasPrice ?? 0n, next.listing) && !isCrossed(listed, next.ours)) gone.push(listed);
       }
     }
     this.#change(block, (each) => {
-      each.verdicts = verdicts;
+      each.gone = gone;
+      each.stayed = stayed;
     });
   }
 
   /** Adds what a block says to the sums, or takes it off them. */
-  #count({ others, simulations, verdicts }: Kept, sign: 1 | -1): void {
+  #count({ others, simulations, gone, stayed }: Kept, sign: 1 | -1): void {
     const { length } = others;
     this.#rivals += sign * length;
     const add = (pool: string, more: PoolCounts) => {
@@ -370,21 +382,36 @@ export class BlockMemory {
     };
     for (const { hops } of others) for (const pool of new Set(hops.map((hop) => hop.pool))) add(pool, { ...NO_COUNTS, taken: 1 });
     for (const [pool, { right, all }] of simulations) add(pool, { taken: 0, right, all });
-    for (const [cycleId, vanished] of verdicts) {
-      const counts = this.#cycles.get(cycleId) ?? { found: 0, vanished: 0 };
-      const found = counts.found + sign;
-      if (found === 0) this.#cycles.delete(cycleId);
-      else this.#cycles.set(cycleId, { found, vanished: counts.vanished + (vanished ? sign : 0) });
+    for (const { cycleId } of gone) this.#countCycle(cycleId, sign, sign);
+    for (const { cycleId } of stayed) this.#countCycle(cycleId, sign, 0);
+  }
+
+  #countCycle(cycleId: string, found: number, vanished: number): void {
+    const counts = this.#cycles.get(cycleId);
+    if (counts === undefined) this.#cycles.set(cycleId, { found, vanished });
+    else if (counts.found + found === 0) this.#cycles.delete(cycleId);
+    else {
+      counts.found += found;
+      counts.vanished += vanished;
     }
   }
 
   /** Lets go of a block that is in no sum. */
   #drop(block: Kept): void {
     this.#byBranch.delete(block.branch);
+    this.#unlist(block);
     for (const pool of block.changed) {
       const changes = this.#changes.get(pool) as number[];
       changes.splice(changes.indexOf(block.number), 1);
       if (changes.length === 0) this.#changes.delete(pool);
+    }
+  }
+
+  /** Forgets what no other block lists. */
+  #unlist({ listing }: Kept): void {
+    for (const listed of listing?.all ?? []) {
+      listed.uses--;
+      if (listed.uses === 0 && this.#listed.get(listed.cycleId) === listed) this.#listed.delete(listed.cycleId);
     }
   }
 }

@@ -60,7 +60,10 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
       const [last, ranked] = await Promise.all([bus.lastOf("cycleFound", tokens), bus.lastOf("opportunityScored", tokens)]);
       const answered = last === null ? null : { epoch: last.body.epoch, blockNumber: last.body.blockNumber };
       return {
-        state: initialState(config, answered, ranked?.body.phantoms),
+        state: initialState(config, answered, {
+          gatedPools: ranked?.body.phantoms,
+          snapshotted: config.dexes.filter((_, index) => snapshots[index] !== null),
+        }),
         inputs: [
           {
             stream: "MARKET",
@@ -91,13 +94,14 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
       const answer = done.then(() => pool.run(task) as Promise<BlockResult | null>);
       // A failure shows in the next search.
       done = answer
-        .then(() => pool.run(request.search, { name: "rest" }))
+        .then(() => (request.call === "take-in" ? null : pool.run(request.search, { name: "rest" })))
         .then(
           () => {},
           () => {},
         );
       const result = await answer;
-      return result === null ? { kind: "prepared" } : { kind: "searched", result };
+      if (result !== null) return { kind: "searched", result };
+      return { kind: request.call === "take-in" ? "taken-in" : "prepared" };
     },
     async close() {
       // Piscina throws at a task that ends when it has been destroyed.

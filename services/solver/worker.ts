@@ -7,7 +7,7 @@ import { dueBy, type Limits } from "#services/solver/limits.ts";
 
 const kernel = new Kernel();
 
-/** Called after each task: makes the next search shorter. Candidates stay what they would be; how many cycles stand beside them does not (`cyclesFound`). */
+/** Called after each search, and after practice: makes the next search shorter. Candidates stay what they would be; how many cycles stand beside them does not (`cyclesFound`). */
 export const rest = (search: SearchOptions): void => kernel.rest(search);
 
 /** Between the others: takes nothing from them but their time. */
@@ -27,10 +27,11 @@ export default function solve({
   limits,
   ended,
 }: {
-  readonly call: "prepare" | "search";
+  readonly call: "take-in" | "prepare" | "search";
   readonly block?: SearchedBlock;
   readonly updates: readonly Update[];
-  readonly search: SearchOptions;
+  /** Of all calls but to take in. */
+  readonly search?: SearchOptions;
   readonly lateDexes?: readonly string[];
   readonly gatedPools?: readonly string[];
   readonly gasPrice?: bigint;
@@ -39,6 +40,10 @@ export default function solve({
   /** Of a search that is made again: where it ended. */
   readonly ended?: Ended;
 }): BlockResult | null {
+  if (call === "take-in" || search === undefined) {
+    kernel.takeIn(updates);
+    return null;
+  }
   kernel.update(updates);
   const visits = new Visits(ended ?? (limits === undefined ? () => null : dueBy(limits)));
   if (call === "search") return kernel.search(search, { lateDexes, gatedPools, gasPrice }, plan, block, visits);

@@ -45,6 +45,8 @@ export interface BlockResult extends SearchResult {
 
 /** The engine optimises after some thousand calls; each round sizes a thousand cycles and more. */
 const PRACTICE_ROUNDS = 3;
+/** Of a larger market only the first round searches all: the others find the code compiled. */
+const PRACTICE_POOLS = 10_000;
 /** What has changed, as plans in practice are told: a plan looks around each of them, and a block has some dozen. */
 const PRACTICE_CHANGES = 64;
 /** A market too large to be searched whole is not tried again behind each block: that would hold up the next. */
@@ -94,9 +96,11 @@ export class Kernel {
     rebuild(this.#market);
     for (const { info } of this.#market.pools()) this.#changed.add(info.pool);
     const some = everySo(this.#changed, PRACTICE_CHANGES);
+    const search = searchCycles(this.#market, this.#changed, options);
+    this.#standing = search.standing;
+    const many = everySo(this.#changed, PRACTICE_POOLS);
     for (let round = 0; round < PRACTICE_ROUNDS; round++) {
-      const search = searchCycles(this.#market, this.#changed, options);
-      this.#standing = search.standing;
+      if (round > 0) searchCycles(this.#market, many, options);
       if (plan !== null) planSwaps(this.#market, search, some, options, plan);
       sold(this.#market, search.candidates, { profitToken: options.startToken, gasPrice: 0n });
     }

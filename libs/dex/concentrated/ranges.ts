@@ -1,5 +1,5 @@
 import { lastAtOrBelow, type SwapResult, swapExactIn, swapExactOut } from "#libs/dex/concentrated/swap-math.ts";
-import { getSqrtRatioAtTick, getTickAtSqrtRatio } from "#libs/dex/concentrated/tick-math.ts";
+import { getTickAtSqrtRatio, sqrtPriceAtTick } from "#libs/dex/concentrated/tick-math.ts";
 import type { Direction, RangeCurve, SwapExactIn, SwapExactOut } from "#libs/dex/family.ts";
 import { int24Of, uintAt, wordAt } from "#libs/evm/hex.ts";
 import { invariant } from "#libs/units/invariant.ts";
@@ -276,7 +276,7 @@ export const rangesFamily = {
       curve.sqrtTicks = new Float64Array(length);
       curve.liquidityNet = new Float64Array(length);
       for (let index = 0; index < length; index++) {
-        curve.sqrtTicks[index] = Number(getSqrtRatioAtTick(sortedTicks[index] as number)) / Q96;
+        curve.sqrtTicks[index] = sqrtPriceAtTick(sortedTicks[index] as number);
         curve.liquidityNet[index] = Number(liquidityNet[index]);
       }
     }

@@ -1,6 +1,7 @@
 import type { PlanOptions } from "#libs/graph/plan.ts";
 import type { SearchOptions } from "#libs/graph/search.ts";
 import { type Ended, Visits } from "#libs/graph/visits.ts";
+import { unpackValue } from "#proto/codec.ts";
 import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
 import { type BlockResult, Kernel, type SearchedBlock, type Update } from "#services/solver/kernel.ts";
 import { dueBy, type Limits } from "#services/solver/limits.ts";
@@ -18,7 +19,8 @@ export const quote = ({ request, native }: { readonly request: QuoteRequest; rea
 export default function solve({
   call,
   block,
-  updates,
+  packed,
+  updates = packed === undefined ? [] : (unpackValue(packed) as Update[]),
   search,
   lateDexes,
   gatedPools,
@@ -29,7 +31,9 @@ export default function solve({
 }: {
   readonly call: "take-in" | "prepare" | "search";
   readonly block?: SearchedBlock;
-  readonly updates: readonly Update[];
+  readonly updates?: readonly Update[];
+  /** Updates as `packValue` packs them, instead. */
+  readonly packed?: Uint8Array;
   /** Of all calls but to take in. */
   readonly search?: SearchOptions;
   readonly lateDexes?: readonly string[];

@@ -67,13 +67,9 @@ async function replaySolver(
         const block = core.state.searching[0]?.block.body;
         const ended = block === undefined ? undefined : decisions.get(branchOf(block))?.ended;
         const result = solve(structuredClone({ ...request, ...(ended === undefined ? {} : { ended }) }));
-        rest(structuredClone(request.search));
-        act(
-          core.give({
-            type: "reply",
-            reply: result === null ? { kind: "prepared" } : { kind: "searched", result: structuredClone(result) },
-          }),
-        );
+        if (request.call !== "take-in") rest(structuredClone(request.search));
+        const prepared = { kind: request.call === "take-in" ? "taken-in" : "prepared" } as const;
+        act(core.give({ type: "reply", reply: result === null ? prepared : { kind: "searched", result: structuredClone(result) } }));
       }
     }
   }

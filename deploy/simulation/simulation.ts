@@ -362,6 +362,10 @@ export class Simulation {
       ["blockObserved", "blockReorged", "poolChanged", "poolDiscovered", "poolSnapshotted"],
       (request): solver.Reply => {
         if (request.call === "load-snapshot") return this.#snapshotOf(request);
+        if (request.call === "take-in") {
+          kernel.takeIn(request.updates);
+          return { kind: "taken-in" };
+        }
         kernel.update(request.updates);
         if (request.call === "prepare") {
           kernel.practise(request.search, request.plan);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { BUCKETS, GAIN, sortByGain } from "#libs/graph/buckets.ts";
 import { findCycles, rebuild, rest, type SearchOptions } from "#libs/graph/search.ts";
 import { sizeCycle } from "#libs/graph/size.ts";
 import {
@@ -42,6 +43,21 @@ const elsewhere = (spec: PoolSpec): PoolSpec => {
   const pool = asAddress(spec.info.pool.replace("0xb", "0xd"));
   return { ...spec, info: { ...spec.info, pool }, row: [pool, ...spec.row.slice(1)] as unknown as PoolSpec["row"] };
 };
+
+test("edges are sorted by falling gain, many and few, and those of equal gain stay in their order", () => {
+  const values = [0, Number.MIN_VALUE, 1e-40, 0.5, 0.997, 1, 1 + 2 ** -23, 1.003, 255, 3e38, Number.POSITIVE_INFINITY];
+  for (const [count, share] of [0, 1, 2, 24, 25, 300, 5_000].flatMap((each) => [0, 0.5].map((special) => [each, special] as const))) {
+    const any = () => (random.unit() < share ? random.pick(values) : Math.round(1e4 * random.between(0.9, 1.1)) / 1e4);
+    const gain = Float32Array.from({ length: count * GAIN.width }, any);
+    const ids = Array.from({ length: count }, (_, index) => (index * 7_919) % Math.max(1, count));
+    for (const bucket of [0, BUCKETS - 1]) {
+      const of = (id: number) => gain[id * GAIN.width + bucket] as number;
+      const sorted = Int32Array.from([...ids, -1]);
+      sortByGain(sorted, count, gain, bucket);
+      expect([...sorted]).toEqual([...ids.toSorted((one, other) => (of(one) === of(other) ? 0 : of(other) - of(one))), -1]);
+    }
+  }
+});
 
 test("pools that go while thousands of edges wait to be sorted in leave their numbers clean to those that come", () => {
   const market = marketOf(pools);

@@ -100,6 +100,7 @@ export class Buckets {
     this.#priceTokens();
     for (const edge of market.edges) if (edge !== null) this.#setGains(edge);
     this.#listEnd = 0;
+    this.#makeRoomForLists();
     for (let token = 0; token < market.tokenCount; token++) this.#layOut(token);
     this.#forgetEverything();
     market.recycle();
@@ -381,6 +382,17 @@ export class Buckets {
     while (this.#listEnd > this.list.length) this.list = grown(this.list, 2 * this.list.length, NONE);
   }
 
+  /** For all lists at once: growing by steps would copy what is to be written anew. */
+  #makeRoomForLists(): void {
+    const { tokenTable, tokenCount } = this.market;
+    let needed = 0;
+    for (let token = 0; token < tokenCount; token++)
+      needed += 2 * BUCKETS * ((tokenTable[token * TOKEN.width + TOKEN.rowRoom] as number) + 1);
+    let { length } = this.list;
+    while (length < needed) length *= 2;
+    if (length > this.list.length) this.list = sharedInts(length);
+  }
+
   /** Where a list begins: of the edges out of a token for `which` below BUCKETS, of those into it from there on. */
   #listOf(token: number, which: number): number {
     const { tokenTable } = this.market;
@@ -440,8 +452,11 @@ export class Buckets {
 
   #write(token: number, which: number, ids: Int32Array, count: number): void {
     const at = this.#listOf(token, which);
-    this.list.set(count === ids.length ? ids : ids.subarray(0, count), at);
-    this.list[at + count] = NONE;
+    const { list } = this;
+    // A view of the ids would cost more than the few that most tokens have.
+    if (count > FEW) list.set(ids.subarray(0, count), at);
+    else for (let index = 0; index < count; index++) list[at + index] = ids[index] as number;
+    list[at + count] = NONE;
     const bucket = which % BUCKETS;
     const best = count === 0 ? 0 : (this.gain[(ids[0] as number) * GAIN.width + bucket] as number);
     (which < BUCKETS ? this.bestOut : this.bestIn)[token * BUCKETS + bucket] = best;
@@ -577,11 +592,18 @@ export let lastSeen = 0;
 
 let scratch = new Int32Array(1024);
 let spare = new Int32Array(1024);
+/** Gains of what stands in them, and the same as bits. */
+let keys = new Float32Array(1024);
+let keyBits = new Uint32Array(keys.buffer);
+let spareBits = new Uint32Array(1024);
 
 function makeScratch(length: number): void {
   if (scratch.length >= length) return;
   scratch = new Int32Array(2 * length);
   spare = new Int32Array(2 * length);
+  keys = new Float32Array(2 * length);
+  keyBits = new Uint32Array(keys.buffer);
+  spareBits = new Uint32Array(2 * length);
 }
 
 /** Sorts the first so many by falling gain; those of equal gain stay in their order. */
@@ -594,25 +616,61 @@ export function sortByGain(edges: Int32Array, count: number, gain: Float32Array,
   for (let at = 0; at < count; at++) edges[at] = sorted[at] as number;
 }
 
-/** Sorts the first `count` of `scratch` by falling gain, by merging runs. Returns whichever of the two holds the result. */
+/** So few are inserted one by one, and copied one by one. */
+const FEW = 24;
+const DIGITS = 256;
+const digitCounts = new Int32Array(4 * DIGITS);
+
+/** Sorts the first `count` of `scratch` by falling gain, none of which is below 0; those of equal gain stay in their order. Returns whichever of the two holds the result. */
 function sortScratch(count: number, gain: Float32Array, bucket: number): Int32Array {
-  let [source, target] = [scratch, spare];
-  for (let run = 1; run < count; run *= 2) {
-    for (let start = 0; start < count; start += 2 * run) {
-      const [middle, end] = [Math.min(start + run, count), Math.min(start + 2 * run, count)];
-      let [left, right] = [start, middle];
-      for (let at = start; at < end; at++) {
-        const fromLeft =
-          left < middle &&
-          (right >= end ||
-            (gain[(source[left] as number) * GAIN.width + bucket] as number) >=
-              (gain[(source[right] as number) * GAIN.width + bucket] as number));
-        target[at] = source[fromLeft ? left++ : right++] as number;
-      }
+  // Side by side: each look at a gain in the table may have to wait for memory.
+  for (let at = 0; at < count; at++) keys[at] = gain[(scratch[at] as number) * GAIN.width + bucket] as number;
+  if (count > FEW) return sortedByDigits(count);
+  for (let at = 1; at < count; at++) {
+    const [id, key] = [scratch[at] as number, keys[at] as number];
+    let place = at;
+    for (; place > 0 && (keys[place - 1] as number) < key; place--) {
+      scratch[place] = scratch[place - 1] as number;
+      keys[place] = keys[place - 1] as number;
     }
-    [source, target] = [target, source];
+    scratch[place] = id;
+    keys[place] = key;
   }
-  return source;
+  return scratch;
+}
+
+/** By the digits of the keys, the last one first: bits of floats that are not negative are in the order of the floats. */
+function sortedByDigits(count: number): Int32Array {
+  digitCounts.fill(0);
+  for (let at = 0; at < count; at++) {
+    const bits = ~(keyBits[at] as number);
+    for (let digit = 0; digit < 4; digit++) {
+      const slot = digit * DIGITS + ((bits >>> (8 * digit)) & 0xff);
+      digitCounts[slot] = (digitCounts[slot] as number) + 1;
+    }
+  }
+  let [ids, otherIds, bits, otherBits] = [scratch, spare, keyBits, spareBits];
+  for (let digit = 0; digit < 4; digit++) {
+    const first = digit * DIGITS;
+    const shift = 8 * digit;
+    // All the same in this digit: most are in the first.
+    if (digitCounts[first + ((~(bits[0] as number) >>> shift) & 0xff)] === count) continue;
+    for (let slot = first, before = 0; slot < first + DIGITS; slot++) {
+      const own = digitCounts[slot] as number;
+      digitCounts[slot] = before;
+      before += own;
+    }
+    for (let at = 0; at < count; at++) {
+      const key = bits[at] as number;
+      const slot = first + ((~key >>> shift) & 0xff);
+      const place = digitCounts[slot] as number;
+      digitCounts[slot] = place + 1;
+      otherIds[place] = ids[at] as number;
+      otherBits[place] = key;
+    }
+    [ids, otherIds, bits, otherBits] = [otherIds, ids, otherBits, bits];
+  }
+  return ids;
 }
 
 /** A heap of tokens, the deepest on top. */

@@ -78,7 +78,11 @@ export class CycleFinder {
   #done = new Float64Array(0);
   #stamp = 0;
   #seeds = new Int32Array(256);
+  /** Buckets in which each of them is promising, as bits. */
+  #promisingIn = new Int32Array(256);
   #promising = new Int32Array(256);
+  /** By bucket, the highest gain of an edge in it. */
+  readonly #highestIn = new Float64Array(BUCKETS);
   /** Place of the token among the starts, from 1 on; 0 for any other. */
   #rank = new Int32Array(0);
   #starts: readonly string[] = [];
@@ -198,10 +202,11 @@ export class CycleFinder {
 
   /**
    * Lists the changed edges through which any cycle can gain: gains fall from bucket to bucket, so those that do not in the first do in none. Edges of pools to go
-   * without bear the stamp `without`.
+   * without bear the stamp `without`. Of each, the buckets in which it is promising are found at once, while what is to be read of it is at hand.
    */
   #takeSeeds(changed: readonly MarketPool[], without: number): number {
     let count = 0;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) this.#highestIn[bucket] = this.#highestOf(bucket);
     this.#setBucket(0);
     for (const pool of changed) {
       if (!pool.live) continue;
@@ -212,10 +217,27 @@ export class CycleFinder {
         this.#seeds[count++] = id;
       }
     }
-    if (this.#promising.length < count) this.#promising = new Int32Array(this.#seeds.length);
+    if (this.#promising.length < count) {
+      this.#promising = new Int32Array(this.#seeds.length);
+      this.#promisingIn = new Int32Array(this.#seeds.length);
+    }
     // Edges of equal gain come in the order of their numbers, however the changes came.
     this.#seeds.subarray(0, count).sort();
-    return count;
+    // Leaps are looked for in the first bucket only.
+    const buckets = this.#floor > 0 ? 1 : BUCKETS;
+    let kept = 0;
+    for (let index = 0; index < count; index++) {
+      const id = this.#seeds[index] as number;
+      let bits = 0;
+      for (let bucket = 0; bucket < buckets; bucket++) {
+        this.#setBucket(bucket);
+        if (this.#isPromising(id)) bits |= 1 << bucket;
+      }
+      if (bits === 0) continue;
+      this.#seeds[kept] = id;
+      this.#promisingIn[kept++] = bits;
+    }
+    return kept;
   }
 
   /** Whether no other edges than theirs have changed, of those that gain anything. */
@@ -229,22 +251,26 @@ export class CycleFinder {
     return others === 0;
   }
 
+  #highestOf(bucket: number): number {
+    const known = this.#buckets.highest[bucket] as number;
+    return this.#isBounded ? known : Math.max(known, this.#highestChanged(bucket));
+  }
+
   #setBucket(bucket: number): void {
-    const { highest, sizes } = this.#buckets;
+    const { sizes } = this.#buckets;
     this.#bucket = bucket;
-    this.#highest = this.#isBounded ? (highest[bucket] as number) : Math.max(highest[bucket] as number, this.#highestChanged());
+    this.#highest = this.#highestIn[bucket] as number;
     this.#bucketEnd = bucket + 1 < BUCKETS ? (sizes[bucket + 1] as number) : Number.POSITIVE_INFINITY;
   }
 
   #findInBucket(seeds: number, bucket: number): void {
     const { gain, market } = this.#buckets;
-    this.#setBucket(bucket);
     const promising = this.#promising;
     let count = 0;
-    for (let index = 0; index < seeds; index++) {
-      const id = this.#seeds[index] as number;
-      if (this.#isPromising(id)) promising[count++] = id;
-    }
+    for (let index = 0; index < seeds; index++)
+      if (((this.#promisingIn[index] as number) & (1 << bucket)) !== 0) promising[count++] = this.#seeds[index] as number;
+    if (count === 0) return;
+    this.#setBucket(bucket);
     sortByGain(promising, count, gain, bucket);
     for (let index = 0; index < count && !this.#isCutShort; index++) {
       const id = promising[index] as number;
@@ -295,8 +321,7 @@ export class CycleFinder {
 
   /** Whether as many hops as a cycle may have could gain so much, of the highest that there are: in a market whose prices agree they cannot. */
   #canLeap(): boolean {
-    this.#setBucket(0);
-    return Math.max(1, this.#highest, this.#highestChanged()) ** this.#maxHops >= this.#leap();
+    return Math.max(1, this.#buckets.highest[0] as number, this.#highestChanged(0)) ** this.#maxHops >= this.#leap();
   }
 
   /** What an edge of this gain is taken to gain; none that cannot trade. */
@@ -304,10 +329,10 @@ export class CycleFinder {
     return gain < this.#floor && gain > 0 ? this.#floor : gain;
   }
 
-  #highestChanged(): number {
+  #highestChanged(bucket: number): number {
     const { gain, changedEdges } = this.#buckets;
     let most = 0;
-    for (const id of changedEdges) most = Math.max(most, gain[id * GAIN.width + this.#bucket] as number);
+    for (const id of changedEdges) most = Math.max(most, gain[id * GAIN.width + bucket] as number);
     return most;
   }
 

@@ -29,9 +29,14 @@ export class MarketPool {
     this.family = family;
     this.info = info;
     this.state = family.created();
-    this.edges = tokens.flatMap((from, indexIn) =>
-      tokens.flatMap((to, indexOut) => (indexIn === indexOut ? [] : [{ id: nextId(), pool: this, indexIn, indexOut, from, to }])),
-    );
+    const edges: Edge[] = [];
+    for (let indexIn = 0; indexIn < tokens.length; indexIn++) {
+      for (let indexOut = 0; indexOut < tokens.length; indexOut++) {
+        if (indexIn === indexOut) continue;
+        edges.push({ id: nextId(), pool: this, indexIn, indexOut, from: tokens[indexIn] as string, to: tokens[indexOut] as string });
+      }
+    }
+    this.edges = edges;
   }
 
   /** The same pool the other way round. */
@@ -261,8 +266,10 @@ export class Market {
     const id = this.tokenId(token);
     let other: MarketPool | null = null;
     let others = 0;
-    for (const edge of this.edgesOut(id)) {
-      const found = (this.edges[edge] as Edge).pool;
+    const start = this.tokenTable[id * TOKEN.width + TOKEN.rowStart] as number;
+    const end = start + (this.tokenTable[id * TOKEN.width + TOKEN.rowLength] as number);
+    for (let at = start; at < end; at++) {
+      const found = (this.edges[this.row[at] as number] as Edge).pool;
       if (found === pool || found === other) continue;
       other = found;
       if (++others > 1) break;
@@ -333,7 +340,8 @@ export class Market {
     this.pairKey = sharedFloats(2 * keys.length, NONE);
     this.pairFirst = sharedInts(2 * keys.length, NONE);
     const mask = this.pairKey.length - 1;
-    for (const [index, key] of keys.entries()) {
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as number;
       if (key === NONE) continue;
       let slot = slotOfPair(Math.floor(key / TOKENS_MAX), key % TOKENS_MAX) & mask;
       while (this.pairKey[slot] !== NONE) slot = (slot + 1) & mask;

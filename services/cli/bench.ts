@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   plan: () => import("#libs/graph/plan.bench.ts"),
   quotes: () => import("#libs/dex/quotes.bench.ts"),
   start: () => import("#services/cli/start.bench.ts"),
+  "solver-start": () => import("#services/solver/solver-start.bench.ts"),
   tvl: () => import("#libs/prices/tvl.bench.ts"),
   block: () => import("#services/fetcher/block.bench.ts"),
   scorer: () => import("#libs/ml/scorer.bench.ts"),

@@ -38,8 +38,10 @@ const rowsIn = (updates: Extract<Request, { call: "search" }>["updates"]) =>
   updates.flatMap(({ rows }) => rows.map((each) => [Number(each[0]), Number(each[1])]));
 
 /** A solver, and the stream that it follows. */
-function start(options: { readonly loaded?: readonly string[]; readonly answered?: State["answered"] } = {}) {
-  const core = drive(solver, config, initialState(config, options.answered ?? null));
+function start(
+  options: { readonly loaded?: readonly string[]; readonly answered?: State["answered"]; readonly snapshotted?: readonly string[] } = {},
+) {
+  const core = drive(solver, config, initialState(config, options.answered ?? null, { snapshotted: options.snapshotted ?? [] }));
   let sequence = 0;
   const blocks = new Map<string, Received<"blockObserved">>();
   const envelope = (block: Received<"blockObserved">) => ({
@@ -459,6 +461,65 @@ describe("the snapshot of a DEX", () => {
     stream.block("c", 12);
     stream.report("one", "c");
     expect(searches(stream.report("two", "c"))).toMatchObject([{ lateDexes: [] }]);
+  });
+});
+
+describe("practice", () => {
+  const kinds = (effects: Effects) => calls(effects).map(({ call }) => call);
+
+  /** Snapshots are of the block before the head, which no DEX has reported. */
+  function behind(options: Parameters<typeof start>[0] = {}) {
+    const stream = start(options);
+    stream.block("a", 10);
+    stream.block("head", 11);
+    return stream;
+  }
+
+  test("waits for all DEXes that had a snapshot, and is done once, with whatever has come meanwhile", () => {
+    const stream = behind({ snapshotted: ["one", "two"] });
+    const taken = stream.load("one", stream.snapshot("one", "a", [row(7, 70)]));
+    expect(kinds(taken)).toEqual(["take-in"]);
+    expect(calls(taken)[0]).toMatchObject({ updates: [{ dex: "one", rows: [row(7, 70)] }] });
+    stream.report("two", "a", [row(8, 80)]);
+    const effects = stream.load("two", stream.snapshot("two", "a", [row(8, 80)]));
+    expect(kinds(effects)).toEqual(["prepare"]);
+    expect(rowsIn(prepares(effects)[0]?.updates ?? [])).toEqual([[8, 80]]);
+    expect(prepares(stream.core.all)).toHaveLength(1);
+  });
+
+  test("waits for a DEX whose snapshot has been asked for since", () => {
+    const stream = behind();
+    stream.announce("two", "a");
+    expect(kinds(stream.load("one", stream.snapshot("one", "a", [])))).toEqual(["take-in"]);
+    expect(kinds(stream.load("two", stream.snapshot("two", "a", [])))).toEqual(["prepare"]);
+  });
+
+  test("comes before the first block that is searched, and again behind the DEX that came too late for that", () => {
+    const stream = behind({ snapshotted: ["one", "two"] });
+    expect(kinds(stream.load("one", stream.snapshot("one", "a", [row(7, 70)])))).toEqual(["take-in"]);
+    const effects = stream.report("one", "head", [row(7, 71)]);
+    expect(kinds(effects)).toEqual(["prepare", "search"]);
+    // The kernel practises on the block's states: nothing is left to tell it with the search.
+    expect(calls(effects).map((request) => "updates" in request && rowsIn(request.updates))).toEqual([[[7, 71]], []]);
+    expect(kinds(stream.deadline())).toEqual([]);
+    expect(kinds(stream.load("two", stream.snapshot("two", "head", [])))).toEqual(["prepare"]);
+  });
+
+  test("waits no longer for a snapshot that is gone", () => {
+    const stream = behind({ snapshotted: ["one", "two"] });
+    stream.announce("two", "a");
+    stream.load("one", stream.snapshot("one", "a", []));
+    expect(kinds(stream.load("two", null))).toEqual(["prepare"]);
+    expect(kinds(stream.announce("two", "a", "next"))).toEqual(["load-snapshot"]);
+    expect(kinds(stream.load("two", null)), "nothing has come that was not practised on").toEqual([]);
+  });
+
+  test("is not done for blocks that were answered before a restart", () => {
+    const stream = behind({ snapshotted: ["one", "two"], answered: { epoch: 0, blockNumber: 11 } });
+    stream.load("one", stream.snapshot("one", "a", []));
+    expect(kinds(stream.report("one", "head"))).toEqual([]);
+    expect(kinds(stream.deadline())).toEqual([]);
+    expect(prepares(stream.core.all)).toEqual([]);
   });
 });
 

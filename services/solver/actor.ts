@@ -12,6 +12,8 @@ interface Dex {
   /** Holds a full state; before that it is not waited for. */
   loaded: boolean;
   loading: boolean;
+  /** Has a snapshot that is still to come: the kernel practises once all of these are in. */
+  expected: boolean;
   /** Block messages up to this stream sequence are in the state. */
   through: number;
   /** Hash and epoch of the last block it has reported. */
@@ -34,6 +36,8 @@ export interface State {
   inTime: string | null;
   /** What the kernel has not been told yet. */
   updates: Update[];
+  /** The kernel has taken in a DEX that it has not practised on. */
+  unpractised: boolean;
   /** Blocks whose search is under way, oldest first, with the DEXes they had. */
   readonly searching: {
     readonly block: Block;
@@ -67,7 +71,9 @@ export interface Config {
 
 export type Keys = "opportunityScored" | "blockObserved" | "blockReorged" | "poolChanged" | "poolDiscovered" | "poolSnapshotted";
 export type Request =
-  /** Takes a whole DEX in and runs the search once for practice, so that no block pays for either. */
+  /** Takes a whole DEX in, so that no block pays for it. More will come, so nothing is practised yet. */
+  | { readonly call: "take-in"; readonly updates: readonly Update[] }
+  /** The same where no more are expected, or where a block is to be searched: with practice, so that no block pays for that. */
   | { readonly call: "prepare"; readonly updates: readonly Update[]; readonly search: SearchOptions; readonly plan: PlanOptions | null }
   | { readonly call: "load-snapshot"; readonly dex: string; readonly object: string }
   | {
@@ -82,7 +88,7 @@ export type Request =
       readonly plan: PlanOptions | null;
     };
 export type Reply =
-  | { readonly kind: "prepared" }
+  | { readonly kind: "taken-in" | "prepared" }
   | { readonly kind: "snapshot-loaded"; readonly dex: string; readonly snapshot: PoolSnapshot | null }
   | { readonly kind: "searched"; readonly result: BlockResult };
 
@@ -90,12 +96,30 @@ export type Reply =
 const CONDITION = { fresh: 0, late: 1, stale: 2, loading: 3 } as const;
 const STALE_AFTER_BLOCKS = 10;
 
-export function initialState(config: Config, answered: State["answered"], gatedPools: readonly string[] = []): State {
+/** `snapshotted`: the DEXes that have a snapshot, which the stream will announce. */
+export function initialState(
+  config: Config,
+  answered: State["answered"],
+  {
+    gatedPools = [],
+    snapshotted = [],
+  }: { readonly gatedPools?: readonly string[] | undefined; readonly snapshotted?: readonly string[] } = {},
+): State {
   const dexes = config.dexes.map((dex): [string, Dex] => [
     dex,
-    { loaded: false, loading: false, through: 0, reported: "", late: false, blocksWithout: 0, condition: CONDITION.loading, buffered: [] },
+    {
+      loaded: false,
+      loading: false,
+      expected: snapshotted.includes(dex),
+      through: 0,
+      reported: "",
+      late: false,
+      blocksWithout: 0,
+      condition: CONDITION.loading,
+      buffered: [],
+    },
   ]);
-  return { dexes: new Map(dexes), pending: null, inTime: null, updates: [], searching: [], gatedPools, answered };
+  return { dexes: new Map(dexes), pending: null, inTime: null, updates: [], unpractised: false, searching: [], gatedPools, answered };
 }
 
 const DEADLINE = "late-dex";
@@ -135,6 +159,7 @@ function receive(state: State, message: Received<Keys>, config: Config, effects:
       const dex = state.dexes.get(message.body.dex);
       if (dex === undefined || dex.loaded || dex.loading) return;
       dex.loading = true;
+      dex.expected = true;
       effects.push({ type: "call", request: { call: "load-snapshot", dex: message.body.dex, object: message.body.object } });
       return;
     }
@@ -175,21 +200,37 @@ function adopt(
   const dex = state.dexes.get(id);
   if (dex === undefined) return;
   dex.loading = false;
-  // A snapshot that is gone already has a successor, whose message comes.
-  if (snapshot === null) return;
+  dex.expected = false;
+  // A snapshot that is gone already has a successor, whose message comes; the others do not wait for it.
+  if (snapshot === null) {
+    if (state.unpractised && !isAnyExpected(state)) prepare(state, config, effects);
+    return;
+  }
   dex.loaded = true;
   dex.late = false;
   dex.through = snapshot.causeSequence;
   dex.reported = branchOf(snapshot);
   state.updates.push({ dex: id, family: snapshot.states.family, added: snapshot.pools.rows, rows: snapshot.states.rows, removed: [] });
   for (const message of dex.buffered.splice(0)) report(state, dex, message);
-  const updates = state.updates;
-  state.updates = [];
-  effects.push({
-    type: "call",
-    request: { call: "prepare", updates, search: config.search, plan: planOptions(config, config.priorityFeePerGas) },
-  });
+  state.unpractised = true;
+  if (isAnyExpected(state)) effects.push({ type: "call", request: { call: "take-in", updates: takeUpdates(state) } });
+  else prepare(state, config, effects);
   releaseIfComplete(state, config, effects);
+}
+
+const isAnyExpected = ({ dexes }: State): boolean => [...dexes.values()].some(({ expected }) => expected);
+
+/** Practising takes seconds for a large market, and each time all of it: so once, behind the last DEX, and not with each. */
+function prepare(state: State, config: Config, effects: Effect<Request>[]): void {
+  state.unpractised = false;
+  const plan = planOptions(config, config.priorityFeePerGas);
+  effects.push({ type: "call", request: { call: "prepare", updates: takeUpdates(state), search: config.search, plan } });
+}
+
+function takeUpdates(state: State): Update[] {
+  const { updates } = state;
+  state.updates = [];
+  return updates;
 }
 
 function releaseIfComplete(state: State, config: Config, effects: Effect<Request>[]): void {
@@ -240,8 +281,9 @@ function release(state: State, config: Config, effects: Effect<Request>[]): void
   }
   const { gatedPools } = state;
   state.searching.push({ block, dexes, lateDexes, gatedPools });
-  const updates = state.updates;
-  state.updates = [];
+  // A DEX that is expected may never come.
+  if (state.unpractised) prepare(state, config, effects);
+  const updates = takeUpdates(state);
   const gasPrice = maxNextBaseFee(BigInt(block.body.baseFeePerGas)) + config.priorityFeePerGas;
   const { blockNumber, blockHash } = block.body;
   const search = { updates, search: config.search, lateDexes, gatedPools, gasPrice, plan: planOptions(config, gasPrice) };

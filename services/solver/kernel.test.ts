@@ -236,6 +236,16 @@ describe("an opportunity", () => {
     expect(poolsOf(kernel)).toEqual(["ba"]);
   });
 
+  test("is quoted on no states that came in after it, before those have been searched", () => {
+    const kernel = new Kernel();
+    kernel.update([two]);
+    kernel.search(options, {}, null, { blockNumber: 7, blockHash: "0x" });
+    const request = { kind: "quote-request", v: 1, tokenIn: WETH, tokenOut: OTHER, amountIn: "1000", maxHops: 1, maxLegs: 1 } as const;
+    expect(kernel.quote({ ...request, gasPrice: null }, WETH)).toMatchObject({ ok: true, blockNumber: 7 });
+    kernel.takeIn([v2([], [reserves("a", 1n * ETHER, 100n * ETHER)])]);
+    expect(kernel.quote({ ...request, gasPrice: null }, WETH)).toEqual({ ok: false, reason: "not-ready" });
+  });
+
   test("is no other for practice before it", () => {
     const practised = new Kernel();
     practised.update([two]);
@@ -305,6 +315,39 @@ const storms = fc.array(
     rests: fc.boolean(),
   }),
   { minLength: 4, maxLength: 8 },
+);
+
+test.prop([fc.integer(), storms], { numRuns: 30 })(
+  "a kernel that practised on each DEX as it came finds what one finds that practised once, behind the last, and leaves the same",
+  (seed, story) => {
+    const { tokens, pools } = randomMarket(randomFrom(seed), { tokens: 4, pools: 30 });
+    const search = { ...options, startToken: tokens[0]?.address as string, maxHops: 4, maxCandidates: 16 };
+    const plan = { maxSwaps: 12, maxTokens: 16, maxGas: 10_000_000, gasPrice: 1n };
+    const [often, once] = [new Kernel(), new Kernel()];
+    for (const dex of new Set(pools.map((each) => each.dex))) {
+      const updates = updateOf(
+        pools.filter((each) => each.dex === dex),
+        true,
+      );
+      often.update(updates);
+      often.practise(search, plan);
+      often.rest(search);
+      once.takeIn(updates);
+    }
+    once.practise(search, plan);
+    once.rest(search);
+    const current = [...pools];
+    for (const { changes, late } of [{ changes: [], late: [] }, ...story]) {
+      const updates = updateOf(move(current, changes), false);
+      const [one, other] = [often, once].map((kernel) => {
+        kernel.update(updates);
+        const result = kernel.search(search, { lateDexes: late }, plan);
+        kernel.rest(search);
+        return result;
+      });
+      expect(other).toEqual(one);
+    }
+  },
 );
 
 test.prop([fc.integer(), storms], { numRuns: 30 })(

@@ -45,6 +45,10 @@ export interface BlockResult extends SearchResult {
 
 /** The engine optimises after some thousand calls; each round sizes a thousand cycles and more. */
 const PRACTICE_ROUNDS = 3;
+/** Of a larger market only the first round searches all: the others find the code compiled. */
+const PRACTICE_POOLS = 10_000;
+/** What has changed, as plans in practice are told: a plan looks around each of them, and a block has some dozen. */
+const PRACTICE_CHANGES = 64;
 /** A market too large to be searched whole is not tried again behind each block: that would hold up the next. */
 const SKIPPED_RESTS = 64;
 
@@ -78,6 +82,12 @@ export class Kernel {
     }
   }
 
+  /** As `update`, before it practises: until then the states are of a block that has not been searched. */
+  takeIn(updates: readonly Update[]): void {
+    this.#at = null;
+    this.update(updates);
+  }
+
   /** Searches every pool before the first block comes: it finds compiled code, warm caches and the cycles that stand, and is searched as quickly as any other. */
   practise(options: SearchOptions, plan: PlanOptions | null = null): void {
     // What came is of a block that has not been searched.
@@ -85,10 +95,13 @@ export class Kernel {
     // Prices by all pools there are: those of the DEXes that came first may be strays of the tokens of those that come now.
     rebuild(this.#market);
     for (const { info } of this.#market.pools()) this.#changed.add(info.pool);
+    const some = everySo(this.#changed, PRACTICE_CHANGES);
+    const search = searchCycles(this.#market, this.#changed, options);
+    this.#standing = search.standing;
+    const many = everySo(this.#changed, PRACTICE_POOLS);
     for (let round = 0; round < PRACTICE_ROUNDS; round++) {
-      const search = searchCycles(this.#market, this.#changed, options);
-      this.#standing = search.standing;
-      if (plan !== null) planSwaps(this.#market, search, this.#changed, options, plan);
+      if (round > 0) searchCycles(this.#market, many, options);
+      if (plan !== null) planSwaps(this.#market, search, some, options, plan);
       sold(this.#market, search.candidates, { profitToken: options.startToken, gasPrice: 0n });
     }
     // Sales have tables of their own, which the first makes; a market need not have any in it now.
@@ -180,3 +193,9 @@ export class Kernel {
     this.#restsToSkip = this.#standing.isCutShort ? SKIPPED_RESTS : 0;
   }
 }
+
+/** So many of them, or all, from the first on at equal distances. */
+const everySo = (all: ReadonlySet<string>, count: number): string[] => {
+  const step = Math.max(1, Math.floor(all.size / count));
+  return [...all].filter((_, index) => index % step === 0).slice(0, count);
+};

@@ -1,13 +1,14 @@
 import type { PlanOptions } from "#libs/graph/plan.ts";
 import type { SearchOptions } from "#libs/graph/search.ts";
 import { type Ended, Visits } from "#libs/graph/visits.ts";
+import { unpackValue } from "#proto/codec.ts";
 import type { QuoteReply, QuoteRequest } from "#proto/quote/v1/quote.ts";
 import { type BlockResult, Kernel, type SearchedBlock, type Update } from "#services/solver/kernel.ts";
 import { dueBy, type Limits } from "#services/solver/limits.ts";
 
 const kernel = new Kernel();
 
-/** Called after each task: makes the next search shorter. Candidates stay what they would be; how many cycles stand beside them does not (`cyclesFound`). */
+/** Called after each search, and after practice: makes the next search shorter. Candidates stay what they would be; how many cycles stand beside them does not (`cyclesFound`). */
 export const rest = (search: SearchOptions): void => kernel.rest(search);
 
 /** Between the others: takes nothing from them but their time. */
@@ -18,7 +19,8 @@ export const quote = ({ request, native }: { readonly request: QuoteRequest; rea
 export default function solve({
   call,
   block,
-  updates,
+  packed,
+  updates = packed === undefined ? [] : (unpackValue(packed) as Update[]),
   search,
   lateDexes,
   gatedPools,
@@ -27,10 +29,13 @@ export default function solve({
   limits,
   ended,
 }: {
-  readonly call: "prepare" | "search";
+  readonly call: "take-in" | "prepare" | "search";
   readonly block?: SearchedBlock;
-  readonly updates: readonly Update[];
-  readonly search: SearchOptions;
+  readonly updates?: readonly Update[];
+  /** Updates as `packValue` packs them, instead. */
+  readonly packed?: Uint8Array;
+  /** Of all calls but to take in. */
+  readonly search?: SearchOptions;
   readonly lateDexes?: readonly string[];
   readonly gatedPools?: readonly string[];
   readonly gasPrice?: bigint;
@@ -39,6 +44,10 @@ export default function solve({
   /** Of a search that is made again: where it ended. */
   readonly ended?: Ended;
 }): BlockResult | null {
+  if (call === "take-in" || search === undefined) {
+    kernel.takeIn(updates);
+    return null;
+  }
   kernel.update(updates);
   const visits = new Visits(ended ?? (limits === undefined ? () => null : dueBy(limits)));
   if (call === "search") return kernel.search(search, { lateDexes, gatedPools, gasPrice }, plan, block, visits);

@@ -1,5 +1,5 @@
 import { lastAtOrBelow, type SwapResult, swapExactIn, swapExactOut } from "#libs/dex/concentrated/swap-math.ts";
-import { getSqrtRatioAtTick, getTickAtSqrtRatio } from "#libs/dex/concentrated/tick-math.ts";
+import { getTickAtSqrtRatio, sqrtPriceAtTick } from "#libs/dex/concentrated/tick-math.ts";
 import type { Direction, RangeCurve, SwapExactIn, SwapExactOut } from "#libs/dex/family.ts";
 import { int24Of, uintAt, wordAt } from "#libs/evm/hex.ts";
 import { invariant } from "#libs/units/invariant.ts";
@@ -71,8 +71,23 @@ const headRow = ({ pool }: RangesInfo, { sqrtPriceX96, tick, liquidity, feePips 
 
 export function sortTicks(state: RangesState): void {
   if (!state.ticksChanged) return;
-  state.sortedTicks = [...state.ticks.keys()].sort((left, right) => left - right);
-  state.liquidityNet = state.sortedTicks.map((tick) => (state.ticks.get(tick) as Tick).net);
+  const sortedTicks: number[] = [];
+  const liquidityNet: bigint[] = [];
+  let last = Number.NEGATIVE_INFINITY;
+  // Rows bring them in order.
+  let inOrder = true;
+  for (const [tick, { net }] of state.ticks) {
+    inOrder &&= tick > last;
+    last = tick;
+    sortedTicks.push(tick);
+    liquidityNet.push(net);
+  }
+  if (!inOrder) {
+    sortedTicks.sort((left, right) => left - right);
+    for (const [index, tick] of sortedTicks.entries()) liquidityNet[index] = (state.ticks.get(tick) as Tick).net;
+  }
+  state.sortedTicks = sortedTicks;
+  state.liquidityNet = liquidityNet;
   state.ticksChanged = false;
 }
 
@@ -256,8 +271,14 @@ export const rangesFamily = {
     sortTicks(state);
     if (state.curveTicks !== state.sortedTicks) {
       state.curveTicks = state.sortedTicks;
-      curve.sqrtTicks = Float64Array.from(state.sortedTicks, (tick) => Number(getSqrtRatioAtTick(tick)) / Q96);
-      curve.liquidityNet = Float64Array.from(state.liquidityNet, Number);
+      const { sortedTicks, liquidityNet } = state;
+      const { length } = sortedTicks;
+      curve.sqrtTicks = new Float64Array(length);
+      curve.liquidityNet = new Float64Array(length);
+      for (let index = 0; index < length; index++) {
+        curve.sqrtTicks[index] = sqrtPriceAtTick(sortedTicks[index] as number);
+        curve.liquidityNet[index] = Number(liquidityNet[index]);
+      }
     }
     curve.liquidity = Number(state.liquidity);
     curve.sqrtPrice = Number(state.sqrtPriceX96) / Q96;

@@ -7,6 +7,7 @@ import {
   MAX_TICK,
   MIN_SQRT_RATIO,
   MIN_TICK,
+  sqrtPriceAtTick,
 } from "#libs/dex/concentrated/tick-math.ts";
 import { InvariantError } from "#libs/units/invariant.ts";
 
@@ -53,10 +54,18 @@ test.each(KNOWN)("tick %i has v3-core's square-root price", (tick, sqrtPriceX96)
 
 test("the ends of the range are the contract's constants, and there is nothing beyond", () => {
   expect([getSqrtRatioAtTick(MIN_TICK), getSqrtRatioAtTick(MAX_TICK)]).toEqual([MIN_SQRT_RATIO, MAX_SQRT_RATIO]);
-  for (const tick of [MIN_TICK - 1, MAX_TICK + 1, 0.5, Number.NaN]) expect(() => getSqrtRatioAtTick(tick)).toThrow(InvariantError);
+  for (const tick of [MIN_TICK - 1, MAX_TICK + 1, 0.5, Number.NaN]) {
+    expect(() => getSqrtRatioAtTick(tick)).toThrow(InvariantError);
+    expect(() => sqrtPriceAtTick(tick)).toThrow(InvariantError);
+  }
 });
 
 const tick = fc.oneof(fc.integer({ min: MIN_TICK, max: MAX_TICK - 1 }), fc.constantFrom(MIN_TICK, -1, 0, MAX_TICK - 1));
+
+test.prop([tick])("a curve's price of a tick is the exact one in float64, the first time and from then on", (each) => {
+  const exact = Number(getSqrtRatioAtTick(each)) / 2 ** 96;
+  expect([sqrtPriceAtTick(each), sqrtPriceAtTick(each)]).toEqual([exact, exact]);
+});
 
 test.prop([tick])("each tick is a price of its own, above the one before", (lower) => {
   expect(getSqrtRatioAtTick(lower) < getSqrtRatioAtTick(lower + 1)).toBe(true);

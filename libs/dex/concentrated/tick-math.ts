@@ -31,13 +31,21 @@ const FACTORS = [
 ] as const;
 const MAX_UINT256 = 2n ** 256n - 1n;
 
+const timesFactors = (ratio: bigint, absTick: number, bit: number, end: number): bigint => {
+  let product = ratio;
+  for (; bit < end; bit++) if ((absTick & (1 << bit)) !== 0) product = (product * (FACTORS[bit] as bigint)) >> 128n;
+  return product;
+};
+
+/** The contract multiplies the factor of the lowest bit first and rounds each time: what the low half of the bits gives is the same for all ticks that share them. */
+const LOW_BITS = FACTORS.length / 2;
+const LOW_MASK = (1 << LOW_BITS) - 1;
+const ofLowBits = Array.from({ length: LOW_MASK + 1 }, (_, bits) => timesFactors(1n << 128n, bits, 0, LOW_BITS));
+
 function computeSqrtRatioAtTick(tick: number): bigint {
   invariant(Number.isInteger(tick) && tick >= MIN_TICK && tick <= MAX_TICK, `tick ${tick} out of range`);
   const absTick = Math.abs(tick);
-  let ratio = 1n << 128n;
-  for (let bit = 0; bit < FACTORS.length; bit++) {
-    if ((absTick & (1 << bit)) !== 0) ratio = (ratio * (FACTORS[bit] as bigint)) >> 128n;
-  }
+  let ratio = timesFactors(ofLowBits[absTick & LOW_MASK] as bigint, absTick, LOW_BITS, FACTORS.length);
   if (tick > 0) ratio = MAX_UINT256 / ratio;
   // Q128.128 to Q128.96, rounded up as the contract does.
   return (ratio >> 32n) + ((ratio & 0xffffffffn) === 0n ? 0n : 1n);
@@ -56,6 +64,18 @@ export function getSqrtRatioAtTick(tick: number): bigint {
     cache.set(tick, ratio);
   }
   return ratio;
+}
+
+/** By tick from MIN_TICK on; 0 where it has not been asked for. 14 MB at most, as much as ticks are used. */
+const floats = new Float64Array(MAX_TICK - MIN_TICK + 1);
+
+/** `getSqrtRatioAtTick` / 2^96, rounded to float64: what curves are made of. Throws `InvariantError` outside MIN_TICK … MAX_TICK. */
+export function sqrtPriceAtTick(tick: number): number {
+  const known = floats[tick - MIN_TICK] ?? 0;
+  if (known > 0) return known;
+  const price = Number(computeSqrtRatioAtTick(tick)) / 2 ** 96;
+  floats[tick - MIN_TICK] = price;
+  return price;
 }
 
 const LOG_OF_STEP = Math.log(1.0001) / 2;

@@ -31,10 +31,14 @@ interface Listed {
 /** Places of a hop in a route. */
 const ROUTE_HOP = 3;
 
+/** The text, as one that holds on to no other: a field of a decoded message is a part of one as long as the message, and keeps all of it. ASCII. */
+const ownText = (text: string): string => Buffer.from(text, "latin1").toString("latin1");
+
 function listedOf(candidate: Candidate, known: Listed | undefined): Listed {
-  const { cycleId, gasEstimate, hops } = candidate;
+  const { gasEstimate, hops } = candidate;
   if (known?.gasEstimate === gasEstimate && known.isCycle === isCycle(candidate) && isRoute(known.route, hops)) return known;
-  const route = hops.flatMap(({ dex, pool, tokenIn }) => [dex, pool, tokenIn]);
+  const cycleId = ownText(candidate.cycleId);
+  const route = hops.flatMap(({ dex, pool, tokenIn }) => [dex, pool, tokenIn].map(ownText));
   return { cycleId, gasEstimate, isCycle: isCycle(candidate), route, uses: 0 };
 }
 
@@ -72,7 +76,14 @@ function listingOf(body: BodyOf<"cycleFound">, known: ReadonlyMap<string, Listed
     const profit = BigInt(candidate.grossProfit);
     if (least === null || profit < least) least = profit;
   }
-  return { all: [...byId.values()], isCutShort, lateDexes, gatedPools, isFull: cycles < cyclesFound, least };
+  return {
+    all: [...byId.values()],
+    isCutShort,
+    lateDexes: lateDexes.map(ownText),
+    gatedPools: gatedPools.map(ownText),
+    isFull: cycles < cyclesFound,
+    least,
+  };
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
-import { type ObjectStore, Objm } from "@nats-io/obj";
+import { type ObjectStore, Objm, setSha256Backend } from "@nats-io/obj";
 import {
   connect,
   credsAuthenticator,
@@ -46,6 +46,9 @@ import {
   streamSubjects,
   subjectOf,
 } from "#proto/subjects.ts";
+
+// The client's own is JavaScript: a quarter of a second for 10 MB, on the thread that keeps the lease. A snapshot of 100,000 pools has 47.
+setSha256Backend("native");
 
 /** Per-message TTL, `term` reasons and priority groups are silently ignored by older servers. */
 const OLDEST_SERVER = [2, 11] as const;

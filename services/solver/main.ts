@@ -49,7 +49,7 @@ export function solverSpec(settings: SolverSettings): ActorSpec<State, Config, K
   async function takeIn(updates: readonly Update[]): Promise<void> {
     let before: Promise<unknown> = Promise.resolve();
     for (const part of inParts(updates, POOLS_AT_ONCE)) {
-      const packed = Uint8Array.from(packValue([part]));
+      const packed = new Uint8Array(packValue([part]));
       await before;
       before = pool.run({ call: "take-in", packed }, { transferList: [packed.buffer] });
       // A failure is the next part's, or the end's, to throw.

@@ -36,10 +36,10 @@ const ownText = (text: string): string => Buffer.from(text, "latin1").toString("
 
 function listedOf(candidate: Candidate, known: Listed | undefined): Listed {
   const { gasEstimate, hops } = candidate;
-  if (known?.gasEstimate === gasEstimate && known.isCycle === isCycle(candidate) && isRoute(known.route, hops)) return known;
-  const cycleId = ownText(candidate.cycleId);
+  const isOne = isCycle(candidate);
+  if (known?.gasEstimate === gasEstimate && known.isCycle === isOne && isRoute(known.route, hops)) return known;
   const route = hops.flatMap(({ dex, pool, tokenIn }) => [dex, pool, tokenIn].map(ownText));
-  return { cycleId, gasEstimate, isCycle: isCycle(candidate), route, uses: 0 };
+  return { cycleId: ownText(candidate.cycleId), gasEstimate, isCycle: isOne, route, uses: 0 };
 }
 
 function isRoute(route: readonly string[], hops: readonly Hop[]): boolean {
